@@ -1,0 +1,50 @@
+# From the melt of a Kob-Andersen liquid to a Pearson table.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/targets.smk"
+include: "workflow/rules/learn.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/study.rst"
+
+
+wildcard_constraints:
+    point=r"T\d+\.\d\d",
+    batch=r"\d{3}",
+    configuration=r"\d{4}",
+    time=r"\d\d",
+    model=r"[A-Za-z][A-Za-z0-9-]*",
+    seed=r"\d+",
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.score.output,
+        rules.draw_relaxation.output,
+        rules.draw_pearson.output,
+        rules.draw_losses.output,
+        maps(),
+
+
+rule simulate:
+    input:
+        ensembles(),
+
+
+onsuccess:
+    show_table(rules.score.output.readable)

@@ -1,0 +1,1 @@
+"""From the melt of a Kob-Andersen liquid to a Pearson table."""

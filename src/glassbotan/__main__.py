@@ -1,0 +1,3 @@
+from glassbotan.cli import main
+
+main()

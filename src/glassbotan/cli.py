@@ -1,0 +1,63 @@
+"""The program `glassbotan`."""
+
+import sys
+from collections.abc import Sequence
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict
+
+from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawRelaxation, Score
+from glassbotan.commands.learn import Predict, Relaxation, Targets, Train
+from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
+from glassbotan.commands.studies import Check, Schema
+from glassbotan.errors import GlassbotanError
+from glassbotan.study import explain
+
+
+class Program(BaseSettings):
+    """Glassy dynamics from the melt to a Pearson table: one subcommand for each stage, in the order of the data.
+
+    Lengths are in sigma_AA, energies in epsilon_AA, times in tau = sigma_AA sqrt(m/epsilon_AA).
+    `glassbotan STAGE --help` gives the options of a stage.
+    """
+
+    model_config = SettingsConfigDict(
+        cli_prog_name="glassbotan", cli_kebab_case=True, cli_implicit_flags=True, cli_use_class_docs_for_groups=True
+    )
+
+    melt: CliSubCommand[Melt]
+    quench: CliSubCommand[Quench]
+    equilibrate: CliSubCommand[Equilibrate]
+    ensemble: CliSubCommand[Ensemble]
+    targets: CliSubCommand[Targets]
+    relaxation: CliSubCommand[Relaxation]
+    train: CliSubCommand[Train]
+    predict: CliSubCommand[Predict]
+    score: CliSubCommand[Score]
+    draw_relaxation: CliSubCommand[DrawRelaxation]
+    draw_pearson: CliSubCommand[DrawPearson]
+    draw_losses: CliSubCommand[DrawLosses]
+    draw_map: CliSubCommand[DrawMap]
+    check: CliSubCommand[Check]
+    schema_: CliSubCommand[Schema] = Field(alias="schema")
+
+    def cli_cmd(self) -> None:
+        """Run the subcommand that was named."""
+        CliApp.run_subcommand(self)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program; a mistake of the user's ends in one sentence and exit status 1."""
+    try:
+        CliApp.run(Program, cli_args=None if arguments is None else list(arguments))
+    except ValidationError as error:
+        _fail(explain(error, Program))
+    except GlassbotanError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("interrupted; finished files are as they were")
+
+
+def _fail(message: str) -> None:
+    print(f"glassbotan: error: {message}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,225 @@
+"""From the ensembles to targets, networks and predictions."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic_settings import CliPositionalArg
+
+from glassbotan import study
+from glassbotan.commands import Stage
+from glassbotan.dynamics.scattering import fit_relaxation
+from glassbotan.dynamics.targets import dynamical_targets
+from glassbotan.errors import FileError, StudyError
+from glassbotan.files import read_npz, write_csv, write_json, write_npz
+from glassbotan.kob_andersen import interactions
+from glassbotan.progress import progress
+from glassbotan.simulate.trajectories import read_ensemble
+from glassbotan.study import Configurations, Integrator, Network, Training
+
+Paths = Annotated[tuple[Path, ...], Field(min_length=1)]
+
+
+def read_targets(stage: Stage, path: Path, **settings: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a targets file of the stage's study, made with these settings, and its provenance."""
+    arrays, provenance = read_npz(path)
+    stage.require(path, provenance, **settings)
+    if "scattering" not in arrays:
+        raise FileError(f"{path} is a product of {provenance['stage']}, not a targets file; name a targets file")
+    return arrays, provenance
+
+
+class Targets(Stage):
+    """Compute what moved: S, E, R, C, D, the overlap and F_s of one configuration, from its ensemble."""
+
+    input: Path = Field(description="the ensemble")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    targets: study.Targets = study.Targets()
+
+    def cli_cmd(self) -> None:
+        provenance = self.provenance(self.input)
+        with read_ensemble(self.input) as ensemble:
+            made = ensemble.provenance
+            self.require(self.input, made, temperature=self.temperature)
+            integrator = Integrator(**made["settings"]["integrator"])
+            initial = ensemble.initial
+            moments = ((moment.replica, moment.step, moment.displacements) for moment in ensemble.moments())
+            try:
+                targets = dynamical_targets(
+                    initial.positions,
+                    initial.species,
+                    initial.box_length,
+                    moments,
+                    integrator.sampling_steps(made["settings"]["times"]),
+                    integrator.timestep,
+                    made["settings"]["ensemble"]["replicas"],
+                    self.targets,
+                )
+            except ValueError as error:
+                raise FileError(f"{self.input}: {error}") from None
+        record = provenance.finish(configuration=made["settings"]["configuration"])
+        write_npz(
+            self.output,
+            record,
+            species=initial.species,
+            positions=initial.positions,
+            box_length=initial.box_length,
+            potential_energy=interactions(initial.positions, initial.species, initial.box_length).energies,
+            **vars(targets),
+        )
+
+
+class Relaxation(Stage):
+    """Average F_s(k, t) over the configurations of a state point and fit tau_alpha (table and JSON beside it)."""
+
+    inputs: CliPositionalArg[Paths] = Field(description="targets files of one temperature")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+
+    def cli_cmd(self) -> None:
+        import pandas as pd
+
+        provenance = self.provenance(*self.inputs)
+        files = [read_targets(self, path, temperature=self.temperature) for path in self.inputs]
+        times = files[0][0]["scattering_times"]
+        scattering = np.stack([arrays["scattering"] for arrays, _ in files])
+        try:
+            fitted = fit_relaxation(times, scattering)
+        except (ValueError, RuntimeError) as error:
+            raise StudyError(
+                f"F_s at T = {self.temperature:g} cannot be fitted ({error}); sample longer or more times"
+            ) from None
+        table = pd.concat(
+            pd.DataFrame({"configuration": made["configuration"], "time": times, "scattering": arrays["scattering"]})
+            for arrays, made in files
+        )
+        record = provenance.finish()
+        write_csv(self.output, table, record)
+        write_json(
+            self.output.with_suffix(".json"),
+            {"temperature": self.temperature, "n_configurations": len(files), **fitted._asdict()},
+        )
+
+
+class Train(Stage):
+    """Train one network at one state point and sampling time (a history of the losses is written beside it)."""
+
+    train: Configurations = Field(description="configurations that the network is fitted to")
+    validation: Configurations = Field(default=(), description="configurations that choose the epoch")
+    inputs: CliPositionalArg[Paths] = Field(description="targets files of all of them")
+    model: str = Field(description="name of the model")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    time_index: PositiveInt = Field(description="sampling time, counted from 1")
+    p: float = Field(0.4, ge=0, le=1, description="weight of S in the loss p MSE(S) + (1 - p) MSE(E)")
+    seed: NonNegativeInt = Field(0, description="of the initial weights, the order of the graphs and their turns")
+    initial: Path | None = Field(None, description="network to start from, such as the pretrained one")
+    network: Network = Network()
+    training: Training = Training()
+
+    def cli_cmd(self) -> None:
+        from glassbotan.learn.graphs import structure_graph, with_targets
+        from glassbotan.learn.models import TrainedNetwork, read_model, require_network, write_model
+        from glassbotan.learn.training import fit
+
+        provenance = self.provenance(*self.inputs, *([self.initial] if self.initial else []))
+        initial_weights = None
+        if self.initial:
+            start = read_model(self.initial)
+            require_network(self.initial, start, self.network)
+            self.require(self.initial, start.provenance)
+            initial_weights = start.weights
+        graphs = {}
+        time = None
+        for path in self.inputs:
+            arrays, made = read_targets(self, path, temperature=self.temperature)
+            time = sampling_time(path, arrays, self.time_index)
+            graph = structure_graph(
+                arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
+            )
+            graphs[made["configuration"]] = with_targets(
+                graph,
+                arrays["propensity"][self.time_index - 1],
+                arrays["pair_distance_change"][self.time_index - 1],
+            )
+        missing = {*self.train, *self.validation} - graphs.keys()
+        if missing:
+            raise FileError(f"no targets file was given for configurations {sorted(missing)}; add theirs")
+        with progress(f"Train {self.model}", self.training.epochs, "epochs") as advance:
+            fitted = fit(
+                [graphs[number] for number in self.train],
+                [graphs[number] for number in self.validation],
+                self.network,
+                self.training,
+                self.p,
+                self.seed,
+                initial_weights,
+                report=lambda row: advance(1),
+            )
+        record = provenance.finish(time=time, epoch=fitted.epoch)
+        write_csv(self.output.with_name("history.csv"), fitted.history, record)
+        write_model(self.output, TrainedNetwork(fitted.weights, self.network, fitted.normalisation, record))
+
+
+class Predict(Stage):
+    """Predict S and E of the test configurations with a trained network, and keep the truth beside it."""
+
+    network_file: Path = Field(description="the trained network")
+    inputs: CliPositionalArg[Paths] = Field(description="targets files of the test configurations")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    time_index: PositiveInt = Field(description="sampling time, counted from 1")
+    network: Network = Network()
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.predictions import Prediction, write_predictions
+        from glassbotan.learn.graphs import pair_average, structure_graph
+        from glassbotan.learn.models import read_model, require_network
+        from glassbotan.learn.training import predict
+
+        provenance = self.provenance(self.network_file, *self.inputs)
+        trained = read_model(self.network_file)
+        require_network(self.network_file, trained, self.network)
+        self.require(self.network_file, trained.provenance, temperature=self.temperature, time_index=self.time_index)
+        learnt_from = trained.provenance["settings"]
+        module = trained.module()
+        predictions = []
+        for path in self.inputs:
+            arrays, made = read_targets(self, path, temperature=self.temperature)
+            sampling_time(path, arrays, self.time_index)
+            if made["configuration"] in (*learnt_from["train"], *learnt_from["validation"]):
+                raise FileError(
+                    f"{path} is configuration {made['configuration']}, which {self.network_file} has learnt from; "
+                    "predict configurations that it has not seen"
+                )
+            graph = structure_graph(
+                arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
+            )
+            propensity, pair = predict(module, graph, trained.normalisation)
+            at = self.time_index - 1
+            predictions.append(
+                Prediction(
+                    configuration=made["configuration"],
+                    box_length=float(arrays["box_length"]),
+                    predicted_propensity=propensity.numpy(),
+                    predicted_pair_distance_change=pair_average(graph, pair).numpy(),
+                    **{name: arrays[name] for name in ("positions", "species", "potential_energy", "pairs")},
+                    **{
+                        name: arrays[name][at]
+                        for name in (
+                            "propensity",
+                            "propensity_halves",
+                            "pair_distance_change",
+                            "pair_distance_change_halves",
+                        )
+                    },
+                )
+            )
+        description = {key: learnt_from[key] for key in ("temperature", "time_index", "model", "seed", "p")}
+        write_predictions(self.output, predictions, provenance.finish(**description, time=trained.provenance["time"]))
+
+
+def sampling_time(path: Path, arrays: dict[str, np.ndarray], index: int) -> float:
+    """The sampling time of this index, counted from 1, in a targets file."""
+    times = arrays["times"]
+    if index > len(times):
+        raise FileError(f"{path} has {len(times)} sampling times, but number {index} was asked for")
+    return float(times[index - 1])

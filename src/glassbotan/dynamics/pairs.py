@@ -1,0 +1,66 @@
+"""Pairs of neighbouring particles in a cubic periodic box."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+
+def wrap(positions: NDArray, box_length: float) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Take positions into [-L/2, L/2) and say by how many boxes each coordinate was moved.
+
+    Returns
+    -------
+    wrapped : (..., 3) in [-L/2, L/2)
+    images : (..., 3) such that wrapped + L x images = positions
+    """
+    positions = np.asarray(positions, dtype=np.float64)
+    images = np.floor(positions / box_length + 0.5)
+    # Rounding can leave a coordinate one last digit outside, or exactly on the upper face.
+    wrapped = np.clip(positions - box_length * images, -box_length / 2, np.nextafter(box_length / 2, 0))
+    return wrapped, images.astype(np.int32)
+
+
+def minimum_image(r: NDArray, box_length: float) -> NDArray:
+    """The shortest periodic image of each separation vector, shape (..., 3)."""
+    return r - box_length * np.rint(r / box_length)
+
+
+def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDArray[np.int32]:
+    """All pairs no farther apart than `within`, each once.
+
+    Parameters
+    ----------
+    positions : (N, 3) anywhere, taken into the periodic box
+    box_length : edge L of the cubic box
+    within : largest distance, at most L/2, or a pair would have more than one image in range
+
+    Returns
+    -------
+    pairs : (n_p, 2) int32, i < j, sorted by i and then by j
+
+    Raises
+    ------
+    ValueError
+        if the box is too small for the minimum-image convention
+    """
+    if within > box_length / 2:
+        raise ValueError(
+            f"pairs within {within:g} need a box of at least {2 * within:g} (minimum image), "
+            f"but it is {box_length:.4g} long"
+        )
+    inside, _ = wrap(positions, box_length)
+    # The tree wants [0, L); adding L/2 can round up to L itself.
+    shifted = np.minimum(inside + box_length / 2, np.nextafter(box_length, 0))
+    pairs = cKDTree(shifted, boxsize=np.full(3, box_length)).query_pairs(within, output_type="ndarray")
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].astype(np.int32)
+
+
+def both_ways(pairs: NDArray) -> NDArray[np.int32]:
+    """Each pair as two ordered pairs (receiver, sender), sorted by receiver and then by sender, shape (2 n_p, 2).
+
+    Returns
+    -------
+    ordered : (2 n_p, 2) int32
+    """
+    ordered = np.concatenate([pairs, pairs[:, ::-1]])
+    return ordered[np.lexsort((ordered[:, 1], ordered[:, 0]))]

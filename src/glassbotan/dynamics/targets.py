@@ -1,0 +1,122 @@
+"""All targets of one configuration from one pass over its ensemble."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.dynamics.neighbor_relative import Neighborhood
+from glassbotan.dynamics.pair_distance import pair_distance_changes
+from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
+from glassbotan.dynamics.propensity import displacement_lengths, overlap
+from glassbotan.dynamics.scattering import self_scattering
+from glassbotan.study import Targets
+
+
+@dataclass(frozen=True)
+class DynamicalTargets:
+    """What moved, on average over the replicas of one configuration.
+
+    `halves` are the averages over the replicas of odd and of even number: two independent measurements of the same
+    thing, whose correlation says how well anything could be predicted.
+    """
+
+    times: NDArray[np.float64]
+    """(n_t,) sampling times, tau"""
+    pairs: NDArray[np.int32]
+    """(n_p, 2), i < j, r_ij(0) <= r_e"""
+    propensity: NDArray[np.float32]
+    """S_i(t), (n_t, N)"""
+    propensity_halves: NDArray[np.float32]
+    """(n_t, 2, N)"""
+    pair_distance_change: NDArray[np.float32]
+    """E_ij(t), (n_t, n_p)"""
+    pair_distance_change_halves: NDArray[np.float32]
+    """(n_t, 2, n_p)"""
+    neighbor_relative: NDArray[np.float32]
+    """R_i(t), (n_t, N)"""
+    cage_relative: NDArray[np.float32]
+    """C_i(t), (n_t, N), the limit of R_i without local strain"""
+    nonaffine: NDArray[np.float32]
+    """D_i(t), (n_t, N)"""
+    overlap: NDArray[np.float64]
+    """Q(t) of each replica, (n_t, n_r)"""
+    scattering_times: NDArray[np.float64]
+    """(n_s,) times of F_s, tau"""
+    scattering: NDArray[np.float64]
+    """F_s(k, t) of species A, mean over the replicas sampled at that time, (n_s,)"""
+
+
+def dynamical_targets(
+    positions: NDArray,
+    species: NDArray,
+    box_length: float,
+    moments: Iterable[tuple[int, int, NDArray]],
+    sampling_steps: Sequence[int],
+    timestep: float,
+    replicas: int,
+    settings: Targets,
+) -> DynamicalTargets:
+    """Compute S, E, R, C, D, Q and F_s; time and memory grow linearly with N.
+
+    Parameters
+    ----------
+    positions, species, box_length : the configuration at t = 0; (N, 3), (N,)
+    moments : (replica from 1, step, displacements (N, 3)) in any order; steps that are no sampling steps serve F_s
+    sampling_steps : steps of the sampling times, increasing
+    timestep : dt, tau
+    replicas : number of replicas that must be there at every sampling step, at least 2
+    settings : ranges and wave number
+
+    Raises
+    ------
+    ValueError
+        if a replica is missing at a sampling time or comes twice, or the box is too small
+    """
+    n, n_t = len(positions), len(sampling_steps)
+    pairs = neighbor_pairs(positions, box_length, settings.pair_range)
+    separations = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], box_length)
+    neighborhood = Neighborhood(pairs, separations, n, settings.neighbor_range)
+
+    lengths = np.zeros((n_t, 2, n))
+    changes = np.zeros((n_t, 2, len(pairs)))
+    relative = np.zeros((n_t, 3, n))
+    overlaps = np.full((n_t, replicas), np.nan)
+    scattering: dict[int, list[float]] = {}
+
+    time_of = {step: index for index, step in enumerate(sampling_steps)}
+    for replica, step, displacements in moments:
+        scattering.setdefault(step, []).append(self_scattering(displacements[species == 0], settings.wave_number))
+        if (time := time_of.get(step)) is None:
+            continue
+        if not 1 <= replica <= replicas or not np.isnan(overlaps[time, replica - 1]):
+            raise ValueError(f"replica {replica} of {replicas} at step {step} is unknown or comes twice")
+        half = replica % 2
+        overlaps[time, replica - 1] = overlap(displacements, settings.overlap_distance)
+        lengths[time, half] += displacement_lengths(displacements)
+        changes[time, half] += pair_distance_changes(pairs, separations, displacements, box_length)
+        relative[time] += neighborhood.relative_motion(displacements)
+
+    missing = np.argwhere(np.isnan(overlaps))
+    if len(missing):
+        time, replica = missing[0]
+        raise ValueError(f"replica {replica + 1} is missing at step {sampling_steps[time]}")
+
+    in_half = np.array([replicas // 2, replicas - replicas // 2])[:, None]
+    neighbor_relative, cage_relative, nonaffine = (relative / replicas).astype(np.float32).transpose(1, 0, 2)
+    scattering_steps = sorted(scattering)
+    return DynamicalTargets(
+        times=np.array(sampling_steps) * timestep,
+        pairs=pairs,
+        propensity=(lengths.sum(axis=1) / replicas).astype(np.float32),
+        propensity_halves=(lengths / in_half).astype(np.float32),
+        pair_distance_change=(changes.sum(axis=1) / replicas).astype(np.float32),
+        pair_distance_change_halves=(changes / in_half).astype(np.float32),
+        neighbor_relative=neighbor_relative,
+        cage_relative=cage_relative,
+        nonaffine=nonaffine,
+        overlap=overlaps,
+        scattering_times=np.array(scattering_steps) * timestep,
+        scattering=np.array([np.mean(scattering[step]) for step in scattering_steps]),
+    )

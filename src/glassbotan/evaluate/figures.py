@@ -1,0 +1,162 @@
+"""Curves: the relaxation of the liquid, the scores, the losses."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from glassbotan.dynamics.scattering import double_stretched
+from glassbotan.evaluate.tables import DISTANCE, ENERGY
+
+mpl.use("Agg")
+STYLE: Any = {
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 5,
+    "mathtext.fontset": "cm",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "glassbotan",
+    "savefig.dpi": 200,
+}
+PANEL = 3.4
+"""Width of one panel, inches: a journal's column."""
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+WITHOUT_NETWORK = {ENERGY: "$U_i(0)$, no network", DISTANCE: "$-r_{ij}(0)$, no network"}
+
+
+def panels(count: int, rows: int = 1, **kwargs: Any) -> tuple[Figure, np.ndarray]:
+    """A figure with `rows` x `count` panels, and their axes as an array of that shape."""
+    mpl.rcParams.update(STYLE)
+    figure = Figure(figsize=(PANEL * count, 2.6 * rows), layout="constrained")
+    return figure, figure.subplots(rows, count, squeeze=False, **kwargs)
+
+
+def save(figure: Figure, path: Path, provenance: dict[str, Any]) -> None:
+    """Write a figure in the format of its ending, its provenance in the metadata."""
+    metadata = {"Title": path.stem, "Description": json.dumps(provenance)}
+    if path.suffix == ".svg":
+        metadata["Date"] = provenance["started"]
+    figure.savefig(path, metadata=metadata)
+
+
+def draw_relaxation(curves: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Figure:
+    """F_s(k, t) of every configuration, their mean, the fit and tau_alpha; a panel for each temperature."""
+    figure, axes = panels(len(curves), sharey=True)
+    for ax, (table, fit) in zip(axes[0], curves, strict=True):
+        for _, one in table.groupby("configuration"):
+            ax.plot(one.time, one.scattering, color="0.8", lw=0.6, zorder=1)
+        mean = table.groupby("time").scattering.mean()
+        t = np.geomspace(mean.index.min(), max(mean.index.max(), 1.5 * fit["tau_alpha"]), 300)
+        shape = [fit[name] for name in ("f", "tau_s", "beta_s", "tau_alpha", "beta")]
+        ax.plot(t, double_stretched(t, *shape), color=COLORS[0], zorder=2, label="double stretched exponential")
+        ax.plot(mean.index, mean, "o", color=COLORS[1], ms=3.5, zorder=3, label="mean of the configurations")
+        ax.axvline(fit["tau_alpha"], color="0.4", ls="--", lw=0.9)
+        error = fit["tau_alpha_error"]
+        spread = "" if error is None or np.isnan(error) else rf" \pm {error:.2g}"
+        ax.text(
+            fit["tau_alpha"] * 0.93, 0.97, rf"$\tau_\alpha = {fit['tau_alpha']:.3g}{spread}$",
+            rotation=90, ha="right", va="top", fontsize=8,
+        )  # fmt: skip
+        ax.set(xscale="log", ylim=(0, 1), xlabel=r"$t\;[\tau]$", title=f"$T = {fit['temperature']:g}$")
+    axes[0, 0].set_ylabel(r"$F_s(k=2\pi/\sigma_{AA},\,t)$, species A")
+    axes[0, 0].plot([], [], color="0.8", label="single configurations")
+    axes[0, 0].legend(loc="lower left")
+    return figure
+
+
+def draw_pearson(table: pd.DataFrame) -> Figure:
+    """The Pearson coefficient against time for S and E, and what limits it; a column for each temperature."""
+    temperatures = sorted(table.temperature.unique())
+    figure, axes = panels(len(temperatures), rows=2, sharey=True, sharex="col")
+    styles = _styles(table)
+    for row, (target, label) in enumerate((("S", r"$\rho(S)$, species A"), ("E", r"$\rho(E)$, A-A pairs"))):
+        axes[row, 0].set_ylabel(label)
+        for ax, temperature in zip(axes[row], temperatures, strict=True):
+            here = table[(table.target == target) & (table.temperature == temperature)]
+            _draw_scores(ax, here, styles)
+            ax.set(xscale="log", ylim=(min(-0.05, table.ci_low.min() - 0.05), 1.02))
+            if row == 0:
+                ax.set_title(f"$T = {temperature:g}$")
+            else:
+                ax.set_xlabel(r"$t\;[\tau]$")
+    handles, labels = [], []
+    for ax in axes[:, 0]:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            if label not in labels:
+                handles.append(handle)
+                labels.append(label)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.set_figheight(figure.get_figheight() + 0.25 * len(labels) / 2)
+    return figure
+
+
+def _styles(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The look of each model, the same in every panel."""
+    names = [name for name in dict.fromkeys(table.model) if name not in WITHOUT_NETWORK]
+    styles: dict[str, dict[str, Any]] = {
+        name: {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)], "label": name}
+        for i, name in enumerate(sorted(names))
+    }
+    for name, label in WITHOUT_NETWORK.items():
+        styles[name] = {"color": "0.5", "marker": "x", "ls": ":", "label": label}
+    return styles
+
+
+def _draw_scores(ax: Axes, scores: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
+    ceiling = scores.groupby("time").ceiling.mean()
+    ax.fill_between(ceiling.index, ceiling, 1.1, color="0.92", lw=0)
+    ax.plot(ceiling.index, ceiling, color="0.6", lw=0.9, ls="--", label="noise ceiling")
+    for model, of_model in scores.groupby("model"):
+        mean = of_model.groupby("time")[["pearson", "ci_low", "ci_high"]].mean()
+        ax.plot(mean.index, mean.pearson, **styles[str(model)])
+        ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=styles[str(model)]["color"], lw=0.9)
+
+
+def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Figure:
+    """Training (solid) and validation loss (dashed) against the epoch; a panel for each model, a colour for each time.
+
+    Parameters
+    ----------
+    histories : of each network, with the provenance that names it
+    """
+    by_model: dict[str, list[tuple[pd.DataFrame, dict[str, Any]]]] = {}
+    for history, made in histories:
+        by_model.setdefault(made["settings"]["model"], []).append((history, made))
+    columns = min(len(by_model), 3)
+    rows = -(-len(by_model) // columns)
+    figure, axes = panels(columns, rows=rows)
+    for ax in axes.ravel()[len(by_model) :]:
+        ax.remove()
+    times = sorted({made["time"] for _, made in histories})
+    colormap = mpl.colormaps["viridis"]
+    for ax, (model, runs) in zip(axes.ravel(), by_model.items(), strict=False):
+        for history, made in runs:
+            color = colormap(0.9 * times.index(made["time"]) / max(1, len(times) - 1))
+            label = f"$T = {made['settings']['temperature']:g}$, $t = {made['time']:g}$"
+            ax.plot(history.epoch, history.train_loss, color=color, label=label)
+            if "validation_loss" in history:
+                ax.plot(history.epoch, history.validation_loss, color=color, ls="--", lw=1)
+                ax.plot(made["epoch"], history.validation_loss[history.epoch == made["epoch"]], "o", ms=4, color=color)
+        scaled = runs[0][1]["settings"]["training"]["scale_targets"]
+        ax.set(yscale="log", xlabel="epoch", ylabel="loss" + (" (scaled targets)" if scaled else ""), title=model)
+        if len(runs) <= 10:
+            ax.legend(fontsize=6.5, loc="best")
+    return figure

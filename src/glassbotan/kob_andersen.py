@@ -1,0 +1,131 @@
+"""The Kob-Andersen liquid with force-shifted Lennard-Jones forces, in plain numpy.
+
+The model of Kob and Andersen, Phys. Rev. E 51, 4626 (1995), with the interaction of Shiba et al.,
+J. Chem. Phys. 158, 084503 (2023), Sec. II:
+
+    V(r) = V_LJ(r) - V_LJ(r_c) - (r - r_c) V_LJ'(r_c)   for r < r_c = 2.5 sigma_ab,   0 beyond,
+
+so that energy and force both vanish continuously at r_c. Engines run the dynamics; this module is the reference
+that they are tested against, and it gives the static quantities that need no engine.
+
+Units throughout the package are reduced Lennard-Jones: lengths in sigma_AA, energies in epsilon_AA, masses in m,
+times in tau = sigma_AA sqrt(m / epsilon_AA), temperatures in epsilon_AA / k_B.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
+
+
+class Species(IntEnum):
+    """The two kinds of particle; the value is the `typeid` in every file."""
+
+    A = 0
+    B = 1
+
+
+EPSILON = np.array([[1.0, 1.5], [1.5, 0.5]])
+"""Well depths epsilon_ab, shape (2, 2), indexed by species."""
+SIGMA = np.array([[1.0, 0.8], [0.8, 0.88]])
+"""Diameters sigma_ab, shape (2, 2), indexed by species."""
+CUTOFF = 2.5 * SIGMA
+"""Cutoff radii r_c, shape (2, 2), indexed by species."""
+LARGEST_CUTOFF = float(CUTOFF.max())
+MASS = 1.0
+
+
+def box_length(particles: int, density: float) -> float:
+    """Edge L of the cubic box that holds `particles` at number density `density`: L = (N / rho)^(1/3)."""
+    return float((particles / density) ** (1 / 3))
+
+
+def species_of(particles: int, fraction_of_a: float) -> NDArray[np.uint8]:
+    """Species of each particle, shape (N,), all A before all B, N_A = round(N x fraction)."""
+    return np.where(np.arange(particles) < round(particles * fraction_of_a), Species.A, Species.B).astype(np.uint8)
+
+
+def _lennard_jones(r: NDArray, epsilon: NDArray, sigma: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """V_LJ and its first two derivatives."""
+    s6 = (sigma / r) ** 6
+    energy = 4 * epsilon * (s6**2 - s6)
+    slope = -24 * epsilon * (2 * s6**2 - s6) / r
+    curvature = 24 * epsilon * (26 * s6**2 - 7 * s6) / r**2
+    return energy, slope, curvature
+
+
+def pair_potential(r: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Force-shifted V, V' and V'' of pairs at distance `r`.
+
+    Parameters
+    ----------
+    r : (n,) distances
+    first, second : (n,) or scalar, species of the two particles
+
+    Returns
+    -------
+    V, V', V'' : (n,) each, zero at and beyond the cutoff
+    """
+    r, first, second = np.broadcast_arrays(np.asarray(r, dtype=float), first, second)
+    epsilon, sigma, cutoff = EPSILON[first, second], SIGMA[first, second], CUTOFF[first, second]
+    energy, slope, curvature = _lennard_jones(r, epsilon, sigma)
+    energy_c, slope_c, _ = _lennard_jones(cutoff, epsilon, sigma)
+    inside = r < cutoff
+    return (
+        np.where(inside, energy - energy_c - (r - cutoff) * slope_c, 0.0),
+        np.where(inside, slope - slope_c, 0.0),
+        np.where(inside, curvature, 0.0),
+    )
+
+
+class Interactions(NamedTuple):
+    """Everything the potential says about one configuration."""
+
+    energies: NDArray
+    """(N,) energy of each particle: half of each of its pairs, so that the sum is U"""
+    forces: NDArray
+    """(N, 3) -dU/dr_i"""
+    laplacian: float
+    """sum over particles of nabla_i^2 U"""
+    virial: float
+    """sum over pairs of -r V'(r), so that pressure = (N kT + virial / 3) / L^3"""
+
+    @property
+    def potential_energy(self) -> float:
+        """U, the full force-shifted form."""
+        return float(self.energies.sum())
+
+    @property
+    def configurational_temperature(self) -> float:
+        """k_B T_conf = |grad U|^2 / nabla^2 U (one configuration's estimate)."""
+        return float((self.forces**2).sum() / self.laplacian)
+
+
+def interactions(positions: NDArray, species: NDArray, box_length: float) -> Interactions:
+    """Energies, forces, Laplacian and virial of one configuration.
+
+    Parameters
+    ----------
+    positions : (N, 3) anywhere, taken into the periodic box
+    species : (N,) values of `Species`
+    box_length : edge of the cubic box, at least twice the largest cutoff
+    """
+    i, j = neighbor_pairs(positions, box_length, LARGEST_CUTOFF).T
+    r_ij = minimum_image(positions[j] - positions[i], box_length)
+    r = np.linalg.norm(r_ij, axis=-1)
+    energy, slope, curvature = pair_potential(r, species[i], species[j])
+    n = len(positions)
+    force_on_i = (slope / r)[:, None] * r_ij
+    forces = np.stack(
+        [np.bincount(i, force_on_i[:, axis], n) - np.bincount(j, force_on_i[:, axis], n) for axis in range(3)],
+        axis=-1,
+    )
+    return Interactions(
+        energies=0.5 * (np.bincount(i, energy, n) + np.bincount(j, energy, n)),
+        forces=forces,
+        laplacian=float(2 * (curvature + 2 * slope / r).sum()),
+        virial=float(-(r * slope).sum()),
+    )

@@ -1,0 +1,1 @@
+"""Graphs, the network, its training."""

@@ -1,0 +1,203 @@
+"""Fitting a network to the targets of one state point and sampling time.
+
+Shiba et al., Sec. II C: Adam on p MSE(S) + (1 - p) MSE(E) over all particles and pairs of both species, the gradient's
+norm clipped, each graph turned by a random element of the cube's symmetry group.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+from torch_geometric.data import Batch, Data
+
+from glassbotan.errors import TrainingError
+from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Normalisation, normalisation_of
+from glassbotan.learn.network import BOTAN
+from glassbotan.statistics import correlation
+from glassbotan.study import Network, Training
+
+EpochReport = Callable[[dict[str, float]], None]
+"""Called after each epoch with its row of the history."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training returns."""
+
+    weights: dict[str, Tensor]
+    normalisation: Normalisation
+    epoch: int
+    """the epoch whose weights these are: the best on the validation set, or the last without one"""
+    history: pd.DataFrame
+    """a row per epoch: learning rate, losses, and the correlations on the validation set"""
+
+
+def available_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def uses_bfloat16(training: Training, device: torch.device) -> bool:
+    """Whether matrix products are done in bfloat16; `auto` asks whether the processor has an instruction for it."""
+    if training.precision != "auto":
+        return training.precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def fit(
+    train: Sequence[Data],
+    validation: Sequence[Data],
+    network: Network,
+    training: Training,
+    p: float,
+    seed: int,
+    initial_weights: dict[str, Tensor] | None = None,
+    device: torch.device | None = None,
+    report: EpochReport = lambda row: None,
+) -> Fit:
+    """Train a network.
+
+    Parameters
+    ----------
+    train, validation : graphs with targets; without validation graphs the last epoch is kept
+    network, training : settings
+    p : weight of S in the loss
+    seed : of the initial weights, the order of the graphs and their turns
+    initial_weights : where to start instead of at random
+    device : default is a GPU where there is one
+    report : called after each epoch
+
+    Raises
+    ------
+    TrainingError
+        if the loss is not a number
+    """
+    device = device or available_device()
+    torch.manual_seed(seed)
+    model = BOTAN(network)
+    if initial_weights is not None:
+        model.load_state_dict(initial_weights)
+    elif training.initial_weights == "spread":
+        model.spread_initial_weights()
+    model.to(device)
+    random = torch.Generator().manual_seed(seed)
+    normalisation = normalisation_of(list(train)) if training.scale_targets else Normalisation()
+    scaled = [_scaled(graph, normalisation).to(device) for graph in train]
+    held_out = [_scaled(graph, normalisation).to(device) for graph in validation]
+
+    bfloat16 = uses_bfloat16(training, device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, eps=1e-8)
+    steps_per_epoch = -(-len(scaled) // training.batch_size)
+    schedule = _schedule(optimizer, training, training.epochs * steps_per_epoch)
+
+    rows: list[dict[str, float]] = []
+    best, best_loss, best_epoch = model.state_dict(), float("inf"), 0
+    for epoch in range(1, training.epochs + 1):
+        started = time.perf_counter()
+        row: dict[str, float] = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"]}
+        losses = []
+        model.train()
+        for batch in _batches(scaled, training, random):
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                loss, *parts = _losses(model, batch, p)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
+            optimizer.step()
+            schedule.step()
+            losses.append(torch.stack([loss.detach(), *(part.detach() for part in parts)]) * batch.num_graphs)
+        total, propensity_loss, pair_loss = (torch.stack(losses).sum(dim=0) / len(scaled)).tolist()
+        row |= {"train_loss": total, "train_propensity_loss": propensity_loss, "train_pair_loss": pair_loss}
+        if not total < float("inf"):
+            raise TrainingError(
+                f"the training loss is {total} in epoch {epoch}: training diverged; take a smaller learning rate"
+            )
+        if held_out:
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                row |= _validate(model, held_out, p)
+        if not held_out or row["validation_loss"] < best_loss:
+            best_loss, best_epoch = row.get("validation_loss", total), epoch
+            best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        row["seconds"] = time.perf_counter() - started
+        rows.append(row)
+        report(row)
+    return Fit(best, normalisation, best_epoch, pd.DataFrame(rows))
+
+
+def predict(model: BOTAN, graph: Data, normalisation: Normalisation) -> tuple[Tensor, Tensor]:
+    """S (N,) and E (n_e,) of one graph, in the targets' own units."""
+    with torch.inference_mode():
+        propensity, pair = model(graph.species, graph.edge_index, graph.separation)
+    return (
+        normalisation.propensity_mean + normalisation.propensity_scale * propensity,
+        normalisation.pair_mean + normalisation.pair_scale * pair,
+    )
+
+
+def _scaled(graph: Data, normalisation: Normalisation) -> Data:
+    scaled = graph.clone()
+    scaled.propensity = (graph.propensity - normalisation.propensity_mean) / normalisation.propensity_scale
+    scaled.pair_distance_change = (graph.pair_distance_change - normalisation.pair_mean) / normalisation.pair_scale
+    return scaled
+
+
+def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) -> Any:
+    if training.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=steps, pct_start=0.2)
+
+
+def _batches(graphs: Sequence[Data], training: Training, random: torch.Generator) -> Iterator[Batch]:
+    """The graphs in random order, each turned at random, `batch_size` at a time."""
+    order = torch.randperm(len(graphs), generator=random).tolist()
+    turns = torch.randint(len(SIGNED_PERMUTATIONS), (len(graphs),), generator=random).tolist()
+    for start in range(0, len(order), training.batch_size):
+        batch = [
+            _turned(graphs[index], turns[index]) if training.augment else graphs[index]
+            for index in order[start : start + training.batch_size]
+        ]
+        yield Batch.from_data_list(batch)
+
+
+def _turned(graph: Data, turn: int) -> Data:
+    turned = graph.clone("separation")
+    turned.separation = graph.separation @ SIGNED_PERMUTATIONS[turn].to(graph.separation)
+    return turned
+
+
+def _losses(model: BOTAN, graph: Data, p: float) -> tuple[Tensor, Tensor, Tensor]:
+    """P MSE(S) + (1 - p) MSE(E), and its two parts."""
+    propensity, pair = model(graph.species, graph.edge_index, graph.separation)
+    propensity_loss = mse_loss(propensity, graph.propensity)
+    pair_loss = mse_loss(pair, graph.pair_distance_change)
+    return p * propensity_loss + (1 - p) * pair_loss, propensity_loss, pair_loss
+
+
+def _validate(model: BOTAN, graphs: Sequence[Data], p: float) -> dict[str, float]:
+    """Losses and correlations of S over A and of E over all pairs, averaged over the graphs."""
+    model.eval()
+    rows = []
+    for graph in graphs:
+        propensity, pair = (output.float() for output in model(graph.species, graph.edge_index, graph.separation))
+        of_a = graph.species[:, 0] == 0
+        propensity_loss = mse_loss(propensity, graph.propensity)
+        pair_loss = mse_loss(pair, graph.pair_distance_change)
+        rows.append(
+            {
+                "validation_loss": float(p * propensity_loss + (1 - p) * pair_loss),
+                "validation_propensity_loss": float(propensity_loss),
+                "validation_pair_loss": float(pair_loss),
+                "validation_propensity_pearson": correlation(
+                    propensity[of_a].cpu().numpy(), graph.propensity[of_a].cpu().numpy()
+                ),
+                "validation_pair_pearson": correlation(pair.cpu().numpy(), graph.pair_distance_change.cpu().numpy()),
+            }
+        )
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}

@@ -1,0 +1,92 @@
+"""Who made a file, from what, and with which versions."""
+
+import hashlib
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+STAGE_VERSIONS = {
+    "melt": 1,
+    "quench": 1,
+    "equilibrate": 1,
+    "ensemble": 1,
+    "targets": 1,
+    "train": 1,
+    "predict": 1,
+}
+"""Raised by hand when a stage's results change: only then are they made again."""
+
+PACKAGES = ("numpy", "scipy", "gsd", "torch", "torch-geometric", "pandas", "snakemake")
+
+
+class Provenance:
+    """Collects what a product should say about its making; `finish` gives it as plain data.
+
+    Parameters
+    ----------
+    stage : name of the subcommand
+    study : name of the study
+    settings : everything the stage was told, as plain data
+    inputs : files that it read
+    """
+
+    def __init__(self, stage: str, study: str, settings: dict[str, Any], inputs: Iterable[Path] = ()) -> None:
+        self.record: dict[str, Any] = {
+            "stage": stage,
+            "stage_version": STAGE_VERSIONS.get(stage, 1),
+            "study": study,
+            "settings": settings,
+            "inputs": {str(path): sha256(path) for path in inputs},
+            "git_commit": git_commit(),
+            "versions": versions(),
+            "python": platform.python_version(),
+            "command": sys.argv,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        self._start = time.perf_counter()
+
+    def finish(self, **measured: Any) -> dict[str, Any]:
+        """The record with the wall time and whatever the stage measured (engine, particle-steps per second ...)."""
+        return {**self.record, "wall_seconds": round(time.perf_counter() - self._start, 3), **measured}
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def git_commit() -> str:
+    """Commit of the source tree that the package runs from, with `+` where it was edited since; else `unknown`."""
+    root = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        tracked = git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "") if tracked else ""
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the package and of what it stands on, as installed."""
+    found = {}
+    for name in ("glassbotan", *PACKAGES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,1 @@
+"""The protocol, the engines that run it, and the files it leaves."""

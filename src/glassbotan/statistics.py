@@ -1,0 +1,31 @@
+"""Correlation and its ceiling."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def correlation(x: NDArray, y: NDArray) -> float:
+    """Pearson's coefficient of two arrays of one shape; NaN where either is constant."""
+    x = np.asarray(x, dtype=np.float64) - np.mean(x, dtype=np.float64)
+    y = np.asarray(y, dtype=np.float64) - np.mean(y, dtype=np.float64)
+    norm = np.sqrt((x**2).sum() * (y**2).sum())
+    return float((x * y).sum() / norm) if norm > 0 else float("nan")
+
+
+def noise_ceiling(halves: NDArray) -> float:
+    """Largest Pearson coefficient that a perfect prediction could have with the mean over all replicas.
+
+    The correlation r of two half-ensemble averages gives the reliability of their mean, 2 r / (1 + r)
+    (Spearman-Brown); the expected value correlates with a measurement of that reliability as its square root.
+
+    Parameters
+    ----------
+    halves : (2, n), the two half-ensemble averages
+
+    Returns
+    -------
+    float
+        0 where the halves do not correlate at all
+    """
+    r = correlation(halves[0], halves[1])
+    return float(np.sqrt(max(0.0, 2 * r / (1 + r))))

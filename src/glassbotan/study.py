@@ -1,0 +1,497 @@
+"""The configuration of a study: names, units, bounds and defaults, said once.
+
+Every model below is both a section of config.yaml and a group of options of the stages that need it, so that the
+file, the command line and its help, the JSON schema for editors and the checks cannot drift apart.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from glassbotan.errors import StudyError
+from glassbotan.kob_andersen import LARGEST_CUTOFF, box_length
+
+SKIN = 0.3
+"""Neighbour-list buffer of the engines, sigma_AA."""
+
+
+PRETRAINING = "pretraining"
+"""Name of the pretrained network in paths."""
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _configuration_ranges(value: Any) -> Any:
+    """Read `"1-8, 11"` (or a list of such strings and integers) as a tuple of configuration numbers."""
+    if isinstance(value, (str, int)):
+        value = [value]
+    numbers: list[int] = []
+    for item in value:
+        for part in str(item).split(","):
+            bounds = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+            if bounds is None:
+                raise ValueError(f"expected configurations such as 1-8 or [1, 2, 11-12], found {part.strip()!r}")
+            first = int(bounds[1])
+            last = int(bounds[2] or first)
+            if last < first or first < 1:
+                raise ValueError(f"a range of configurations counts upwards from 1 or more, found {part.strip()!r}")
+            numbers.extend(range(first, last + 1))
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("a configuration is named twice")
+    return tuple(sorted(numbers))
+
+
+Configurations = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_configuration_ranges),
+    WithJsonSchema({"type": ["string", "integer", "array"], "items": {"type": ["string", "integer"]}}),
+]
+
+
+class Liquid(Section):
+    """The Kob-Andersen liquid."""
+
+    particles: PositiveInt = Field(4096, description="number of particles N")
+    density: PositiveFloat = Field(1.2, description="number density rho [sigma_AA^-3]")
+    fraction_of_a: float = Field(0.8, gt=0, lt=1, description="fraction of particles of species A")
+
+    @property
+    def box_length(self) -> float:
+        """Edge of the cubic box, sigma_AA."""
+        return box_length(self.particles, self.density)
+
+    @model_validator(mode="after")
+    def _box_holds_the_interaction(self) -> Self:
+        needed = 2 * (LARGEST_CUTOFF + SKIN)
+        if self.box_length <= needed:
+            raise ValueError(
+                f"{self.particles} particles at density {self.density:g} make a box {self.box_length:.3f} long, but "
+                f"cutoff plus neighbour-list skin ({LARGEST_CUTOFF} + {SKIN}) need more than {needed:g}; "
+                "take more particles"
+            )
+        return self
+
+
+class Integrator(Section):
+    """How the equations of motion are integrated."""
+
+    timestep: PositiveFloat = Field(1e-3, description="time step dt [tau]")
+    # A slow Nose-Hoover thermostat rings: after a quench at coupling time 0.5 the energy of 256 particles still
+    # oscillates with six times its canonical variance after 25 tau. At 0.1 it resonates with the liquid's own
+    # vibrations, which damp it within 10 tau.
+    thermostat_time: PositiveFloat = Field(0.1, description="Nose-Hoover coupling time [tau]")
+    engine: Literal["auto", "hoomd", "lammps"] = Field(
+        "auto", description="molecular-dynamics engine; auto takes HOOMD-blue where it is installed, else LAMMPS"
+    )
+
+    def steps(self, time: float) -> int:
+        """Number of time steps nearest to `time`, at least one."""
+        return max(1, round(time / self.timestep))
+
+    def sampling_steps(self, times: Sequence[float]) -> list[int]:
+        """Steps of the sampling times.
+
+        Raises
+        ------
+        ValueError
+            unless the times increase and are multiples of the time step
+        """
+        for earlier, later in pairwise(times):
+            if later <= earlier:
+                raise ValueError(f"sampling times must increase, but {later:g} follows {earlier:g}")
+        for time in times:
+            if abs(time / self.timestep - self.steps(time)) > 1e-6:
+                raise ValueError(f"sampling time {time:g} is no multiple of the time step {self.timestep:g}")
+        return [self.steps(time) for time in times]
+
+
+class Melt(Section):
+    """Step 1 of the protocol: a hot liquid that has forgotten its start."""
+
+    temperature: PositiveFloat = Field(5.0, description="temperature of the melt [epsilon_AA/k_B]")
+    time: PositiveFloat = Field(1e4, description="duration t_h [tau]")
+
+
+class Quench(Section):
+    """Step 2 of the protocol: a linear ramp from the melt to the target temperature."""
+
+    time: PositiveFloat = Field(20.0, description="duration t_cool [tau]")
+
+
+class Equilibration(Section):
+    """Step 3 of the protocol: Nose-Hoover dynamics at the target temperature."""
+
+    relaxation_times: PositiveFloat = Field(40.0, description="duration in units of tau_alpha")
+
+
+class Ensemble(Section):
+    """Step 4 of the protocol: NVE runs from one configuration with fresh Maxwell-Boltzmann momenta."""
+
+    replicas: int = Field(32, ge=2, description="runs from each configuration")
+    relaxation_replicas: PositiveInt = Field(
+        1, description="how many of them are also sampled at the closely spaced times of F_s(k, t)"
+    )
+    relaxation_points_per_decade: PositiveInt = Field(8, description="density of the times of F_s(k, t)")
+
+
+class Temperature(Section):
+    """One state point."""
+
+    temperature: PositiveFloat = Field(description="target temperature [epsilon_AA/k_B]")
+    relaxation_time: PositiveFloat = Field(description="tau_alpha expected there, the unit of the equilibration [tau]")
+    sampling_times: tuple[PositiveFloat, ...] = Field(
+        min_length=1, description="times at which targets are computed, increasing [tau]"
+    )
+
+    @property
+    def label(self) -> str:
+        """Name of the state point in paths: T0.44."""
+        return f"T{self.temperature:.2f}"
+
+    @model_validator(mode="after")
+    def _names_a_folder(self) -> Self:
+        if round(self.temperature, 2) != self.temperature:
+            raise ValueError(f"temperature is given to two decimals (it names folders), found {self.temperature!r}")
+        return self
+
+
+class Split(Section):
+    """Which configuration serves what; a configuration serves one purpose only."""
+
+    train: Configurations = Field(description="configurations that the network is fitted to, such as 1-400")
+    validation: Configurations = Field(
+        default=(), description="configurations that choose the epoch; with none, the last epoch is kept"
+    )
+    test: Configurations = Field(description="configurations that are predicted and scored, and choose nothing")
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every configuration of the study, in order."""
+        return tuple(sorted((*self.train, *self.validation, *self.test)))
+
+    @property
+    def learnt_from(self) -> tuple[int, ...]:
+        """Every configuration that training sees."""
+        return (*self.train, *self.validation)
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        if not self.train or not self.test:
+            raise ValueError("train and test each need at least one configuration")
+        purposes = {"train": self.train, "validation": self.validation, "test": self.test}
+        owner: dict[int, str] = {}
+        for purpose, configurations in purposes.items():
+            for configuration in configurations:
+                if configuration in owner:
+                    raise ValueError(f"configuration {configuration} is in both {owner[configuration]} and {purpose}")
+                owner[configuration] = purpose
+        return self
+
+
+class Targets(Section):
+    """What is computed from an ensemble."""
+
+    pair_range: PositiveFloat = Field(2.0, description="r_e: pairs up to this distance have an E_ij [sigma_AA]")
+    neighbor_range: PositiveFloat = Field(1.6, description="neighbours of R_i, D_i and the local strain [sigma_AA]")
+    overlap_distance: PositiveFloat = Field(0.3, description="a in the overlap Q(t) [sigma_AA]")
+    wave_number: PositiveFloat = Field(6.283185307179586, description="k of F_s(k, t), 2 pi / sigma_AA [1/sigma_AA]")
+
+
+class Network(Section):
+    """The graph network."""
+
+    rounds: PositiveInt = Field(7, description="rounds of message passing n, all with the same weights")
+    width: PositiveInt = Field(64, description="width of every layer")
+
+
+class Training(Section):
+    """How a network is fitted."""
+
+    epochs: PositiveInt = Field(1000, description="passes over the training configurations")
+    learning_rate: PositiveFloat = Field(1e-4, description="learning rate of Adam (its highest value, on a schedule)")
+    schedule: Literal["constant", "one-cycle"] = Field(
+        "constant", description="constant learning rate, or warm-up and cosine decay to zero"
+    )
+    batch_size: PositiveInt = Field(1, description="graphs per step")
+    gradient_clip: PositiveFloat = Field(1.0, description="largest norm of the gradient")
+    scale_targets: bool = Field(
+        False, description="measure S and E in units of their standard deviation over the training configurations"
+    )
+    augment: bool = Field(True, description="draw one of the 48 signed axis permutations for each graph and step")
+    initial_weights: Literal["torch", "spread"] = Field(
+        "torch",
+        description="random start of a network that is not pretrained: PyTorch's default, or one that feels distances "
+        "and neighbours from the first step and needs fewer epochs",
+    )
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32",
+        description="matrix products in training; auto takes bfloat16 (with float32 sums) where the processor has it",
+    )
+
+
+class Pretraining(Training):
+    """Training on pairs alone (p = 0) at one state point, the start of every network with p < 1."""
+
+    epochs: PositiveInt = Field(2000, description="passes over the training configurations")
+    temperature: PositiveFloat = Field(0.44, description="state point whose pairs are learnt [epsilon_AA/k_B]")
+    time: PositiveFloat = Field(13.0, description="sampling time whose pairs are learnt [tau]")
+
+
+class Model(Section):
+    """One kind of network: its loss and where it is trained."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
+    p: float = Field(ge=0, le=1, description="weight of S in the loss p MSE(S) + (1 - p) MSE(E)")
+    times: Literal["all"] | tuple[PositiveFloat, ...] = Field(
+        "all", description="sampling times at which it is trained [tau], or all"
+    )
+    pretrained: bool = Field(True, description="start from the pretrained network (p < 1)")
+    batch_size: PositiveInt | None = Field(None, description="graphs per step, where it differs from training")
+    seeds: tuple[NonNegativeInt, ...] = Field((0,), min_length=1, description="one training for each seed")
+
+    @property
+    def starts_from_pretrained(self) -> bool:
+        """Whether training starts from the network that knows pairs."""
+        return self.pretrained and self.p < 1
+
+
+class Scores(Section):
+    """How predictions are judged."""
+
+    pair_range: PositiveFloat = Field(1.35, description="A-A pairs up to this distance are scored [sigma_AA]")
+    resamples: PositiveInt = Field(2000, description="bootstrap resamples of the configurations")
+    confidence: float = Field(0.95, gt=0, lt=1, description="level of the bootstrap interval")
+
+
+class TrainingRun(NamedTuple):
+    """One network of the study: a model at a state point, a sampling time and a seed."""
+
+    point: Temperature
+    time_index: int
+    """of the sampling time, from 1"""
+    model: Model
+    seed: int
+    training: Training
+
+    @property
+    def folder(self) -> str:
+        """Where its files are, under the study's folder: T0.44/t07/BOTAN/seed0."""
+        return f"{self.point.label}/t{self.time_index:02d}/{self.model.name}/seed{self.seed}"
+
+    @property
+    def name(self) -> str:
+        """The same as one word, for the names of figures."""
+        return self.folder.replace("/", "_")
+
+
+class Study(Section):
+    """A whole study, from the melt to the table."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the folder under results/")
+    seed: NonNegativeInt = Field(0, description="root of every random number of the study")
+    liquid: Liquid = Liquid()
+    integrator: Integrator = Integrator()
+    melt: Melt = Melt()
+    quench: Quench = Quench()
+    equilibration: Equilibration = Equilibration()
+    ensemble: Ensemble = Ensemble()
+    simulation_batch: PositiveInt = Field(
+        16, description="configurations that are melted, quenched and equilibrated by one job"
+    )
+    temperatures: tuple[Temperature, ...] = Field(min_length=1, description="the state points")
+    configurations: Split
+    targets: Targets = Targets()
+    network: Network = Network()
+    training: Training = Training()
+    pretraining: Pretraining = Pretraining()
+    models: tuple[Model, ...] = Field(min_length=1, description="the networks that are trained")
+    scores: Scores = Scores()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._check_ranges()
+        self._check_times()
+        self._check_models()
+        return self
+
+    def _check_ranges(self) -> None:
+        if 2 * self.targets.pair_range > self.liquid.box_length:
+            raise ValueError(
+                f"targets.pair_range {self.targets.pair_range:g} needs a box of at least twice that length (minimum "
+                f"image), but {self.liquid.particles} particles make one {self.liquid.box_length:.3f} long"
+            )
+        for name, reach in (
+            ("targets.neighbor_range", self.targets.neighbor_range),
+            ("scores.pair_range", self.scores.pair_range),
+        ):
+            if reach > self.targets.pair_range:
+                raise ValueError(f"{name} {reach:g} exceeds targets.pair_range {self.targets.pair_range:g}")
+        if self.ensemble.relaxation_replicas > self.ensemble.replicas:
+            raise ValueError("ensemble.relaxation_replicas exceeds ensemble.replicas")
+
+    def _check_times(self) -> None:
+        labels = [point.label for point in self.temperatures]
+        if len(set(labels)) < len(labels):
+            raise ValueError("a temperature is listed twice")
+        for point in self.temperatures:
+            try:
+                self.integrator.sampling_steps(point.sampling_times)
+            except ValueError as error:
+                raise ValueError(f"at T = {point.temperature:g}: {error}") from None
+
+    def _check_models(self) -> None:
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError("two models have the same name")
+        if PRETRAINING in names:
+            raise ValueError(f"a model cannot be called {PRETRAINING}: that folder is the pretrained network's")
+        for model in self.models:
+            if model.times != "all":
+                known = {time for point in self.temperatures for time in point.sampling_times}
+                for time in model.times:
+                    if time not in known:
+                        raise ValueError(f"model {model.name} is trained at t = {time:g}, which is no sampling time")
+        if any(model.starts_from_pretrained for model in self.models):
+            at = [point for point in self.temperatures if point.temperature == self.pretraining.temperature]
+            if not at or self.pretraining.time not in at[0].sampling_times:
+                raise ValueError(
+                    f"pretraining is set at T = {self.pretraining.temperature:g}, t = {self.pretraining.time:g}, "
+                    "which is no state point and sampling time of this study"
+                )
+
+    def batch(self, number: int) -> tuple[int, ...]:
+        """The configurations of simulation batch `number`, counted from 1."""
+        return self.configurations.all[(number - 1) * self.simulation_batch : number * self.simulation_batch]
+
+    @property
+    def batches(self) -> range:
+        """Numbers of the simulation batches."""
+        return range(1, -(-len(self.configurations.all) // self.simulation_batch) + 1)
+
+    def batch_of(self, configuration: int) -> int:
+        """Number of the simulation batch that a configuration is in."""
+        return self.configurations.all.index(configuration) // self.simulation_batch + 1
+
+    def point(self, label: str) -> Temperature:
+        """The state point with this label."""
+        return next(point for point in self.temperatures if point.label == label)
+
+    def equilibration_time(self, point: Temperature) -> float:
+        """Duration of the equilibration at a state point, tau."""
+        return self.equilibration.relaxation_times * point.relaxation_time
+
+    def training_runs(self) -> Iterator[TrainingRun]:
+        """Every network of the study, the pretrained ones apart."""
+        for point in self.temperatures:
+            for index, time in enumerate(point.sampling_times, start=1):
+                for model in self.models:
+                    if model.times == "all" or time in model.times:
+                        batch_size = model.batch_size or self.training.batch_size
+                        training = self.training.model_copy(update={"batch_size": batch_size})
+                        for seed in model.seeds:
+                            yield TrainingRun(point, index, model, seed, training)
+
+    def pretraining_run(self, seed: int) -> TrainingRun:
+        """The pretrained network from which the networks with this seed start."""
+        point = next(point for point in self.temperatures if point.temperature == self.pretraining.temperature)
+        return TrainingRun(
+            point,
+            time_index=point.sampling_times.index(self.pretraining.time) + 1,
+            model=Model(name=PRETRAINING, p=0, pretrained=False),
+            seed=seed,
+            training=Training(**self.pretraining.model_dump(exclude={"temperature", "time"})),
+        )
+
+    def pretraining_runs(self) -> Iterator[TrainingRun]:
+        """Every pretrained network that some model starts from."""
+        seeds = {seed for model in self.models if model.starts_from_pretrained for seed in model.seeds}
+        return (self.pretraining_run(seed) for seed in sorted(seeds))
+
+
+def read_study(*paths: Path) -> Study:
+    """Read a study from one YAML file, or from several of which later ones override earlier ones.
+
+    Raises
+    ------
+    StudyError
+        one sentence that names the file and the key
+    """
+    merged: dict[str, Any] = {}
+    for path in paths:
+        try:
+            content = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise StudyError(f"{path} cannot be read as a configuration file: {' '.join(str(error).split())}") from None
+        if not isinstance(content, dict):
+            raise StudyError(f"{path} holds no settings; a study such as config.yaml was expected")
+        merged = _merged(merged, content)
+    return study_from(merged, source=", ".join(map(str, paths)))
+
+
+def study_from(settings: Mapping[str, Any], source: str) -> Study:
+    """Validate a study's settings; `source` names them in the error."""
+    try:
+        return Study.model_validate(settings)
+    except ValidationError as error:
+        raise StudyError(f"{source}: {explain(error, Study)}") from None
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Override nested mappings key by key and everything else whole, as Snakemake does with --configfile."""
+    result = dict(base)
+    for key, value in over.items():
+        nested = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if nested else value
+    return result
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """One sentence for what pydantic found: the first mistake, and how many more there are."""
+    mistakes = error.errors(include_url=False, include_context=False)
+    first = mistakes[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the study"
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, first["loc"][:-1])
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        advice = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+        sentence = f"unknown key {where}; {advice}"
+    elif first["type"] == "missing":
+        sentence = f"{where} is missing"
+    else:
+        reason = first["msg"].removeprefix("Value error, ")
+        found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+        sentence = f"{where}: {reason}{found}"
+    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    return sentence + more
+
+
+def _keys_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    """The keys that a section nested at `path` knows."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return list(model.model_fields)

@@ -1,0 +1,56 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glassbotan.errors import EngineError
+from glassbotan.simulate.configurations import Configuration, lattice, random_generator
+from glassbotan.simulate.engines import ENGINES, Engine, Thermostat, load_engine
+from glassbotan.study import Liquid
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("GLASSBOTAN_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The published trajectories, where they lie beside the checkout."""
+    path = SHARED / "published" / "botan" / "T0.44"
+    if not path.is_dir():
+        pytest.skip("the published trajectories do not lie beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The reference data, where they lie beside the checkout."""
+    path = SHARED / "reference"
+    if not path.is_dir():
+        pytest.skip("the reference data do not lie beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session", params=list(ENGINES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine that is installed."""
+    try:
+        return load_engine(request.param)
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def liquid_at_one() -> Configuration:
+    """A liquid of 256 particles at T = 1, from whichever engine there is."""
+    start = lattice(Liquid(particles=256), 3.0, random_generator(7, 1.0, 1, 0))
+    engine = load_engine("auto")
+    for thermostat in (Thermostat(3.0, 3.0, 0.1), Thermostat(3.0, 1.0, 0.1), Thermostat(1.0, 1.0, 0.1)):
+        (sample,) = engine.advance([start], [5000], timestep=1e-3, thermostat=thermostat)
+        start = sample.configuration
+    return start
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20230224)

@@ -1,0 +1,175 @@
+import numpy as np
+import pytest
+import torch
+
+from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
+from glassbotan.errors import TrainingError
+from glassbotan.learn.graphs import (
+    SIGNED_PERMUTATIONS,
+    Normalisation,
+    normalisation_of,
+    pair_average,
+    structure_graph,
+    with_targets,
+)
+from glassbotan.learn.network import BOTAN
+from glassbotan.learn.training import fit, predict
+from glassbotan.study import Network, Training
+
+BOX = 4.6
+
+
+@pytest.fixture
+def structure(rng):
+    """Sixty particles that keep a distance, their species and their pairs."""
+    positions = []
+    while len(positions) < 60:
+        trial = rng.uniform(-BOX / 2, BOX / 2, 3)
+        if all(np.linalg.norm(minimum_image(trial - other, BOX)) > 0.75 for other in positions):
+            positions.append(trial)
+    positions = np.array(positions)
+    return positions, (np.arange(60) % 5 == 4).astype(np.uint8), neighbor_pairs(positions, BOX, 2.0)
+
+
+def graph_of(structure):
+    positions, species, pairs = structure
+    return structure_graph(positions, species, BOX, pairs)
+
+
+def outputs(model, graph):
+    return predict(model, graph, Normalisation())
+
+
+def test_graph_is_sorted_by_receiver_and_knows_its_pairs(structure):
+    positions, _, pairs = structure
+    graph = graph_of(structure)
+    sender, receiver = graph.edge_index.numpy()
+    assert len(sender) == 2 * len(pairs)
+    assert (np.diff(receiver) >= 0).all()
+    assert not (sender == receiver).any()
+    assert np.array_equal(np.sort(np.stack([sender, receiver], axis=1), axis=1), pairs[graph.pair.numpy()])
+    expected = minimum_image(positions[receiver] - positions[sender], BOX)
+    assert np.allclose(graph.separation.numpy(), expected, atol=1e-6)
+    values = torch.randn(len(sender))
+    by_hand = [values[graph.pair == pair].mean() for pair in range(len(pairs))]
+    assert torch.allclose(pair_average(graph, values), torch.stack(by_hand), atol=1e-6)
+
+
+def test_network_has_the_published_size():
+    # 54,209 parameters with one decoder; ours has a second of 64 x 64 + 64, twice, and 64 + 1.
+    count = sum(parameter.numel() for parameter in BOTAN(Network()).parameters())
+    assert count == 54_209 + 2 * (64 * 64 + 64) + 65
+
+
+def test_blocks_are_the_concatenation(structure):
+    """The split first layers give what the paper's concatenated inputs give."""
+    graph = graph_of(structure)
+    model = BOTAN(Network(rounds=3, width=16)).double()
+    species, separation = graph.species.double(), graph.separation.double()
+    sender, receiver = graph.edge_index.long()
+    with torch.no_grad():
+        node0, edge0 = model.node_encoder(species), model.edge_encoder(separation)
+        node, edge = node0, edge0
+        for _ in range(3):
+            edge = model.edge_update(torch.cat([node[sender], node[receiver], edge, edge0], dim=1))
+            incoming = torch.stack([edge[receiver == i].sum(dim=0) for i in range(60)])
+            node = model.node_update(torch.cat([node, node0, incoming], dim=1))
+        expected = model.node_decoder(node), model.edge_decoder(edge)
+        found = model(species, graph.edge_index, separation)
+    assert torch.allclose(found[0], expected[0], rtol=0, atol=1e-6)  # sums over neighbours are float32
+    assert torch.allclose(found[1], expected[1], rtol=0, atol=1e-6)
+
+
+def test_relabelling_particles_relabels_the_outputs(structure, rng):
+    positions, species, pairs = structure
+    model = BOTAN(Network())
+    propensity, pair = outputs(model, graph_of(structure))
+    order = rng.permutation(60)
+    again = positions[order], species[order], neighbor_pairs(positions[order], BOX, 2.0)
+    graph = graph_of(again)
+    permuted_propensity, permuted_pair = outputs(model, graph)
+    assert torch.allclose(permuted_propensity, propensity[order], atol=1e-5)
+    by_pair = dict(zip(map(tuple, pairs), pair_average(graph_of(structure), pair).tolist(), strict=True))
+    for (i, j), value in zip(again[2], pair_average(graph, permuted_pair).tolist(), strict=True):
+        assert value == pytest.approx(by_pair[tuple(sorted((order[i], order[j])))], abs=1e-5)
+
+
+def test_translation_and_boundary_do_not_matter(structure):
+    positions, species, pairs = structure
+    model = BOTAN(Network())
+    moved = positions + [1.3, -7.0, 0.4]
+    for first, second in zip(
+        outputs(model, graph_of(structure)), outputs(model, graph_of((moved, species, pairs))), strict=True
+    ):
+        assert torch.allclose(first, second, atol=1e-5)
+
+
+def test_signed_permutations_are_the_symmetries_of_the_cube():
+    assert len(torch.unique(SIGNED_PERMUTATIONS, dim=0)) == 48
+    assert torch.equal(SIGNED_PERMUTATIONS @ SIGNED_PERMUTATIONS.mT, torch.eye(3).expand(48, 3, 3))
+
+
+def targets_for(structure, rng):
+    """Targets that depend on the structure: coordination of a particle, distance of a pair."""
+    positions, species, pairs = structure
+    coordination = np.bincount(pairs.ravel(), minlength=60)
+    distance = np.linalg.norm(minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], BOX), axis=1)
+    return 0.02 * coordination + 0.1 * species, 0.3 * np.cos(4 * distance)
+
+
+def test_a_small_sample_is_overfitted(structure, rng):
+    propensity, pair = targets_for(structure, rng)
+    graph = with_targets(graph_of(structure), propensity, pair)
+    training = Training(epochs=400, learning_rate=2e-3, schedule="one-cycle", scale_targets=True, augment=False)
+    fitted = fit([graph], [], Network(rounds=2), training, p=0.4, seed=1)
+    model = BOTAN(Network(rounds=2))
+    model.load_state_dict(fitted.weights)
+    predicted_propensity, predicted_pair = predict(model, graph, fitted.normalisation)
+    assert np.corrcoef(predicted_propensity, propensity)[0, 1] > 0.99
+    assert np.corrcoef(pair_average(graph, predicted_pair), pair)[0, 1] > 0.99
+    # In the targets' own units, not only correlated with them.
+    assert np.abs(predicted_propensity.numpy() - propensity).max() < 0.1
+    assert fitted.epoch == 400  # without a validation set the last epoch is kept
+
+
+def test_training_repeats_itself_and_differs_between_seeds(structure, rng):
+    graph = with_targets(graph_of(structure), *targets_for(structure, rng))
+    training = Training(epochs=3, learning_rate=1e-3)
+    first, again, other = (
+        fit([graph, graph], [graph], Network(rounds=2, width=8), training, p=0.4, seed=seed) for seed in (1, 1, 2)
+    )
+    losses = ["train_loss", "validation_loss"]
+    assert first.history[losses].equals(again.history[losses])
+    assert not first.history[losses].equals(other.history[losses])
+    assert all(torch.equal(first.weights[name], again.weights[name]) for name in first.weights)
+
+
+def test_the_epoch_is_the_best_on_the_validation_set(structure, rng):
+    propensity, pair = targets_for(structure, rng)
+    train = with_targets(graph_of(structure), propensity, pair)
+    validation = with_targets(graph_of(structure), -propensity, -pair)  # gets worse as training gets better
+    fitted = fit([train], [validation], Network(rounds=2, width=8), Training(epochs=20, learning_rate=1e-3), 0.4, 0)
+    assert fitted.epoch == fitted.history.validation_loss.idxmin() + 1 < 20
+
+
+def test_starting_weights_are_used(structure, rng):
+    graph = with_targets(graph_of(structure), *targets_for(structure, rng))
+    network = Network(rounds=2, width=8)
+    start = fit([graph], [], network, Training(epochs=30, learning_rate=3e-3), 0.0, 0)
+    further = fit([graph], [], network, Training(epochs=1), 0.0, 5, initial_weights=start.weights)
+    assert further.history.train_loss[0] == pytest.approx(start.history.train_loss.iloc[-1], rel=0.5)
+
+
+def test_divergence_stops_with_a_sentence(structure, rng):
+    propensity, pair = targets_for(structure, rng)
+    propensity[3] = np.nan
+    graph = with_targets(graph_of(structure), propensity, pair)
+    with pytest.raises(TrainingError, match="the training loss is nan in epoch 1"):
+        fit([graph], [], Network(rounds=1, width=8), Training(epochs=2), 0.4, 0)
+
+
+def test_normalisation_is_mean_and_spread(structure, rng):
+    propensity, pair = targets_for(structure, rng)
+    normalisation = normalisation_of([with_targets(graph_of(structure), propensity, pair)])
+    assert normalisation.propensity_mean == pytest.approx(propensity.mean(), rel=1e-5)
+    assert normalisation.pair_scale == pytest.approx(pair.std(), rel=1e-2)

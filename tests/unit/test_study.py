@@ -1,0 +1,140 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from glassbotan.errors import StudyError
+from glassbotan.simulate.configurations import random_generator
+from glassbotan.study import Integrator, Study, read_study, study_from
+
+ROOT = Path(__file__).parent.parent.parent
+STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "studies").glob("*.yaml"))]
+
+
+@pytest.fixture
+def settings():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_studies_are_valid_and_complete(path):
+    # Snakemake lays a study over config.yaml: nothing of the default study may shine through.
+    assert read_study(path) == read_study(ROOT / "config.yaml", path)
+
+
+def test_schema_is_in_step_with_the_code():
+    written = json.loads((ROOT / "workflow" / "schemas" / "study.schema.json").read_text())
+    assert written == Study.model_json_schema(), "run: glassbotan schema > workflow/schemas/study.schema.json"
+
+
+def test_every_setting_has_a_description():
+    schema = Study.model_json_schema()
+    sections = schema["$defs"].values()
+    undescribed = [
+        f"{section['title']}.{name}"
+        for section in sections
+        for name, setting in section["properties"].items()
+        if "description" not in setting
+    ]
+    assert not undescribed
+
+
+def test_paper_study_is_the_papers():
+    study = read_study(ROOT / "workflow" / "studies" / "paper.yaml")
+    assert study.liquid.box_length == pytest.approx(15.05658, abs=1e-5)
+    assert [point.temperature for point in study.temperatures] == [0.44, 0.50, 0.64]
+    assert [len(point.sampling_times) for point in study.temperatures] == [10, 10, 9]
+    assert study.temperatures[0].sampling_times[6] == study.temperatures[0].relaxation_time == 4120
+    assert (len(study.configurations.train), len(study.configurations.test)) == (400, 100)
+    assert study.ensemble.replicas == 32
+    assert (study.training.epochs, study.training.learning_rate) == (1000, 1e-4)
+    assert (study.pretraining.epochs, study.pretraining.temperature, study.pretraining.time) == (2000, 0.44, 13.0)
+    runs = list(study.training_runs())
+    assert {run.training.batch_size for run in runs if run.model.name == "NT-GNN"} == {5}
+    assert len(runs) == 3 * 29
+
+
+def test_seeds_are_distinct_over_a_paper_size_study():
+    study = read_study(ROOT / "workflow" / "studies" / "paper.yaml")
+    firsts = {
+        int(random_generator(study.seed, point.temperature, number, replica).bit_generator.random_raw())
+        for point in study.temperatures
+        for number in study.configurations.all
+        for replica in range(study.ensemble.replicas + 1)
+    }
+    assert len(firsts) == 3 * 500 * 33
+
+
+def changed(settings, path, value):
+    """A copy of the settings with one key set (or removed, for ...)."""
+    result = copy.deepcopy(settings)
+    *folders, last = path.split(".")
+    section = result
+    for part in folders:
+        section = section[int(part) if part.isdigit() else part]
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return result
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("liquid.densty", 1.2, "unknown key liquid.densty; did you mean density?"),
+        ("modles", [], "unknown key modles; did you mean models?"),
+        ("temperatures.0.temprature", 1, "unknown key temperatures.0.temprature; did you mean temperature?"),
+        ("liquid.particles", "many", "liquid.particles: Input should be a valid integer.*found 'many'"),
+        ("liquid.density", 0, "liquid.density: Input should be greater than 0, found 0"),
+        ("liquid.density", -1.2, "liquid.density: Input should be greater than 0"),
+        ("liquid.density", float("nan"), "liquid.density"),
+        ("liquid.particles", 200, "200 particles at density 1.2 make a box 5.503 long.*more than 5.6"),
+        ("targets.pair_range", 5.0, "targets.pair_range 5 needs a box of at least twice that length"),
+        ("temperatures.0.sampling_times", [0.1, 0.52, 0.3], "must increase, but 0.3 follows 0.52"),
+        ("temperatures.0.sampling_times", [0.1, 0.52, 0.52], "must increase"),
+        ("temperatures.0.sampling_times", [0.1, 1.65, 2.00005], "2.00005 is no multiple of the time step 0.001"),
+        ("temperatures.0.temperature", 0.6432, "two decimals"),
+        ("configurations.test", "8-12", "configuration 8 is in both train and test"),
+        ("configurations.validation", [11], "configuration 11 is in both validation and test"),
+        ("configurations.train", "8-1", "counts upwards"),
+        ("configurations.train", "first", "expected configurations such as 1-8"),
+        ("configurations.test", [], "test each need at least one"),
+        ("integrator.engine", "gromacs", "integrator.engine: Input should be 'auto', 'hoomd' or 'lammps'"),
+        ("models.1.times", [1.7], "model pairs is trained at t = 1.7, which is no sampling time"),
+        ("models.1.name", "BOTAN", "two models have the same name"),
+        ("pretraining.time", 13.0, "pretraining is set at T = 0.64, t = 13, which is no state point"),
+        ("name", ..., "name is missing"),
+    ],
+)
+def test_mistakes_get_one_sentence(settings, path, value, sentence):
+    with pytest.raises(StudyError, match=sentence) as caught:
+        study_from(changed(settings, path, value), source="config.yaml")
+    assert str(caught.value).startswith("config.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_unreadable_files_get_one_sentence(tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: [")
+    with pytest.raises(StudyError, match=r"broken.yaml cannot be read as a configuration file"):
+        read_study(broken)
+    with pytest.raises(StudyError, match=r"missing.yaml cannot be read"):
+        read_study(tmp_path / "missing.yaml")
+    broken.write_text("- 1")
+    with pytest.raises(StudyError, match="holds no settings"):
+        read_study(broken)
+
+
+def test_batches_hold_every_configuration_once(settings):
+    study = study_from(settings | {"simulation_batch": 4}, "test")
+    batches = [study.batch(number) for number in study.batches]
+    assert tuple(number for batch in batches for number in batch) == study.configurations.all
+    for number in study.configurations.all:
+        assert number in study.batch(study.batch_of(number))
+
+
+def test_sampling_steps():
+    assert Integrator(timestep=1e-3).sampling_steps([0.108, 0.434, 2.17, 130000]) == [108, 434, 2170, 130_000_000]

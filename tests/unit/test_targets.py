@@ -1,0 +1,203 @@
+"""Each target against values computed by hand and against a plain O(N^2) calculation."""
+
+import numpy as np
+import pytest
+
+from glassbotan.dynamics.neighbor_relative import Neighborhood
+from glassbotan.dynamics.pair_distance import pair_distance_changes
+from glassbotan.dynamics.pairs import both_ways, minimum_image, neighbor_pairs, wrap
+from glassbotan.dynamics.propensity import displacement_lengths, overlap
+from glassbotan.dynamics.scattering import double_stretched, fit_relaxation, self_scattering
+from glassbotan.dynamics.targets import dynamical_targets
+from glassbotan.study import Targets
+
+BOX = 6.0
+
+
+@pytest.fixture
+def system(rng):
+    """Forty particles that keep a distance, and six replicas of their displacements."""
+    positions = []
+    while len(positions) < 150:
+        trial = rng.uniform(-BOX / 2, BOX / 2, 3)
+        if all(np.linalg.norm(minimum_image(trial - other, BOX)) > 0.7 for other in positions):
+            positions.append(trial)
+    displacements = rng.normal(scale=0.3, size=(6, 150, 3))
+    displacements[:, :5] += [9.0, 0.0, -4.0]  # some go far, through the boundary
+    return np.array(positions), np.arange(150) % 5 // 4, displacements
+
+
+def compute(positions, species, displacements, settings=None):
+    return dynamical_targets(
+        positions,
+        species,
+        BOX,
+        ((replica, 10, moved) for replica, moved in enumerate(displacements, start=1)),
+        sampling_steps=[10],
+        timestep=0.1,
+        replicas=len(displacements),
+        settings=settings or Targets(),
+    )
+
+
+def test_propensity_by_hand():
+    # Two replicas of two particles: |(3,4,0)| = 5 and |(0,0,9)| = 9 on average 7; 1 and 1 on average 1.
+    first = np.array([[3.0, 4.0, 0.0], [1.0, 0.0, 0.0]])
+    second = np.array([[0.0, 0.0, 9.0], [0.0, -1.0, 0.0]])
+    lengths = (displacement_lengths(first) + displacement_lengths(second)) / 2
+    assert lengths.tolist() == [7.0, 1.0]
+    assert overlap(first, 1.5) == 0.5
+
+
+def test_pair_distance_change_by_hand_across_the_boundary():
+    positions = np.array([[-2.9, 0.0, 0.0], [2.9, 0.0, 0.0], [2.9, 1.0, 0.0]])  # 0.2 apart through the face
+    pairs = neighbor_pairs(positions, BOX, 2.0)
+    assert pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+    separations = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], BOX)
+    assert separations[0].tolist() == pytest.approx([-0.2, 0, 0])
+    moved = np.array([[0.3, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    changes = pair_distance_changes(pairs, separations, moved, BOX)
+    assert changes == pytest.approx([0.3, np.hypot(0.5, 1.0) - np.hypot(0.2, 1.0), 0.0])
+    # Whole boxes make no difference: the distance is that of the nearest images.
+    assert pair_distance_changes(pairs, separations, moved + [BOX, 0, -2 * BOX], BOX) == pytest.approx(changes)
+
+
+def test_self_scattering_by_hand():
+    # cos(k/2) = 0 and -1 along x for k = 2 pi; the other two axes contribute 1.
+    moved = np.array([[0.25, 0.0, 0.0], [0.5, 0.0, 0.0]])
+    assert self_scattering(moved, 2 * np.pi) == pytest.approx((0 + 1 + 1 - 1 + 1 + 1) / 6)
+
+
+def test_pairs_are_those_of_the_plain_double_loop(system):
+    positions, _, _ = system
+    expected = [
+        [i, j]
+        for i in range(150)
+        for j in range(i + 1, 150)
+        if np.linalg.norm(minimum_image(positions[j] - positions[i], BOX)) <= 2.0
+    ]
+    assert neighbor_pairs(positions, BOX, 2.0).tolist() == expected
+    assert neighbor_pairs(positions + [100, -70, 3], BOX, 2.0).tolist() == expected
+    ordered = both_ways(np.array(expected))
+    assert ordered.tolist() == sorted(expected + [[j, i] for i, j in expected])
+
+
+def test_pairs_beyond_half_the_box_are_refused(system):
+    with pytest.raises(ValueError, match=r"pairs within 3.1 need a box of at least 6.2"):
+        neighbor_pairs(system[0], BOX, 3.1)
+
+
+def test_wrapping_keeps_every_particle_strictly_inside():
+    edge = np.array([[3.0, -3.0, np.nextafter(3.0, 0)], [3.0000001, -3.0000001, 9.0], [-1e-17, 0, 15.0]])
+    inside, images = wrap(edge, BOX)
+    assert (inside >= -3).all()
+    assert (inside < 3).all()
+    assert np.allclose(inside + BOX * images, edge, rtol=0, atol=1e-14)
+
+
+def test_all_targets_against_a_plain_calculation(system):
+    positions, species, displacements = system
+    targets = compute(positions, species, displacements)
+    n = len(positions)
+    propensity = np.mean([[np.linalg.norm(d) for d in moved] for moved in displacements], axis=0)
+    assert np.allclose(targets.propensity[0], propensity, rtol=1e-6)
+
+    r, c, d2 = np.zeros((6, n)), np.zeros((6, n)), np.zeros((6, n))
+    for replica, moved in enumerate(displacements):
+        for i in range(n):
+            a = minimum_image(positions - positions[i], BOX)
+            distance = np.linalg.norm(a, axis=1)
+            near = (distance <= 1.6) & (np.arange(n) != i)
+            a = a[near]
+            b = a + moved[near] - moved[i]  # r_ij(t), unwrapped
+            gradient = (b.T @ a) @ np.linalg.pinv(a.T @ a)
+            residual = b - a @ gradient.T
+            r[replica, i] = np.linalg.norm(residual.mean(axis=0))
+            c[replica, i] = np.linalg.norm(moved[i] - moved[near].mean(axis=0))
+            d2[replica, i] = (residual**2).sum(axis=1).mean()
+    # Files hold float32; the sums that give D cancel to some 1e-7 where single particles move far.
+    assert np.allclose(targets.neighbor_relative[0], r.mean(axis=0), rtol=1e-6, atol=1e-6)
+    assert np.allclose(targets.cage_relative[0], c.mean(axis=0), rtol=1e-6, atol=1e-6)
+    assert np.allclose(targets.nonaffine[0], d2.mean(axis=0), rtol=1e-5, atol=1e-6)
+
+    i, j = targets.pairs.T
+    start = np.linalg.norm(minimum_image(positions[j] - positions[i], BOX), axis=1)
+    after = np.mean(
+        [
+            np.linalg.norm(minimum_image((positions + moved)[j] - (positions + moved)[i], BOX), axis=1)
+            for moved in displacements
+        ],
+        axis=0,
+    )
+    assert np.allclose(targets.pair_distance_change[0], after - start, rtol=1e-5, atol=1e-6)
+    assert targets.scattering[0] == pytest.approx(np.cos(2 * np.pi * displacements[:, species == 0]).mean())
+
+
+def test_halves_average_to_the_whole(system):
+    targets = compute(*system)
+    assert np.allclose(targets.propensity_halves.mean(axis=1), targets.propensity, rtol=1e-6)
+    assert np.allclose(targets.pair_distance_change_halves.mean(axis=1), targets.pair_distance_change, atol=1e-6)
+    odd = compute(system[0], system[1], system[2][::2])
+    assert np.allclose(targets.propensity_halves[0, 1], odd.propensity[0], rtol=1e-6)
+
+
+def rotation(angle):
+    return np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("motion", "strain"),
+    [
+        (np.zeros((3, 3)), "translation"),
+        (rotation(0.2) - np.eye(3), "rotation"),
+        (np.array([[0.02, 0.05, 0], [0, -0.03, 0.01], [0.04, 0, 0.01]]), "strain"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_uniform_motion_has_no_neighbor_relative_part(rng, motion, strain):
+    # In open space: a cluster in the middle of a large box moves as one.
+    positions = rng.uniform(-2, 2, (80, 3))
+    moved = positions @ motion.T + [0.5, -1.0, 2.0]
+    pairs = neighbor_pairs(positions, 40.0, 2.0)
+    neighborhood = Neighborhood(pairs, positions[pairs[:, 1]] - positions[pairs[:, 0]], 80, 1.6)
+    result = neighborhood.relative_motion(moved)
+    assert displacement_lengths(moved).min() > 0.5
+    assert np.abs(result.neighbor_relative).max() < 1e-12
+    assert np.abs(result.nonaffine).max() < 1e-12
+    assert np.allclose(neighborhood.local_strain(moved), motion, atol=1e-9)
+    if strain == "translation":
+        assert np.abs(result.cage_relative).max() < 1e-12
+    else:
+        assert result.cage_relative.max() > 1e-3  # C, which keeps the strain, sees it
+
+
+def test_isolated_particles_do_not_move_relative_to_anything():
+    positions = np.array([[0.0, 0, 0], [1.0, 0, 0], [10.0, 0, 0]])
+    pairs = neighbor_pairs(positions, 40.0, 2.0)
+    neighborhood = Neighborhood(pairs, positions[pairs[:, 1]] - positions[pairs[:, 0]], 3, 1.6)
+    result = neighborhood.relative_motion(np.array([[0.0, 0.1, 0], [0, 0, 0], [5, 5, 5]]))
+    assert result.cage_relative[2] == result.nonaffine[2] == 0
+    assert np.isfinite(result).all()
+
+
+def test_missing_and_repeated_replicas_are_refused(system):
+    positions, species, displacements = system
+    moments = [(replica, 10, moved) for replica, moved in enumerate(displacements, start=1)]
+    arguments = ([10], 0.1, 6, Targets())
+    with pytest.raises(ValueError, match="replica 6 is missing at step 10"):
+        dynamical_targets(positions, species, BOX, moments[:-1], *arguments)
+    with pytest.raises(ValueError, match=r"replica 1 .* comes twice"):
+        dynamical_targets(positions, species, BOX, [*moments, moments[0]], *arguments)
+
+
+def test_relaxation_fit_recovers_its_own_curve(rng):
+    t = np.geomspace(0.05, 100, 30)
+    shape = {"f": 0.8, "tau_s": 0.15, "beta_s": 1.6, "tau_alpha": 16.5, "beta": 0.75}
+    curves = double_stretched(t, **shape) + 0.02 * rng.normal(size=(20, 1)) * np.exp(-t / 50)
+    fitted = fit_relaxation(t, curves + 0.003 * rng.normal(size=(20, 30)))
+    assert fitted.tau_alpha == pytest.approx(16.5, rel=0.1)
+    assert fitted.f == pytest.approx(0.8, abs=0.05)
+    assert abs(fitted.tau_alpha - 16.5) < 5 * fitted.tau_alpha_error < 5
+    assert not fitted.beyond_data
+    with pytest.raises(ValueError, match="needs more than 5 times"):
+        fit_relaxation(t[:5], curves[:, :5])

@@ -1,0 +1,78 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from glassbotan.study import read_study
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Checkout:
+    """A copy of what Snakemake needs, with a study of its own."""
+
+    def __init__(self, path: Path, settings: dict) -> None:
+        self.path = path
+        for name in ("Snakefile", "workflow", "envs", "src", "profiles"):
+            (path / name).symlink_to(ROOT / name)
+        self.configure(settings)
+
+    def configure(self, settings: dict) -> None:
+        (self.path / "config.yaml").write_text(yaml.safe_dump(settings))
+        self.study = read_study(self.path / "config.yaml")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.run(arguments, cwd=self.path, env=environment, capture_output=True, text=True, timeout=600)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.run("snakemake", "--cores", "2", *arguments)
+
+    def glassbotan(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.run("glassbotan", *arguments)
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results" / self.study.name
+
+
+TINY = {
+    "name": "tiny",
+    "liquid": {"particles": 256},
+    "melt": {"time": 1.0},
+    "quench": {"time": 1.0},
+    "equilibration": {"relaxation_times": 1.0},
+    "ensemble": {"replicas": 4, "relaxation_replicas": 4},
+    "simulation_batch": 2,
+    "temperatures": [{"temperature": 0.9, "relaxation_time": 2.0, "sampling_times": [0.1, 1.0]}],
+    "configurations": {"train": "1-2", "validation": 3, "test": "4-5"},
+    "network": {"rounds": 2, "width": 8},
+    "training": {"epochs": 3, "learning_rate": 2e-3, "scale_targets": True},
+    "pretraining": {"epochs": 2, "temperature": 0.9, "time": 0.1},
+    "models": [
+        {"name": "BOTAN", "p": 0.4},
+        {"name": "NT-GNN", "p": 1.0, "times": [1.0], "batch_size": 2},
+        {"name": "pairs", "p": 0.0, "times": [1.0]},
+    ],
+}
+
+
+@pytest.fixture
+def tiny_settings():
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Checkout:
+    """A tiny study, run through Snakemake from the melt to the table."""
+    if shutil.which("snakemake", path=str(Path(sys.executable).parent)) is None:
+        pytest.skip("snakemake is not installed beside this Python")
+    checkout = Checkout(tmp_path_factory.mktemp("tiny"), TINY)
+    result = checkout.snakemake()
+    assert result.returncode == 0, result.stdout + result.stderr
+    checkout.output = result.stdout + result.stderr
+    return checkout

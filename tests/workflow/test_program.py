@@ -1,0 +1,87 @@
+"""The program, the plan of the paper's study, and the tools that look after the code."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
+
+
+def run(*arguments, **kwargs):
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=600, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["melt", "quench", "equilibrate", "ensemble", "targets", "relaxation", "train", "predict", "score",
+     "draw-relaxation", "draw-pearson", "draw-losses", "draw-map", "check", "schema"],
+)  # fmt: skip
+def test_every_stage_explains_itself(stage):
+    result = run("glassbotan", stage, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"usage: glassbotan {stage}")
+
+
+def test_help_gives_units_and_defaults():
+    text = " ".join(run("glassbotan", "melt", "--help").stdout.split())
+    assert "number density rho [sigma_AA^-3] (default: 1.2)" in text
+    assert "duration t_h [tau] (default: 10000.0)" in text
+    assert "time step dt [tau] (default: 0.001)" in text
+
+
+def test_engine_that_is_not_installed_gets_a_sentence(tmp_path):
+    try:
+        import hoomd  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        pytest.skip("HOOMD-blue is installed here")
+    result = run("glassbotan", "melt", "--study", "x", "--temperature", "1.0", "--configurations", "1",
+                 "--integrator.engine", "hoomd", "--output", str(tmp_path / "x.gsd"))  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr.startswith("glassbotan: error: ")
+    assert "hoomd" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_unknown_option_is_refused():
+    result = run("glassbotan", "melt", "--liquid.densty", "1.2")
+    assert result.returncode != 0
+    assert "--liquid.densty" in result.stderr
+
+
+def test_paper_study_is_planned_with_few_jobs(tmp_path):
+    for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    started = time.perf_counter()
+    result = run("snakemake", "-n", "--configfile", "config.yaml", "workflow/studies/paper.yaml", cwd=tmp_path)
+    seconds = time.perf_counter() - started
+    assert result.returncode == 0, result.stderr
+    (total,) = {int(line.split()[1]) for line in result.stdout.splitlines() if line.startswith("total ")}
+    print(f"{total} jobs planned in {seconds:.1f} s")
+    assert 3000 < total <= 4000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["snakefmt", "--check", "Snakefile", "workflow"],
+        ["mypy"],
+        ["snakemake", "--lint"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_tools_are_content(command, tmp_path):
+    if shutil.which(command[0], path=str(BIN)) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    result = run(*command, cwd=ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr

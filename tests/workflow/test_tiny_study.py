@@ -1,0 +1,250 @@
+"""A whole study on real physics, small enough for a test: what comes out, and what happens when things go wrong."""
+
+import json
+import shutil
+
+import gsd.hoomd
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from glassbotan.files import read_npz
+from glassbotan.learn.models import read_model
+from glassbotan.simulate.configurations import read_configurations
+
+
+def jobs(result):
+    """Names and counts of the jobs in a dry run's table."""
+    lines = iter(result.stdout.splitlines())
+    found = {}
+    for line in lines:
+        if line.startswith("job ") and "count" in line:
+            next(lines)
+            for row in lines:
+                if not row.strip():
+                    return found
+                name, count = row.split()
+                if name != "total":
+                    found[name] = int(count)
+    return found
+
+
+def test_every_product_is_there(finished):
+    for name in (
+        "T0.90/melt/b003.gsd",
+        "T0.90/quench/b001.gsd",
+        "T0.90/equilibrated/b002.gsd",
+        "T0.90/ensemble/c0005.gsd",
+        "T0.90/targets/c0001.npz",
+        "T0.90/relaxation.csv",
+        "T0.90/relaxation.json",
+        "T0.90/t01/pretraining/seed0/model.pt",
+        "T0.90/t01/BOTAN/seed0/history.csv",
+        "T0.90/t02/NT-GNN/seed0/predictions.npz",
+        "tables/pearson.csv",
+        "tables/pearson.txt",
+        *(
+            f"figures/{name}.{ending}"
+            for name in ("relaxation", "pearson", "losses", "map_T0.90_t02_BOTAN_seed0")
+            for ending in ("png", "svg")
+        ),
+    ):
+        assert (finished.results / name).stat().st_size > 0, name
+    assert not list(finished.results.rglob(".partial*"))
+
+
+def test_the_table_is_printed_and_tidy(finished):
+    assert (finished.results / "tables" / "pearson.txt").read_text().strip() in finished.output
+    table = pd.read_csv(finished.results / "tables" / "pearson.csv")
+    assert list(table.columns[:7]) == ["temperature", "time", "time_index", "model", "seed", "target", "species"]
+    # BOTAN at two times (S and E), NT-GNN (S) and pairs (E) at one, and two predictors without a network at each time.
+    assert len(table) == 4 + 2 + 4
+    assert (table.n_configurations == 2).all()
+    assert table.ceiling.between(0.3, 1).all()
+    assert table.pearson.between(-1, 1).all()
+
+
+def test_every_stage_says_how_it_was_made(finished):
+    _, melt = read_configurations(finished.results / "T0.90" / "melt" / "b001.gsd")
+    assert melt["configurations"] == [1, 2]
+    assert melt["engine"]["name"] in ("lammps", "hoomd")
+    assert melt["particle_steps"] == 2 * 256 * 1000
+    _, targets = read_npz(finished.results / "T0.90" / "targets" / "c0003.npz")
+    model = read_model(finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.pt").provenance
+    table = json.loads((finished.results / "tables" / "pearson.provenance.json").read_text())
+    for record in (melt, targets, model, table):
+        assert record["study"] == "tiny"
+        assert record["versions"]["glassbotan"]
+        assert record["wall_seconds"] > 0
+        assert all(len(value) == 64 for value in record["inputs"].values())
+    assert model["settings"]["training"]["epochs"] == 3
+    assert any("pretraining" in path for path in model["inputs"])
+
+
+def test_simulated_ensembles_are_isoconfigurational(finished):
+    with gsd.hoomd.open(finished.results / "T0.90" / "ensemble" / "c0001.gsd") as trajectory:
+        frames = list(trajectory)
+        start = frames[0].particles.position
+        length = frames[0].configuration.box[0]
+        seen = {}
+        for frame in frames[1:]:
+            moved = frame.particles.position + length * frame.particles.image - start
+            replica, step = int(frame.log["replica"][0]), frame.configuration.step
+            seen[replica, step] = moved
+            assert np.abs(frame.log["momentum"]).max() < 1e-8
+            assert np.linalg.norm(moved, axis=1).max() < 6
+        assert {(replica, step) for replica in range(1, 5) for step in (100, 1000)} <= seen.keys()
+        # Same positions, other momenta: after 0.1 the replicas have gone ballistically apart, by sqrt(3 T) t each.
+        spread = np.linalg.norm(seen[1, 100] - seen[2, 100], axis=1)
+        assert 0.5 < np.sqrt((spread**2).mean()) / (np.sqrt(2 * 3 * 0.9) * 0.1) < 1.1
+        energies = {}
+        for frame in frames[1:]:
+            total = frame.log["potential_energy"][0] + frame.log["kinetic_energy"][0]
+            energies.setdefault(int(frame.log["replica"][0]), []).append(total / 256)
+    assert len(energies) == 4
+    for values in energies.values():
+        assert np.ptp(values) < 1e-3
+
+
+def test_second_run_has_nothing_to_do(finished):
+    result = finished.snakemake()
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("T0.90/melt/b002.gsd", {"melt": 1}),
+        ("T0.90/ensemble/c0003.gsd", {"melt": 1, "quench": 1, "equilibrate": 1, "ensemble": 1}),
+        (
+            "T0.90/t01/pretraining/seed0/model.pt",
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "train": 1},
+        ),
+        (
+            "T0.90/t02/NT-GNN/seed0/history.csv",
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "train": 1},
+        ),
+    ],
+)
+def test_a_file_plans_what_it_needs_and_nothing_else(finished, target, expected):
+    result = finished.snakemake("-n", "--forceall", f"results/tiny/{target}")
+    assert result.returncode == 0, result.stderr
+    assert jobs(result) == expected
+
+
+def test_settings_rerun_their_stage_and_what_follows(finished, tiny_settings):
+    original = (finished.path / "config.yaml").read_text()
+    try:
+        finished.configure({**tiny_settings, "training": {**tiny_settings["training"], "epochs": 4}})
+        planned = jobs(finished.snakemake("-n"))
+        assert planned["train"] == 4
+        assert not {"melt", "quench", "equilibrate", "ensemble", "targets"} & planned.keys()
+        (finished.path / "config.yaml").write_text("# a comment\n" + original)
+        assert "Nothing to be done" in "".join(finished.snakemake("-n").stdout)
+    finally:
+        (finished.path / "config.yaml").write_text(original)
+
+
+def test_report_is_one_file_with_captions(finished):
+    result = finished.snakemake("--report", "report.html")
+    assert result.returncode == 0, result.stderr
+    text = (finished.path / "report.html").read_text()
+    assert "jackknife error" in text
+    assert "pearson" in text
+
+
+def test_unknown_network_gets_a_sentence(finished):
+    result = finished.snakemake("-n", "results/tiny/T0.90/t02/BOTAM/seed0/model.pt")
+    assert result.returncode != 0
+    assert "study tiny has no network T0.90/t02/BOTAM/seed0" in result.stdout + result.stderr
+
+
+def test_mistake_in_the_configuration_gets_a_sentence(finished, tiny_settings):
+    original = (finished.path / "config.yaml").read_text()
+    try:
+        (finished.path / "config.yaml").write_text(original.replace("particles:", "particels:"))
+        result = finished.snakemake("-n")
+        assert result.returncode != 0
+        assert "unknown key liquid.particels; did you mean particles?" in result.stdout + result.stderr
+    finally:
+        (finished.path / "config.yaml").write_text(original)
+
+
+@pytest.fixture
+def stage(finished, tmp_path):
+    """Run a stage on files of the finished study; the output is a finished file that must stay as it was."""
+    output = tmp_path / "output"
+    output.write_text("finished work")
+
+    def run(*arguments, sentence):
+        t = finished.results / "T0.90"
+        result = finished.glassbotan(*(str(argument).format(t=t) for argument in arguments), "--output", str(output))
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert result.stderr.startswith("glassbotan: error: ")
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+        assert sentence in result.stderr
+        assert output.read_text() == "finished work"
+        assert list(tmp_path.glob(".partial*")) == []
+
+    return run
+
+
+def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tmp_path):
+    targets = finished.results / "T0.90" / "targets"
+    predict = ("predict", "--temperature", "0.9", "--network", '{{"rounds": 2, "width": 8}}')
+    model = "{t}/t02/BOTAN/seed0/model.pt"
+
+    stage(*predict, "--study", "other", "--time-index", "2", "--network-file", model, "{t}/targets/c0004.npz",
+          sentence="was made with study = 'tiny', but this stage was told 'other'")  # fmt: skip
+    stage(*predict, "--study", "tiny", "--time-index", "1", "--network-file", model, "{t}/targets/c0004.npz",
+          sentence="was made with time_index = 2, but this stage was told 1")  # fmt: skip
+    stage("predict", "--temperature", "0.9", "--study", "tiny", "--time-index", "2", "--network-file", model,
+          "{t}/targets/c0004.npz", sentence="has 2 rounds of width 8, but 7 of width 64 were asked for")  # fmt: skip
+    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", model, "{t}/targets/c0001.npz",
+          sentence="is configuration 1, which")  # fmt: skip
+    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "7", "--train", "1",
+          "{t}/targets/c0001.npz", sentence="has 2 sampling times, but number 7 was asked for")  # fmt: skip
+    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1-2",
+          "{t}/targets/c0001.npz", sentence="no targets file was given for configurations [2]")  # fmt: skip
+    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1",
+          "--initial", model, "{t}/targets/c0001.npz",
+          sentence="has 2 rounds of width 8, but 7 of width 64")  # fmt: skip
+    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1",
+          "{t}/t02/BOTAN/seed0/predictions.npz", sentence="not a targets file")  # fmt: skip
+    stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
+          "--configuration", "5", "--times", "0.1", sentence="holds configurations [1, 2], not 5")  # fmt: skip
+    stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
+          "--configuration", "1", "--times", "0.1,0.05", sentence="sampling times must increase")  # fmt: skip
+    stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
+          "--configuration", "1", "--times", "0.1005", sentence="no multiple of the time step")  # fmt: skip
+    stage("melt", "--study", "tiny", "--temperature", "0.9", "--configurations", "1", "--liquid.particles", "200",
+          sentence="need more than 5.6")  # fmt: skip
+
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes((targets / "c0004.npz").read_bytes()[:-100])
+    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", model, cut,
+          sentence="cut.npz cannot be read")  # fmt: skip
+    shutil.copy(finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.pt", tmp_path / "cut.pt")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "cut.pt").read_bytes()[:-2000])
+    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", tmp_path / "cut.pt",
+          "{t}/targets/c0004.npz", sentence="cut.pt cannot be read as a trained network")  # fmt: skip
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
+    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", tmp_path / "other.pt",
+          "{t}/targets/c0004.npz", sentence="other.pt is no network of glassbotan")  # fmt: skip
+
+
+def test_failed_job_shows_its_reason(finished, tiny_settings):
+    melt = finished.results / "T0.90" / "melt" / "b001.gsd"
+    whole = melt.read_bytes()
+    quench = finished.results / "T0.90" / "quench" / "b001.gsd"
+    try:
+        melt.write_bytes(whole[:1000])
+        result = finished.snakemake("--forcerun", "quench", "--", str(quench.relative_to(finished.path)))
+        assert result.returncode != 0
+        assert "b001.gsd cannot be read as GSD" in result.stdout + result.stderr
+    finally:
+        melt.write_bytes(whole)
+        # Snakemake takes away the output of a failed job; make it again for the other tests.
+        assert finished.snakemake("--rerun-triggers", "input").returncode == 0

@@ -1,0 +1,127 @@
+import os
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from glassbotan.errors import StudyError
+from glassbotan.provenance import STAGE_VERSIONS
+from glassbotan.study import Section, study_from
+
+
+def prepend(variable, path):
+    """Put a folder first in a search path of the environment that jobs inherit."""
+    os.environ[variable] = os.pathsep.join(filter(None, [str(path), os.environ.get(variable)]))
+
+
+# Jobs run this checkout's program with the interpreter that runs Snakemake, or with that of their own environment.
+prepend("PYTHONPATH", Path(workflow.basedir) / "src")
+prepend("PATH", Path(sys.executable).parent)
+
+try:
+    STUDY = study_from(config, source="configuration")
+except StudyError as error:
+    raise WorkflowError(str(error)) from None
+config.update(STUDY.model_dump(mode="json"))  # with every default, for the captions of the report
+
+RESULTS = f"results/{STUDY.name}"
+SIMULATE = "../../envs/simulate.yaml"
+LEARN = "../../envs/learn.yaml"
+RUNS = {run.folder: run for run in (*STUDY.pretraining_runs(), *STUDY.training_runs())}
+
+
+def point_of(wildcards):
+    """The state point that a file belongs to."""
+    return STUDY.point(wildcards.point)
+
+
+def options(**settings):
+    """Settings as options of a stage: numbers as they are, sections of the study as JSON, sequences with commas."""
+    words = []
+    for name, value in {"study": STUDY.name, **settings}.items():
+        if isinstance(value, Section):
+            value = value.model_dump_json()
+        elif isinstance(value, tuple):
+            value = ",".join(map(str, value))
+        dashes = "--" if len(name) > 1 else "-"
+        words += [dashes + name.replace("_", "-"), shlex.quote(str(value))]
+    return " ".join(words)
+
+
+def targets_of(label, configurations):
+    return [f"{RESULTS}/{label}/targets/c{number:04d}.npz" for number in configurations]
+
+
+def equilibrated_batch(wildcards):
+    """The batch that a configuration is in."""
+    batch = STUDY.batch_of(int(wildcards.configuration))
+    return f"{RESULTS}/{wildcards.point}/equilibrated/b{batch:03d}.gsd"
+
+
+def ensembles():
+    """Every ensemble of the study."""
+    return [
+        f"{RESULTS}/{point.label}/ensemble/c{number:04d}.gsd"
+        for point in STUDY.temperatures
+        for number in STUDY.configurations.all
+    ]
+
+
+def run_of(wildcards):
+    """The network that a file belongs to."""
+    folder = f"{wildcards.point}/t{wildcards.time}/{wildcards.model}/seed{wildcards.seed}"
+    try:
+        return RUNS[folder]
+    except KeyError:
+        raise WorkflowError(f"study {STUDY.name} has no network {folder}; its networks are {', '.join(RUNS)}")
+
+
+def initial_of(wildcards):
+    """The pretrained network that a network starts from, if it does."""
+    run = run_of(wildcards)
+    if not run.model.starts_from_pretrained:
+        return []
+    return f"{RESULTS}/{STUDY.pretraining_run(run.seed).folder}/model.pt"
+
+
+def train_options(wildcards):
+    # A function of `input` would not do: Snakemake does not watch such params for changes.
+    run = run_of(wildcards)
+    initial = initial_of(wildcards)
+    return options(
+        model=run.model.name,
+        temperature=run.point.temperature,
+        time_index=run.time_index,
+        p=run.model.p,
+        seed=run.seed,
+        train=STUDY.configurations.train,
+        validation=STUDY.configurations.validation,
+        network=STUDY.network,
+        training=run.training,
+        **({"initial": initial} if initial else {}),
+    )
+
+
+def figure(name, caption, category):
+    """The two files of a figure; the PNG goes into the report."""
+    path = f"{RESULTS}/figures/{name}"
+    return {
+        "png": report(f"{path}.png", caption=f"../report/{caption}.rst", category=category),
+        "svg": f"{path}.svg",
+    }
+
+
+def maps():
+    """The map of every network that predicts both particles and pairs, first seed."""
+    return [
+        f"{RESULTS}/figures/map_{run.name}.{ending}"
+        for run in STUDY.training_runs()
+        if 0 < run.model.p < 1 and run.seed == run.model.seeds[0]
+        for ending in ("png", "svg")
+    ]
+
+
+def show_table(path):
+    if Path(path).exists():
+        print(Path(path).read_text())

@@ -1,0 +1,50 @@
+# Networks and their predictions of the test configurations.
+
+
+rule train:
+    input:
+        targets=lambda wildcards: targets_of(wildcards.point, STUDY.configurations.learnt_from),
+        initial=initial_of,
+    output:
+        network=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/model.pt",
+        history=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/history.csv",
+    log:
+        f"{RESULTS}/logs/train/{{point}}-t{{time}}-{{model}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{point}}-t{{time}}-{{model}}-seed{{seed}}.tsv"
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime="1d",
+    params:
+        version=STAGE_VERSIONS["train"],
+        options=train_options,
+    shell:
+        "python -m glassbotan train {params.options} --output {output.network} {input.targets} > {log} 2>&1"
+
+
+rule predict:
+    input:
+        network=rules.train.output.network,
+        targets=lambda wildcards: targets_of(wildcards.point, STUDY.configurations.test),
+    output:
+        predictions=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/predictions.npz",
+    log:
+        f"{RESULTS}/logs/predict/{{point}}-t{{time}}-{{model}}-seed{{seed}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        version=STAGE_VERSIONS["predict"],
+        options=lambda wildcards: options(
+            temperature=point_of(wildcards).temperature,
+            time_index=int(wildcards.time),
+            network=STUDY.network,
+        ),
+    shell:
+        "python -m glassbotan predict {params.options} --network-file {input.network} --output {output.predictions} {input.targets} > {log} 2>&1"

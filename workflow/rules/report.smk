@@ -1,0 +1,62 @@
+# Figures; each is a PNG for the report and an SVG for a paper.
+
+
+rule draw_relaxation:
+    input:
+        tables=[f"{RESULTS}/{point.label}/relaxation.csv" for point in STUDY.temperatures],
+        fits=[f"{RESULTS}/{point.label}/relaxation.json" for point in STUDY.temperatures],
+    output:
+        **figure("relaxation", "relaxation", "The liquid"),
+    log:
+        f"{RESULTS}/logs/draw_relaxation.log",
+    conda:
+        LEARN
+    params:
+        options=options(),
+    shell:
+        "python -m glassbotan draw-relaxation {params.options} --output {output.png} {input.tables} > {log} 2>&1"
+
+
+rule draw_pearson:
+    input:
+        table=rules.score.output.table,
+    output:
+        **figure("pearson", "pearson", "Scores"),
+    log:
+        f"{RESULTS}/logs/draw_pearson.log",
+    conda:
+        LEARN
+    params:
+        options=options(),
+    shell:
+        "python -m glassbotan draw-pearson {params.options} --output {output.png} --input {input.table} > {log} 2>&1"
+
+
+rule draw_losses:
+    input:
+        histories=[f"{RESULTS}/{folder}/history.csv" for folder in RUNS],
+    output:
+        **figure("losses", "losses", "Training"),
+    log:
+        f"{RESULTS}/logs/draw_losses.log",
+    conda:
+        LEARN
+    params:
+        options=options(),
+    shell:
+        "python -m glassbotan draw-losses {params.options} --output {output.png} {input.histories} > {log} 2>&1"
+
+
+rule draw_map:
+    input:
+        predictions=rules.predict.output.predictions,
+    output:
+        **figure("map_{point}_t{time}_{model}_seed{seed}", "map", "Maps"),
+    log:
+        f"{RESULTS}/logs/draw_map/{{point}}-t{{time}}-{{model}}-seed{{seed}}.log",
+    conda:
+        LEARN
+    params:
+        options=options(scores=STUDY.scores),
+    shell:
+        "python -m glassbotan draw-map {params.options} --input {input.predictions} --output {output.png} > {log} 2>&1"

@@ -1,0 +1,110 @@
+# Melt, quench, equilibrate (batches of configurations) and the isoconfigurational ensemble (one configuration a job).
+
+
+rule melt:
+    output:
+        batch=f"{RESULTS}/{{point}}/melt/b{{batch}}.gsd",
+    log:
+        f"{RESULTS}/logs/melt/{{point}}-b{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/melt/{{point}}-b{{batch}}.tsv"
+    conda:
+        SIMULATE
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="12h",
+    params:
+        version=STAGE_VERSIONS["melt"],
+        options=lambda wildcards: options(
+            seed=STUDY.seed,
+            temperature=point_of(wildcards).temperature,
+            configurations=STUDY.batch(int(wildcards.batch)),
+            liquid=STUDY.liquid,
+            integrator=STUDY.integrator,
+            melt=STUDY.melt,
+        ),
+    shell:
+        "python -m glassbotan melt {params.options} --output {output.batch} > {log} 2>&1"
+
+
+rule quench:
+    input:
+        batch=rules.melt.output.batch,
+    output:
+        batch=f"{RESULTS}/{{point}}/quench/b{{batch}}.gsd",
+    log:
+        f"{RESULTS}/logs/quench/{{point}}-b{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/quench/{{point}}-b{{batch}}.tsv"
+    conda:
+        SIMULATE
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        version=STAGE_VERSIONS["quench"],
+        options=lambda wildcards: options(
+            temperature=point_of(wildcards).temperature,
+            melt_temperature=STUDY.melt.temperature,
+            integrator=STUDY.integrator,
+            quench=STUDY.quench,
+        ),
+    shell:
+        "python -m glassbotan quench {params.options} --input {input.batch} --output {output.batch} > {log} 2>&1"
+
+
+rule equilibrate:
+    input:
+        batch=rules.quench.output.batch,
+    output:
+        batch=f"{RESULTS}/{{point}}/equilibrated/b{{batch}}.gsd",
+    log:
+        f"{RESULTS}/logs/equilibrate/{{point}}-b{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/equilibrate/{{point}}-b{{batch}}.tsv"
+    conda:
+        SIMULATE
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="3d",
+    params:
+        version=STAGE_VERSIONS["equilibrate"],
+        options=lambda wildcards: options(
+            temperature=point_of(wildcards).temperature,
+            time=STUDY.equilibration_time(point_of(wildcards)),
+            integrator=STUDY.integrator,
+        ),
+    shell:
+        "python -m glassbotan equilibrate {params.options} --input {input.batch} --output {output.batch} > {log} 2>&1"
+
+
+rule ensemble:
+    input:
+        batch=equilibrated_batch,
+    output:
+        ensemble=f"{RESULTS}/{{point}}/ensemble/c{{configuration}}.gsd",
+    log:
+        f"{RESULTS}/logs/ensemble/{{point}}-c{{configuration}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ensemble/{{point}}-c{{configuration}}.tsv"
+    conda:
+        SIMULATE
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="3d",
+    params:
+        version=STAGE_VERSIONS["ensemble"],
+        options=lambda wildcards: options(
+            seed=STUDY.seed,
+            temperature=point_of(wildcards).temperature,
+            configuration=int(wildcards.configuration),
+            times=point_of(wildcards).sampling_times,
+            integrator=STUDY.integrator,
+            ensemble=STUDY.ensemble,
+        ),
+    shell:
+        "python -m glassbotan ensemble {params.options} --input {input.batch} --output {output.ensemble} > {log} 2>&1"
