@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -54,7 +55,12 @@ class Provenance:
 
     def finish(self, **measured: Any) -> dict[str, Any]:
         """The record with the wall time and whatever the stage measured (engine, particle-steps per second ...)."""
-        return {**self.record, "wall_seconds": round(time.perf_counter() - self._start, 3), **measured}
+        return {
+            **self.record,
+            "wall_seconds": round(time.perf_counter() - self._start, 3),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            **measured,
+        }
 
 
 def sha256(path: Path) -> str:

@@ -28,7 +28,7 @@ from pydantic import (
 from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import LARGEST_CUTOFF, box_length
 
-SKIN = 0.3
+SKIN = 0.2
 """Neighbour-list buffer of the engines, sigma_AA."""
 
 
@@ -276,6 +276,16 @@ class Model(Section):
         return self.pretrained and self.p < 1
 
 
+class Predict(Section):
+    """How a trained network is used."""
+
+    average_over_symmetries: bool = Field(
+        False,
+        description="average each prediction over the 48 signed axis permutations of the configuration: the liquid has "
+        "that symmetry, a network learns it only in part",
+    )
+
+
 class Scores(Section):
     """How predictions are judged."""
 
@@ -326,6 +336,7 @@ class Study(Section):
     training: Training = Training()
     pretraining: Pretraining = Pretraining()
     models: tuple[Model, ...] = Field(min_length=1, description="the networks that are trained")
+    predict: Predict = Predict()
     scores: Scores = Scores()
 
     @model_validator(mode="after")

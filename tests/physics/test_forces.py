@@ -84,8 +84,8 @@ def test_engine_agrees_with_the_reference_in_a_liquid(engine, liquid_at_one):
     reference = interactions(liquid_at_one.positions, liquid_at_one.species, liquid_at_one.box_length)
     assert start.potential_energy == pytest.approx(reference.potential_energy, rel=1e-10)
     volume = liquid_at_one.box_length**3
-    pressure = (2 / 3 * liquid_at_one.kinetic_energy + reference.virial / 3) / volume
-    assert start.pressure == pytest.approx(pressure, rel=1e-3)  # LAMMPS counts 3 N - 3 degrees of freedom
+    pressure = (2 * liquid_at_one.kinetic_energy + reference.virial) / (3 * volume)
+    assert start.pressure == pytest.approx(pressure, rel=1e-9)
     expected = verlet_step(liquid_at_one, 1e-3)
     assert np.allclose(step.configuration.positions, expected.positions, rtol=0, atol=1e-11)
     kick = step.configuration.velocities - liquid_at_one.velocities

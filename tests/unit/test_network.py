@@ -109,6 +109,20 @@ def test_signed_permutations_are_the_symmetries_of_the_cube():
     assert torch.equal(SIGNED_PERMUTATIONS @ SIGNED_PERMUTATIONS.mT, torch.eye(3).expand(48, 3, 3))
 
 
+def test_averaging_over_symmetries_makes_predictions_symmetric(structure):
+    positions, species, pairs = structure
+    model = BOTAN(Network(rounds=2))
+    turn = SIGNED_PERMUTATIONS[17].numpy()
+    graph, turned = graph_of(structure), graph_of((positions @ turn, species, pairs))
+    for first, second in zip(
+        predict(model, graph, Normalisation(), average_over_symmetries=True),
+        predict(model, turned, Normalisation(), average_over_symmetries=True),
+        strict=True,
+    ):
+        assert torch.allclose(first, second, atol=1e-6)
+    assert not torch.allclose(outputs(model, graph)[0], outputs(model, turned)[0], atol=1e-6)
+
+
 def targets_for(structure, rng):
     """Targets that depend on the structure: coordination of a particle, distance of a pair."""
     positions, species, pairs = structure

@@ -91,7 +91,7 @@ def changed(settings, path, value):
         ("liquid.density", 0, "liquid.density: Input should be greater than 0, found 0"),
         ("liquid.density", -1.2, "liquid.density: Input should be greater than 0"),
         ("liquid.density", float("nan"), "liquid.density"),
-        ("liquid.particles", 200, "200 particles at density 1.2 make a box 5.503 long.*more than 5.6"),
+        ("liquid.particles", 180, "180 particles at density 1.2 make a box 5.313 long.*more than 5.4"),
         ("targets.pair_range", 5.0, "targets.pair_range 5 needs a box of at least twice that length"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.3], "must increase, but 0.3 follows 0.52"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.52], "must increase"),

@@ -45,6 +45,7 @@ rule predict:
             temperature=point_of(wildcards).temperature,
             time_index=int(wildcards.time),
             network=STUDY.network,
+            predict=STUDY.predict,
         ),
     shell:
         "python -m glassbotan predict {params.options} --network-file {input.network} --output {output.predictions} {input.targets} > {log} 2>&1"

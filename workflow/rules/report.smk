@@ -11,6 +11,10 @@ rule draw_relaxation:
         f"{RESULTS}/logs/draw_relaxation.log",
     conda:
         LEARN
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
     params:
         options=options(),
     shell:
@@ -26,6 +30,10 @@ rule draw_pearson:
         f"{RESULTS}/logs/draw_pearson.log",
     conda:
         LEARN
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
     params:
         options=options(),
     shell:
@@ -41,6 +49,10 @@ rule draw_losses:
         f"{RESULTS}/logs/draw_losses.log",
     conda:
         LEARN
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
     params:
         options=options(),
     shell:
@@ -56,6 +68,10 @@ rule draw_map:
         f"{RESULTS}/logs/draw_map/{{point}}-t{{time}}-{{model}}-seed{{seed}}.log",
     conda:
         LEARN
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
     params:
         options=options(scores=STUDY.scores),
     shell:

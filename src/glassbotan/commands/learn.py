@@ -168,6 +168,7 @@ class Predict(Stage):
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_index: PositiveInt = Field(description="sampling time, counted from 1")
     network: Network = Network()
+    predict: study.Predict = study.Predict()
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.predictions import Prediction, write_predictions
@@ -193,7 +194,7 @@ class Predict(Stage):
             graph = structure_graph(
                 arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
             )
-            propensity, pair = predict(module, graph, trained.normalisation)
+            propensity, pair = predict(module, graph, trained.normalisation, self.predict.average_over_symmetries)
             at = self.time_index - 1
             predictions.append(
                 Prediction(

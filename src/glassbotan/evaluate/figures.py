@@ -70,9 +70,10 @@ def draw_relaxation(curves: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fi
         ax.plot(mean.index, mean, "o", color=COLORS[1], ms=3.5, zorder=3, label="mean of the configurations")
         ax.axvline(fit["tau_alpha"], color="0.4", ls="--", lw=0.9)
         error = fit["tau_alpha_error"]
-        spread = "" if error is None or np.isnan(error) else rf" \pm {error:.2g}"
+        spread = "" if np.isnan(error) else rf" \pm {error:.2g}"
+        beyond = " (extrapolated)" if fit["beyond_data"] else ""
         ax.text(
-            fit["tau_alpha"] * 0.93, 0.97, rf"$\tau_\alpha = {fit['tau_alpha']:.3g}{spread}$",
+            fit["tau_alpha"] * 0.93, 0.97, rf"$\tau_\alpha = {fit['tau_alpha']:.3g}{spread}$" + beyond,
             rotation=90, ha="right", va="top", fontsize=8,
         )  # fmt: skip
         ax.set(xscale="log", ylim=(0, 1), xlabel=r"$t\;[\tau]$", title=f"$T = {fit['temperature']:g}$")

@@ -131,10 +131,14 @@ def fit(
     return Fit(best, normalisation, best_epoch, pd.DataFrame(rows))
 
 
-def predict(model: BOTAN, graph: Data, normalisation: Normalisation) -> tuple[Tensor, Tensor]:
-    """S (N,) and E (n_e,) of one graph, in the targets' own units."""
+def predict(
+    model: BOTAN, graph: Data, normalisation: Normalisation, average_over_symmetries: bool = False
+) -> tuple[Tensor, Tensor]:
+    """S (N,) and E (n_e,) of one graph, in the targets' own units; perhaps averaged over the cube's symmetries."""
+    turns = SIGNED_PERMUTATIONS if average_over_symmetries else torch.eye(3)[None]
     with torch.inference_mode():
-        propensity, pair = model(graph.species, graph.edge_index, graph.separation)
+        outputs = [model(graph.species, graph.edge_index, graph.separation @ turn) for turn in turns]
+        propensity, pair = (sum(parts) / len(turns) for parts in zip(*outputs, strict=True))
     return (
         normalisation.propensity_mean + normalisation.propensity_scale * propensity,
         normalisation.pair_mean + normalisation.pair_scale * pair,

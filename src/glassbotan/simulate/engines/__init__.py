@@ -77,7 +77,7 @@ class Engine(Protocol):
         ...
 
 
-ENGINES = {"lammps": "Lammps"}
+ENGINES = {"hoomd": "Hoomd", "lammps": "Lammps"}
 """Module and class of each engine, in the order in which `auto` tries them."""
 
 
