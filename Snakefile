@@ -20,9 +20,9 @@ report: "workflow/report/study.rst"
 
 wildcard_constraints:
     point=r"T\d+\.\d\d",
-    batch=r"\d{3}",
-    configuration=r"\d{4}",
-    time=r"\d\d",
+    batch=r"\d\d\d+",
+    configuration=r"\d\d\d\d+",
+    time=r"\d\d+",
     model=r"[A-Za-z][A-Za-z0-9-]*",
     seed=r"\d+",
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
 from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawRelaxation, Score
 from glassbotan.commands.learn import Predict, Relaxation, Targets, Train
@@ -52,8 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         CliApp.run(Program, cli_args=None if arguments is None else list(arguments))
     except ValidationError as error:
         _fail(explain(error, Program))
+    except SettingsError as error:
+        _fail(f"an option cannot be read: {error}")
     except GlassbotanError as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
     except KeyboardInterrupt:
         _fail("interrupted; finished files are as they were")
 

@@ -13,14 +13,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from glassbotan.errors import FileError
+
 STAGE_VERSIONS = {
     "melt": 1,
     "quench": 1,
     "equilibrate": 1,
     "ensemble": 1,
     "targets": 1,
+    "relaxation": 1,
     "train": 1,
     "predict": 1,
+    "score": 1,
+    "draw": 1,
 }
 """Raised by hand when a stage's results change: only then are they made again."""
 
@@ -41,7 +46,7 @@ class Provenance:
     def __init__(self, stage: str, study: str, settings: dict[str, Any], inputs: Iterable[Path] = ()) -> None:
         self.record: dict[str, Any] = {
             "stage": stage,
-            "stage_version": STAGE_VERSIONS.get(stage, 1),
+            "stage_version": STAGE_VERSIONS[stage],
             "study": study,
             "settings": settings,
             "inputs": {str(path): sha256(path) for path in inputs},
@@ -65,8 +70,11 @@ class Provenance:
 
 def sha256(path: Path) -> str:
     """Hash of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise FileError(f"{path} does not exist; run the stage that makes it") from None
 
 
 @cache

@@ -28,4 +28,4 @@ def noise_ceiling(halves: NDArray) -> float:
         0 where the halves do not correlate at all
     """
     r = correlation(halves[0], halves[1])
-    return float(np.sqrt(max(0.0, 2 * r / (1 + r))))
+    return float(np.sqrt(2 * r / (1 + r))) if r > 0 else 0.0

@@ -5,6 +5,7 @@ file, the command line and its help, the JSON schema for editors and the checks 
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -32,6 +33,8 @@ SKIN = 0.2
 """Neighbour-list buffer of the engines, sigma_AA."""
 
 
+FEWEST_RELAXATION_TIMES = 6
+"""Times of F_s(k, t) without which tau_alpha cannot be fitted: one more than the fit has parameters."""
 PRETRAINING = "pretraining"
 """Name of the pretrained network in paths."""
 
@@ -44,10 +47,11 @@ class Section(BaseModel):
 
 def _configuration_ranges(value: Any) -> Any:
     """Read `"1-8, 11"` (or a list of such strings and integers) as a tuple of configuration numbers."""
-    if isinstance(value, (str, int)):
-        value = [value]
+    if value in (None, ""):
+        return ()
+    items = value if isinstance(value, (list, tuple)) else [value]
     numbers: list[int] = []
-    for item in value:
+    for item in items:
         for part in str(item).split(","):
             bounds = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
             if bounds is None:
@@ -154,6 +158,15 @@ class Ensemble(Section):
     )
     relaxation_points_per_decade: PositiveInt = Field(8, description="density of the times of F_s(k, t)")
 
+    def relaxation_steps(self, sampling_steps: Sequence[int]) -> list[int]:
+        """Steps of the times of F_s(k, t): evenly spaced in log t over the sampling times, and those themselves."""
+        first, last = sampling_steps[0], sampling_steps[-1]
+        count = 1 + round(math.log10(last / first) * self.relaxation_points_per_decade)
+        between = (
+            [round(first * (last / first) ** (index / (count - 1))) for index in range(count)] if count > 1 else []
+        )
+        return sorted({*between, *sampling_steps})
+
 
 class Temperature(Section):
     """One state point."""
@@ -217,6 +230,12 @@ class Targets(Section):
     overlap_distance: PositiveFloat = Field(0.3, description="a in the overlap Q(t) [sigma_AA]")
     wave_number: PositiveFloat = Field(6.283185307179586, description="k of F_s(k, t), 2 pi / sigma_AA [1/sigma_AA]")
 
+    @model_validator(mode="after")
+    def _neighbors_are_pairs(self) -> Self:
+        if self.neighbor_range > self.pair_range:
+            raise ValueError(f"neighbor_range {self.neighbor_range:g} exceeds pair_range {self.pair_range:g}")
+        return self
+
 
 class Network(Section):
     """The graph network."""
@@ -231,7 +250,9 @@ class Training(Section):
     epochs: PositiveInt = Field(1000, description="passes over the training configurations")
     learning_rate: PositiveFloat = Field(1e-4, description="learning rate of Adam (its highest value, on a schedule)")
     schedule: Literal["constant", "one-cycle"] = Field(
-        "constant", description="constant learning rate, or warm-up and cosine decay to zero"
+        "constant",
+        description="constant learning rate, or one cycle: warm-up, then cosine decay to zero (and Adam's beta_1 the "
+        "other way round)",
     )
     batch_size: PositiveInt = Field(1, description="graphs per step")
     gradient_clip: PositiveFloat = Field(1.0, description="largest norm of the gradient")
@@ -267,6 +288,7 @@ class Model(Section):
         "all", description="sampling times at which it is trained [tau], or all"
     )
     pretrained: bool = Field(True, description="start from the pretrained network (p < 1)")
+    epochs: PositiveInt | None = Field(None, description="epochs, where they differ from training")
     batch_size: PositiveInt | None = Field(None, description="graphs per step, where it differs from training")
     seeds: tuple[NonNegativeInt, ...] = Field((0,), min_length=1, description="one training for each seed")
 
@@ -319,7 +341,7 @@ class Study(Section):
     """A whole study, from the melt to the table."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the folder under results/")
-    seed: NonNegativeInt = Field(0, description="root of every random number of the study")
+    seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
     liquid: Liquid = Liquid()
     integrator: Integrator = Integrator()
     melt: Melt = Melt()
@@ -352,12 +374,10 @@ class Study(Section):
                 f"targets.pair_range {self.targets.pair_range:g} needs a box of at least twice that length (minimum "
                 f"image), but {self.liquid.particles} particles make one {self.liquid.box_length:.3f} long"
             )
-        for name, reach in (
-            ("targets.neighbor_range", self.targets.neighbor_range),
-            ("scores.pair_range", self.scores.pair_range),
-        ):
-            if reach > self.targets.pair_range:
-                raise ValueError(f"{name} {reach:g} exceeds targets.pair_range {self.targets.pair_range:g}")
+        if self.scores.pair_range > self.targets.pair_range:
+            raise ValueError(
+                f"scores.pair_range {self.scores.pair_range:g} exceeds targets.pair_range {self.targets.pair_range:g}"
+            )
         if self.ensemble.relaxation_replicas > self.ensemble.replicas:
             raise ValueError("ensemble.relaxation_replicas exceeds ensemble.replicas")
 
@@ -367,9 +387,15 @@ class Study(Section):
             raise ValueError("a temperature is listed twice")
         for point in self.temperatures:
             try:
-                self.integrator.sampling_steps(point.sampling_times)
+                steps = self.integrator.sampling_steps(point.sampling_times)
             except ValueError as error:
                 raise ValueError(f"at T = {point.temperature:g}: {error}") from None
+            times = len(self.ensemble.relaxation_steps(steps))
+            if times < FEWEST_RELAXATION_TIMES:
+                raise ValueError(
+                    f"at T = {point.temperature:g} F_s would be known at {times} times, but the fit of tau_alpha needs "
+                    f"{FEWEST_RELAXATION_TIMES}; sample over a longer range or raise relaxation_points_per_decade"
+                )
 
     def _check_models(self) -> None:
         names = [model.name for model in self.models]
@@ -402,11 +428,16 @@ class Study(Section):
 
     def batch_of(self, configuration: int) -> int:
         """Number of the simulation batch that a configuration is in."""
+        if configuration not in self.configurations.all:
+            raise StudyError(f"study {self.name} has no configuration {configuration}")
         return self.configurations.all.index(configuration) // self.simulation_batch + 1
 
     def point(self, label: str) -> Temperature:
         """The state point with this label."""
-        return next(point for point in self.temperatures if point.label == label)
+        for point in self.temperatures:
+            if point.label == label:
+                return point
+        raise StudyError(f"study {self.name} has no state point {label}; it has {[p.label for p in self.temperatures]}")
 
     def equilibration_time(self, point: Temperature) -> float:
         """Duration of the equilibration at a state point, tau."""
@@ -418,8 +449,8 @@ class Study(Section):
             for index, time in enumerate(point.sampling_times, start=1):
                 for model in self.models:
                     if model.times == "all" or time in model.times:
-                        batch_size = model.batch_size or self.training.batch_size
-                        training = self.training.model_copy(update={"batch_size": batch_size})
+                        own = model.model_dump(include={"epochs", "batch_size"}, exclude_none=True)
+                        training = self.training.model_copy(update=own)
                         for seed in model.seeds:
                             yield TrainingRun(point, index, model, seed, training)
 

@@ -27,7 +27,7 @@ def test_targets_of_a_published_configuration(published):
         sampling_steps=[1],
         timestep=1.0,
         replicas=32,
-        settings=Targets(),
+        **Targets().model_dump(),
     )
     of_a = content["types"] == 0
     assert targets.propensity[0, of_a].mean() == pytest.approx(0.3746, abs=5e-5)

@@ -15,9 +15,9 @@ from glassbotan.simulate.configurations import (
     write_configurations,
 )
 from glassbotan.simulate.engines import Sample
-from glassbotan.simulate.protocol import relaxation_steps, replicas
+from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.trajectories import read_ensemble, write_ensemble
-from glassbotan.study import Liquid
+from glassbotan.study import Ensemble, Liquid
 
 
 @pytest.fixture
@@ -149,8 +149,9 @@ def test_provenance_names_everything(tmp_path):
 
 
 def test_relaxation_steps_are_even_in_the_logarithm_and_hold_the_sampling_steps():
-    steps = relaxation_steps([100, 520, 1650, 10_000], points_per_decade=8)
+    ensemble = Ensemble(relaxation_points_per_decade=8)
+    steps = ensemble.relaxation_steps([100, 520, 1650, 10_000])
     assert {100, 520, 1650, 10_000} <= set(steps)
     assert steps == sorted(set(steps))
     assert 17 <= len(steps) <= 19
-    assert relaxation_steps([100], points_per_decade=8) == [100]
+    assert ensemble.relaxation_steps([100]) == [100]

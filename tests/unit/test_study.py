@@ -92,6 +92,10 @@ def changed(settings, path, value):
         ("liquid.density", -1.2, "liquid.density: Input should be greater than 0"),
         ("liquid.density", float("nan"), "liquid.density"),
         ("liquid.particles", 180, "180 particles at density 1.2 make a box 5.313 long.*more than 5.4"),
+        ("configurations.train", 1.5, "expected configurations such as 1-8"),
+        ("configurations.train", None, "train and test each need at least one"),
+        ("temperatures.0.sampling_times", [1.65], "F_s would be known at 1 times, but the fit of tau_alpha needs 6"),
+        ("targets.neighbor_range", 2.5, "neighbor_range 2.5 exceeds pair_range 2"),
         ("targets.pair_range", 5.0, "targets.pair_range 5 needs a box of at least twice that length"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.3], "must increase, but 0.3 follows 0.52"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.52], "must increase"),
@@ -134,6 +138,11 @@ def test_batches_hold_every_configuration_once(settings):
     assert tuple(number for batch in batches for number in batch) == study.configurations.all
     for number in study.configurations.all:
         assert number in study.batch(study.batch_of(number))
+
+
+def test_a_study_without_a_validation_set(settings):
+    for nothing in ([], "", None):
+        assert not study_from(changed(settings, "configurations.validation", nothing), "test").configurations.validation
 
 
 def test_sampling_steps():

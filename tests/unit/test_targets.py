@@ -36,7 +36,7 @@ def compute(positions, species, displacements, settings=None):
         sampling_steps=[10],
         timestep=0.1,
         replicas=len(displacements),
-        settings=settings or Targets(),
+        **(settings or Targets()).model_dump(),
     )
 
 
@@ -78,7 +78,8 @@ def test_pairs_are_those_of_the_plain_double_loop(system):
     ]
     assert neighbor_pairs(positions, BOX, 2.0).tolist() == expected
     assert neighbor_pairs(positions + [100, -70, 3], BOX, 2.0).tolist() == expected
-    ordered = both_ways(np.array(expected))
+    ordered, source = both_ways(np.array(expected))
+    assert np.array_equal(ordered, np.array(expected + [[j, i] for i, j in expected])[source])
     assert ordered.tolist() == sorted(expected + [[j, i] for i, j in expected])
 
 
@@ -183,11 +184,12 @@ def test_isolated_particles_do_not_move_relative_to_anything():
 def test_missing_and_repeated_replicas_are_refused(system):
     positions, species, displacements = system
     moments = [(replica, 10, moved) for replica, moved in enumerate(displacements, start=1)]
-    arguments = ([10], 0.1, 6, Targets())
+    arguments = ([10], 0.1, 6)
+    settings = Targets().model_dump()
     with pytest.raises(ValueError, match="replica 6 is missing at step 10"):
-        dynamical_targets(positions, species, BOX, moments[:-1], *arguments)
+        dynamical_targets(positions, species, BOX, moments[:-1], *arguments, **settings)
     with pytest.raises(ValueError, match=r"replica 1 .* comes twice"):
-        dynamical_targets(positions, species, BOX, [*moments, moments[0]], *arguments)
+        dynamical_targets(positions, species, BOX, [*moments, moments[0]], *arguments, **settings)
 
 
 def test_relaxation_fit_recovers_its_own_curve(rng):

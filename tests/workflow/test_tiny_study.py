@@ -200,9 +200,9 @@ def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tm
     model = "{t}/t02/BOTAN/seed0/model.pt"
 
     stage(*predict, "--study", "other", "--time-index", "2", "--network-file", model, "{t}/targets/c0004.npz",
-          sentence="was made with study = 'tiny', but this stage was told 'other'")  # fmt: skip
+          sentence="was made with study = 'tiny', but 'other' was expected")  # fmt: skip
     stage(*predict, "--study", "tiny", "--time-index", "1", "--network-file", model, "{t}/targets/c0004.npz",
-          sentence="was made with time_index = 2, but this stage was told 1")  # fmt: skip
+          sentence="was made with time_index = 2, but 1 was expected")  # fmt: skip
     stage("predict", "--temperature", "0.9", "--study", "tiny", "--time-index", "2", "--network-file", model,
           "{t}/targets/c0004.npz", sentence="has 2 rounds of width 8, but 7 of width 64 were asked for")  # fmt: skip
     stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", model, "{t}/targets/c0001.npz",
@@ -215,7 +215,26 @@ def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tm
           "--initial", model, "{t}/targets/c0001.npz",
           sentence="has 2 rounds of width 8, but 7 of width 64")  # fmt: skip
     stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1",
-          "{t}/t02/BOTAN/seed0/predictions.npz", sentence="not a targets file")  # fmt: skip
+          "{t}/t02/BOTAN/seed0/predictions.npz",
+          sentence="was made with stage = 'predict', but 'targets' was expected")  # fmt: skip
+    stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/melt/b001.gsd", "--configuration", "1",
+          "--times", "0.1", sentence="was made with stage = 'melt', but 'equilibrate' was expected")  # fmt: skip
+    stage("quench", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/melt/b001.gsd", "--melt-temperature",
+          "4.0", sentence="was made with final_temperature = 5.0, but 4.0 was expected")  # fmt: skip
+    stage("equilibrate", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/ensemble/c0001.gsd", "--time", "1",
+          sentence="was made with stage = 'ensemble', but 'quench' was expected")  # fmt: skip
+    stage("targets", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/melt/b001.gsd",
+          sentence="was made with stage = 'melt', but 'ensemble' was expected")  # fmt: skip
+    stage("targets", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/none.gsd",
+          sentence="none.gsd does not exist")  # fmt: skip
+    stage("score", "--study", "tiny", "{t}/targets/c0001.npz",
+          sentence="is a product of targets, not of predict")  # fmt: skip
+    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1-2",
+          "--validation", "2", "{t}/targets/c0001.npz",
+          sentence="configurations [2] are in both train and validation")  # fmt: skip
+    stage("melt", "--study", "tiny", "--temperature", "inf", "--configurations", "1", sentence="finite")  # fmt: skip
+    stage("melt", "--study", "tiny", "--temperature", "1", "--configurations", "1", "--liquid", '{{"particles": 10',
+          sentence="an option cannot be read")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
           "--configuration", "5", "--times", "0.1", sentence="holds configurations [1, 2], not 5")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",

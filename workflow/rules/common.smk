@@ -40,6 +40,8 @@ def options(**settings):
     """Settings as options of a stage: numbers as they are, sections of the study as JSON, sequences with commas."""
     words = []
     for name, value in {"study": STUDY.name, **settings}.items():
+        if value == ():
+            continue
         if isinstance(value, Section):
             value = value.model_dump_json()
         elif isinstance(value, tuple):

@@ -20,6 +20,7 @@ rule score:
         mem_mb=8000,
         runtime="1h",
     params:
+        version=STAGE_VERSIONS["score"],
         options=options(scores=STUDY.scores),
     shell:
         "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"

@@ -8,6 +8,7 @@ rule train:
     output:
         network=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/model.pt",
         history=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/history.csv",
+        record=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/history.provenance.json",
     log:
         f"{RESULTS}/logs/train/{{point}}-t{{time}}-{{model}}-seed{{seed}}.log",
     benchmark:

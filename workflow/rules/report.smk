@@ -16,6 +16,7 @@ rule draw_relaxation:
         mem_mb=4000,
         runtime="30m",
     params:
+        version=STAGE_VERSIONS["draw"],
         options=options(),
     shell:
         "python -m glassbotan draw-relaxation {params.options} --output {output.png} {input.tables} > {log} 2>&1"
@@ -35,6 +36,7 @@ rule draw_pearson:
         mem_mb=4000,
         runtime="30m",
     params:
+        version=STAGE_VERSIONS["draw"],
         options=options(),
     shell:
         "python -m glassbotan draw-pearson {params.options} --output {output.png} --input {input.table} > {log} 2>&1"
@@ -43,6 +45,7 @@ rule draw_pearson:
 rule draw_losses:
     input:
         histories=[f"{RESULTS}/{folder}/history.csv" for folder in RUNS],
+        records=[f"{RESULTS}/{folder}/history.provenance.json" for folder in RUNS],
     output:
         **figure("losses", "losses", "Training"),
     log:
@@ -54,6 +57,7 @@ rule draw_losses:
         mem_mb=4000,
         runtime="30m",
     params:
+        version=STAGE_VERSIONS["draw"],
         options=options(),
     shell:
         "python -m glassbotan draw-losses {params.options} --output {output.png} {input.histories} > {log} 2>&1"
@@ -73,6 +77,7 @@ rule draw_map:
         mem_mb=4000,
         runtime="30m",
     params:
+        version=STAGE_VERSIONS["draw"],
         options=options(scores=STUDY.scores),
     shell:
         "python -m glassbotan draw-map {params.options} --input {input.predictions} --output {output.png} > {log} 2>&1"

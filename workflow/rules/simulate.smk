@@ -69,7 +69,7 @@ rule equilibrate:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime="3d",
+        runtime="7d",
     params:
         version=STAGE_VERSIONS["equilibrate"],
         options=lambda wildcards: options(
@@ -95,7 +95,7 @@ rule ensemble:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime="3d",
+        runtime="7d",
     params:
         version=STAGE_VERSIONS["ensemble"],
         options=lambda wildcards: options(

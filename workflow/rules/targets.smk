@@ -38,6 +38,7 @@ rule relaxation:
         mem_mb=2000,
         runtime="30m",
     params:
+        version=STAGE_VERSIONS["relaxation"],
         options=lambda wildcards: options(temperature=point_of(wildcards).temperature),
     shell:
         "python -m glassbotan relaxation {params.options} --output {output.table} {input.targets} > {log} 2>&1"

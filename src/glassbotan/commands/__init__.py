@@ -18,7 +18,7 @@ from glassbotan.provenance import Provenance
 class Command(BaseModel):
     """A subcommand: its fields are its options, its docstring is its help."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def cli_cmd(self) -> None:
         """Do it."""
@@ -31,23 +31,27 @@ class Stage(Command):
     study: str = Field(description="name of the study that the product belongs to")
     output: Path = Field(description="file to write; it appears when it is finished")
 
+    @property
+    def stage(self) -> str:
+        """Name of the stage in records."""
+        return type(self).__name__.lower()
+
     def provenance(self, *inputs: Path) -> Provenance:
         """Start the record of the product's making."""
-        return Provenance(type(self).__name__.lower(), self.study, self.model_dump(mode="json"), inputs)
+        return Provenance(self.stage, self.study, self.model_dump(mode="json"), inputs)
 
-    def require(self, path: Path, provenance: Mapping[str, Any], **settings: Any) -> None:
-        """Refuse an input that another study made, or the same study with other settings.
+    def require(self, path: Path, provenance: Mapping[str, Any], **expected: Any) -> None:
+        """Refuse an input that another study or stage made, or the same with other settings.
 
         Raises
         ------
         FileError
-            names the file, what it says and what this stage was told
+            names the file, what it says and what was expected
         """
-        expected = {"study": self.study, **settings}
-        found = {"study": provenance.get("study"), **provenance.get("settings", {})}
-        for name, value in expected.items():
+        found = {**provenance.get("settings", {}), **provenance}
+        for name, value in {"study": self.study, **expected}.items():
             if found.get(name) != value:
                 raise FileError(
-                    f"{path} was made with {name} = {found.get(name)!r}, but this stage was told {value!r}; "
+                    f"{path} was made with {name} = {found.get(name)!r}, but {value!r} was expected; "
                     "name the file that belongs here, or make it again"
                 )

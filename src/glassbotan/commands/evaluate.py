@@ -28,7 +28,7 @@ class Scored(Stage):
     def predictions(self, path: Path) -> tuple[list[Prediction], dict[str, Any]]:
         """The predictions in a file of this study, and their provenance."""
         predictions, made = read_predictions(path)
-        self.require(path, made)
+        self.require(path, made, stage="predict")
         return predictions, made
 
 
@@ -52,6 +52,11 @@ class Score(Scored):
 
 class Figure(Stage):
     """A stage that draws; the output is a PNG, and an SVG beside it."""
+
+    @property
+    def stage(self) -> str:
+        """All figures share a stage."""
+        return "draw"
 
     def save(self, figure: MatplotlibFigure, provenance: Provenance) -> None:
         """Write the figure in both formats, with its provenance inside."""
@@ -101,7 +106,7 @@ class DrawLosses(Figure):
         provenance = self.provenance(*self.inputs)
         made = [read_json(path.with_suffix(".provenance.json")) for path in self.inputs]
         for path, record in zip(self.inputs, made, strict=True):
-            self.require(path, record)
+            self.require(path, record, stage="train")
         self.save(
             draw_losses([(read_csv(path), record) for path, record in zip(self.inputs, made, strict=True)]), provenance
         )

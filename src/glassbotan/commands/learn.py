@@ -1,10 +1,11 @@
 """From the ensembles to targets, networks and predictions."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
 from glassbotan import study
@@ -24,10 +25,24 @@ Paths = Annotated[tuple[Path, ...], Field(min_length=1)]
 def read_targets(stage: Stage, path: Path, **settings: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays of a targets file of the stage's study, made with these settings, and its provenance."""
     arrays, provenance = read_npz(path)
-    stage.require(path, provenance, **settings)
-    if "scattering" not in arrays:
-        raise FileError(f"{path} is a product of {provenance['stage']}, not a targets file; name a targets file")
+    stage.require(path, provenance, stage="targets", **settings)
     return arrays, provenance
+
+
+def read_all_targets(
+    stage: Stage, paths: Sequence[Path], **settings: Any
+) -> Iterator[tuple[Path, dict[str, np.ndarray], dict[str, Any]]]:
+    """Several targets files, one by one, which must have the same times and ranges."""
+    first: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None
+    for path in paths:
+        arrays, made = read_targets(stage, path, **settings)
+        first = first or (arrays, made)
+        same_times = all(np.array_equal(arrays[name], first[0][name]) for name in ("times", "scattering_times"))
+        if not same_times or made["settings"]["targets"] != first[1]["settings"]["targets"]:
+            raise FileError(
+                f"{path} has other times or ranges than {paths[0]}; make all targets of a study with the same settings"
+            )
+        yield path, arrays, made
 
 
 class Targets(Stage):
@@ -41,7 +56,7 @@ class Targets(Stage):
         provenance = self.provenance(self.input)
         with read_ensemble(self.input) as ensemble:
             made = ensemble.provenance
-            self.require(self.input, made, temperature=self.temperature)
+            self.require(self.input, made, stage="ensemble", temperature=self.temperature)
             integrator = Integrator(**made["settings"]["integrator"])
             initial = ensemble.initial
             moments = ((moment.replica, moment.step, moment.displacements) for moment in ensemble.moments())
@@ -54,7 +69,7 @@ class Targets(Stage):
                     integrator.sampling_steps(made["settings"]["times"]),
                     integrator.timestep,
                     made["settings"]["ensemble"]["replicas"],
-                    self.targets,
+                    **self.targets.model_dump(),
                 )
             except ValueError as error:
                 raise FileError(f"{self.input}: {error}") from None
@@ -80,9 +95,9 @@ class Relaxation(Stage):
         import pandas as pd
 
         provenance = self.provenance(*self.inputs)
-        files = [read_targets(self, path, temperature=self.temperature) for path in self.inputs]
-        times = files[0][0]["scattering_times"]
-        scattering = np.stack([arrays["scattering"] for arrays, _ in files])
+        files = list(read_all_targets(self, self.inputs, temperature=self.temperature))
+        times = files[0][1]["scattering_times"]
+        scattering = np.stack([arrays["scattering"] for _, arrays, _ in files])
         try:
             fitted = fit_relaxation(times, scattering)
         except (ValueError, RuntimeError) as error:
@@ -91,7 +106,7 @@ class Relaxation(Stage):
             ) from None
         table = pd.concat(
             pd.DataFrame({"configuration": made["configuration"], "time": times, "scattering": arrays["scattering"]})
-            for arrays, made in files
+            for _, arrays, made in files
         )
         record = provenance.finish()
         write_csv(self.output, table, record)
@@ -116,6 +131,12 @@ class Train(Stage):
     network: Network = Network()
     training: Training = Training()
 
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        if both := set(self.train) & set(self.validation):
+            raise ValueError(f"configurations {sorted(both)} are in both train and validation")
+        return self
+
     def cli_cmd(self) -> None:
         from glassbotan.learn.graphs import structure_graph, with_targets
         from glassbotan.learn.models import TrainedNetwork, read_model, require_network, write_model
@@ -123,15 +144,15 @@ class Train(Stage):
 
         provenance = self.provenance(*self.inputs, *([self.initial] if self.initial else []))
         initial_weights = None
+        learnt_from = {*self.train, *self.validation}
         if self.initial:
             start = read_model(self.initial)
             require_network(self.initial, start, self.network)
-            self.require(self.initial, start.provenance)
+            self.require(self.initial, start.provenance, stage="train")
             initial_weights = start.weights
+            learnt_from |= set(start.provenance["learnt_from"])
         graphs = {}
-        time = None
-        for path in self.inputs:
-            arrays, made = read_targets(self, path, temperature=self.temperature)
+        for path, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
             time = sampling_time(path, arrays, self.time_index)
             graph = structure_graph(
                 arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
@@ -155,7 +176,7 @@ class Train(Stage):
                 initial_weights,
                 report=lambda row: advance(1),
             )
-        record = provenance.finish(time=time, epoch=fitted.epoch)
+        record = provenance.finish(time=time, epoch=fitted.epoch, learnt_from=sorted(learnt_from))
         write_csv(self.output.with_name("history.csv"), fitted.history, record)
         write_model(self.output, TrainedNetwork(fitted.weights, self.network, fitted.normalisation, record))
 
@@ -179,14 +200,18 @@ class Predict(Stage):
         provenance = self.provenance(self.network_file, *self.inputs)
         trained = read_model(self.network_file)
         require_network(self.network_file, trained, self.network)
-        self.require(self.network_file, trained.provenance, temperature=self.temperature, time_index=self.time_index)
-        learnt_from = trained.provenance["settings"]
+        self.require(
+            self.network_file,
+            trained.provenance,
+            stage="train",
+            temperature=self.temperature,
+            time_index=self.time_index,
+        )
         module = trained.module()
         predictions = []
-        for path in self.inputs:
-            arrays, made = read_targets(self, path, temperature=self.temperature)
+        for path, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
             sampling_time(path, arrays, self.time_index)
-            if made["configuration"] in (*learnt_from["train"], *learnt_from["validation"]):
+            if made["configuration"] in trained.provenance["learnt_from"]:
                 raise FileError(
                     f"{path} is configuration {made['configuration']}, which {self.network_file} has learnt from; "
                     "predict configurations that it has not seen"
@@ -214,7 +239,8 @@ class Predict(Stage):
                     },
                 )
             )
-        description = {key: learnt_from[key] for key in ("temperature", "time_index", "model", "seed", "p")}
+        settings = trained.provenance["settings"]
+        description = {key: settings[key] for key in ("temperature", "time_index", "model", "seed", "p")}
         write_predictions(self.output, predictions, provenance.finish(**description, time=trained.provenance["time"]))
 
 

@@ -42,6 +42,7 @@ class BatchStage(Simulation):
         numbers: Sequence[int],
         particles: int,
         duration: float,
+        final_temperature: float,
         inputs: Sequence[Path],
         advance: Callable[[Engine, Progress], list[Configuration]],
     ) -> None:
@@ -52,22 +53,22 @@ class BatchStage(Simulation):
         started = time.perf_counter()
         with progress(f"{type(self).__name__} with {engine.name}", particle_steps, "particle-steps") as report:
             configurations = advance(engine, report)
-        record = provenance.finish(configurations=list(numbers), **self.measured(engine, particle_steps, started))
+        record = provenance.finish(
+            configurations=list(numbers),
+            final_temperature=final_temperature,
+            **self.measured(engine, particle_steps, started),
+        )
         write_configurations(self.output, configurations, record)
 
-    def read(self, path: Path) -> tuple[list[Configuration], list[int]]:
-        """A batch of this study and state point, and the numbers of its configurations."""
-        configurations, provenance = read_configurations(path)
-        self.require(path, provenance, temperature=self.temperature)
-        return configurations, provenance["configurations"]
-
-    def thermostatted(self, path: Path, start: float, stop: float, duration: float) -> None:
-        """Nose-Hoover dynamics from the batch in `path`."""
-        systems, numbers = self.read(path)
+    def thermostatted(self, path: Path, made_by: str, start: float, stop: float, duration: float) -> None:
+        """Nose-Hoover dynamics from the batch in `path`, which the stage `made_by` made at temperature `start`."""
+        systems, provenance = read_configurations(path)
+        self.require(path, provenance, stage=made_by, temperature=self.temperature, final_temperature=start)
         self.run(
-            numbers,
+            provenance["configurations"],
             len(systems[0]),
             duration,
+            stop,
             [path],
             lambda engine, report: protocol.thermostatted(
                 engine, systems, self.integrator, start, stop, duration, report
@@ -80,7 +81,7 @@ class Melt(BatchStage):
 
     liquid: Liquid = Liquid()
     melt: study.Melt = study.Melt()
-    seed: NonNegativeInt = Field(0, description="root of every random number of the study")
+    seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
     configurations: Configurations = Field(description="numbers of the configurations, such as 1-16")
 
     def cli_cmd(self) -> None:
@@ -88,6 +89,7 @@ class Melt(BatchStage):
             self.configurations,
             self.liquid.particles,
             self.melt.time,
+            self.melt.temperature,
             [],
             lambda engine, report: protocol.melt(
                 engine,
@@ -111,7 +113,7 @@ class Quench(BatchStage):
     quench: study.Quench = study.Quench()
 
     def cli_cmd(self) -> None:
-        self.thermostatted(self.input, self.melt_temperature, self.temperature, self.quench.time)
+        self.thermostatted(self.input, "melt", self.melt_temperature, self.temperature, self.quench.time)
 
 
 class Equilibrate(BatchStage):
@@ -121,7 +123,7 @@ class Equilibrate(BatchStage):
     time: PositiveFloat = Field(description="duration, 40 tau_alpha in the paper [tau]")
 
     def cli_cmd(self) -> None:
-        self.thermostatted(self.input, self.temperature, self.temperature, self.time)
+        self.thermostatted(self.input, "quench", self.temperature, self.temperature, self.time)
 
 
 class Ensemble(Simulation):
@@ -131,7 +133,7 @@ class Ensemble(Simulation):
     configuration: int = Field(ge=1, description="number of the configuration")
     times: tuple[PositiveFloat, ...] = Field(min_length=1, description="sampling times, increasing [tau]")
     ensemble: study.Ensemble = study.Ensemble()
-    seed: NonNegativeInt = Field(0, description="root of every random number of the study")
+    seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
 
     def cli_cmd(self) -> None:
         try:
@@ -139,7 +141,7 @@ class Ensemble(Simulation):
         except ValueError as error:
             raise StudyError(f"--times: {error}") from None
         configurations, batch = read_configurations(self.input)
-        self.require(self.input, batch, temperature=self.temperature)
+        self.require(self.input, batch, stage="equilibrate", temperature=self.temperature)
         if self.configuration not in batch["configurations"]:
             raise FileError(
                 f"{self.input} holds configurations {batch['configurations']}, not {self.configuration}; "
@@ -149,7 +151,7 @@ class Ensemble(Simulation):
         initial = configurations[batch["configurations"].index(self.configuration)]
         replicas = self.ensemble.replicas
         starts = protocol.replicas(initial, self.temperature, replicas, seed=self.seed, number=self.configuration)
-        every_step = protocol.relaxation_steps(sampling_steps, self.ensemble.relaxation_points_per_decade)
+        every_step = self.ensemble.relaxation_steps(sampling_steps)
         engine = load_engine(self.integrator.engine)
         particle_steps = replicas * len(initial) * sampling_steps[-1]
         started = time.perf_counter()

@@ -48,10 +48,9 @@ class Neighborhood:
 
     def __init__(self, pairs: NDArray, separations: NDArray, particles: int, within: float) -> None:
         near = np.linalg.norm(separations, axis=-1) <= within
-        i, j = both_ways(pairs[near]).T
-        # Separations in the order of the ordered pairs: a_ij for i < j, its negative otherwise.
-        order = np.lexsort((np.concatenate([pairs[near][:, 1], pairs[near][:, 0]]), pairs[near].T.ravel()))
-        a = np.concatenate([separations[near], -separations[near]])[order]
+        ordered, source = both_ways(pairs[near])
+        i, j = ordered.T
+        a = np.concatenate([separations[near], -separations[near]])[source]
 
         def sums(weights: NDArray) -> csr_array:
             return csr_array((weights, (i, j)), shape=(particles, particles))

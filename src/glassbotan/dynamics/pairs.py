@@ -55,12 +55,14 @@ def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDAr
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].astype(np.int32)
 
 
-def both_ways(pairs: NDArray) -> NDArray[np.int32]:
-    """Each pair as two ordered pairs (receiver, sender), sorted by receiver and then by sender, shape (2 n_p, 2).
+def both_ways(pairs: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
+    """Each pair as two ordered pairs, sorted by the first particle and then by the second.
 
     Returns
     -------
-    ordered : (2 n_p, 2) int32
+    ordered : (2 n_p, 2), (receiver, sender)
+    source : (2 n_p,), where each was in the list of all pairs (i, j) followed by all pairs (j, i)
     """
     ordered = np.concatenate([pairs, pairs[:, ::-1]])
-    return ordered[np.lexsort((ordered[:, 1], ordered[:, 0]))]
+    source = np.lexsort((ordered[:, 1], ordered[:, 0]))
+    return ordered[source], source

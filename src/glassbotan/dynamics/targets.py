@@ -11,7 +11,6 @@ from glassbotan.dynamics.pair_distance import pair_distance_changes
 from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.dynamics.propensity import displacement_lengths, overlap
 from glassbotan.dynamics.scattering import self_scattering
-from glassbotan.study import Targets
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,11 @@ def dynamical_targets(
     sampling_steps: Sequence[int],
     timestep: float,
     replicas: int,
-    settings: Targets,
+    *,
+    pair_range: float,
+    neighbor_range: float,
+    overlap_distance: float,
+    wave_number: float,
 ) -> DynamicalTargets:
     """Compute S, E, R, C, D, Q and F_s; time and memory grow linearly with N.
 
@@ -67,7 +70,8 @@ def dynamical_targets(
     sampling_steps : steps of the sampling times, increasing
     timestep : dt, tau
     replicas : number of replicas that must be there at every sampling step, at least 2
-    settings : ranges and wave number
+    pair_range, neighbor_range : r_e of the pairs, and the range of the neighbours of R, C and D; sigma_AA
+    overlap_distance, wave_number : a of Q(t), sigma_AA, and k of F_s(k, t), 1 / sigma_AA
 
     Raises
     ------
@@ -75,9 +79,9 @@ def dynamical_targets(
         if a replica is missing at a sampling time or comes twice, or the box is too small
     """
     n, n_t = len(positions), len(sampling_steps)
-    pairs = neighbor_pairs(positions, box_length, settings.pair_range)
+    pairs = neighbor_pairs(positions, box_length, pair_range)
     separations = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], box_length)
-    neighborhood = Neighborhood(pairs, separations, n, settings.neighbor_range)
+    neighborhood = Neighborhood(pairs, separations, n, neighbor_range)
 
     lengths = np.zeros((n_t, 2, n))
     changes = np.zeros((n_t, 2, len(pairs)))
@@ -87,13 +91,13 @@ def dynamical_targets(
 
     time_of = {step: index for index, step in enumerate(sampling_steps)}
     for replica, step, displacements in moments:
-        scattering.setdefault(step, []).append(self_scattering(displacements[species == 0], settings.wave_number))
+        scattering.setdefault(step, []).append(self_scattering(displacements[species == 0], wave_number))
         if (time := time_of.get(step)) is None:
             continue
         if not 1 <= replica <= replicas or not np.isnan(overlaps[time, replica - 1]):
             raise ValueError(f"replica {replica} of {replicas} at step {step} is unknown or comes twice")
         half = replica % 2
-        overlaps[time, replica - 1] = overlap(displacements, settings.overlap_distance)
+        overlaps[time, replica - 1] = overlap(displacements, overlap_distance)
         lengths[time, half] += displacement_lengths(displacements)
         changes[time, half] += pair_distance_changes(pairs, separations, displacements, box_length)
         relative[time] += neighborhood.relative_motion(displacements)

@@ -20,7 +20,8 @@ STYLE: Any = {
     "axes.labelsize": 9,
     "axes.titlesize": 9,
     "legend.fontsize": 8,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
     "xtick.direction": "in",
     "ytick.direction": "in",
     "xtick.top": True,
@@ -141,7 +142,7 @@ def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fig
     by_model: dict[str, list[tuple[pd.DataFrame, dict[str, Any]]]] = {}
     for history, made in histories:
         by_model.setdefault(made["settings"]["model"], []).append((history, made))
-    columns = min(len(by_model), 3)
+    columns = 2 if len(by_model) in (2, 4) else min(len(by_model), 3)
     rows = -(-len(by_model) // columns)
     figure, axes = panels(columns, rows=rows)
     for ax in axes.ravel()[len(by_model) :]:
@@ -157,7 +158,12 @@ def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fig
                 ax.plot(history.epoch, history.validation_loss, color=color, ls="--", lw=1)
                 ax.plot(made["epoch"], history.validation_loss[history.epoch == made["epoch"]], "o", ms=4, color=color)
         scaled = runs[0][1]["settings"]["training"]["scale_targets"]
-        ax.set(yscale="log", xlabel="epoch", ylabel="loss" + (" (scaled targets)" if scaled else ""), title=model)
+        ax.set(xlabel="epoch", ylabel="loss" + (" (scaled targets)" if scaled else ""), title=model)
+        losses = pd.concat([history.filter(["train_loss", "validation_loss"]).stack() for history, _ in runs])
+        if losses.max() > 5 * losses.min():
+            ax.set_yscale("log")
         if len(runs) <= 10:
-            ax.legend(fontsize=6.5, loc="best")
+            if any("validation_loss" in history for history, _ in runs):
+                ax.plot([], [], color="0.4", ls="--", lw=1, label="validation")
+            ax.legend(fontsize=7, loc="best")
     return figure

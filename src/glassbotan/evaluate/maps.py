@@ -89,13 +89,17 @@ def _edges(prediction: Prediction) -> tuple[float, float]:
 def _bonds(
     ax: Axes, prediction: Prediction, shown: NDArray, values: NDArray, norm: mpl.colors.Normalize, colors: str
 ) -> None:
-    start = prediction.positions[prediction.pairs[shown, 0], :2]
-    ends = start + prediction.separations[shown, :2]
-    # Bonds through a face of the box leave on one side and come in on the other.
-    order = np.argsort(np.abs(values[shown]))
-    lines = np.stack([start, ends], axis=1)[order]
+    order = np.argsort(np.abs(values[shown]))  # the strongest on top
+    i, j = prediction.pairs[shown][order].T
+    separations = prediction.separations[shown][order, :2]
+    # Drawn from either end, so that a bond through a face of the box leaves on one side and comes in on the other.
+    from_i, from_j = prediction.positions[i, :2], prediction.positions[j, :2]
+    lines = np.concatenate(
+        [np.stack([from_i, from_i + separations], axis=1), np.stack([from_j - separations, from_j], axis=1)]
+    )
+    colored = np.tile(values[shown][order], 2)
     ax.add_collection(
-        LineCollection(list(lines), array=values[shown][order], cmap=colors, norm=norm, linewidths=1.6, rasterized=True)
+        LineCollection(list(lines), array=colored, cmap=colors, norm=norm, linewidths=1.6, rasterized=True)
     )
     ax.set_facecolor("0.96")
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import minimum_image
+from glassbotan.errors import FileError
 from glassbotan.files import read_npz, write_npz
 
 
@@ -77,6 +78,8 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], provenance:
 def read_predictions(path: Path) -> tuple[list[Prediction], dict[str, Any]]:
     """The predictions in a file, a `Prediction` for each test configuration, and its provenance."""
     arrays, provenance = read_npz(path)
+    if "pair_counts" not in arrays:
+        raise FileError(f"{path} is a product of {provenance.get('stage')}, not of predict; name a predictions file")
     ends = np.cumsum(arrays["pair_counts"])
     predictions = []
     for index, (start, end) in enumerate(zip(ends - arrays["pair_counts"], ends, strict=True)):

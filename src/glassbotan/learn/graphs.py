@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Data
 
-from glassbotan.dynamics.pairs import minimum_image
+from glassbotan.dynamics.pairs import both_ways, minimum_image
 
 SIGNED_PERMUTATIONS = torch.tensor(
     [
@@ -52,15 +52,15 @@ def structure_graph(positions: NDArray, species: NDArray, box_length: float, pai
         `species` (N, 1) float32; `edge_index` (2, 2 n_p) int64, sender and receiver, sorted by receiver;
         `separation` (2 n_p, 3) float32, r_receiver - r_sender; `pair` (2 n_p,) int32, the pair that an edge belongs to
     """
-    order = np.lexsort((np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])))
-    sender, receiver = np.concatenate([pairs, pairs[:, ::-1]])[order].T
+    ordered, source = both_ways(pairs)
+    receiver, sender = ordered.T
     separation = minimum_image(positions[receiver] - positions[sender], box_length)
     return Data(
         num_nodes=len(positions),
         species=torch.from_numpy(species.astype(np.float32))[:, None],
         edge_index=torch.from_numpy(np.stack([sender, receiver]).astype(np.int64)),
         separation=torch.from_numpy(separation.astype(np.float32)),
-        pair=torch.from_numpy((order % len(pairs)).astype(np.int32)),
+        pair=torch.from_numpy((source % len(pairs)).astype(np.int32)),
     )
 
 

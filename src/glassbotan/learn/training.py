@@ -4,6 +4,7 @@ Shiba et al., Sec. II C: Adam on p MSE(S) + (1 - p) MSE(E) over all particles an
 norm clipped, each graph turned by a random element of the cube's symmetry group.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ def uses_bfloat16(training: Training, device: torch.device) -> bool:
         return training.precision == "bfloat16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch do not say
+    return bool(capabilities.get("avx512_bf16", False))
 
 
 def fit(
@@ -115,13 +117,11 @@ def fit(
             losses.append(torch.stack([loss.detach(), *(part.detach() for part in parts)]) * batch.num_graphs)
         total, propensity_loss, pair_loss = (torch.stack(losses).sum(dim=0) / len(scaled)).tolist()
         row |= {"train_loss": total, "train_propensity_loss": propensity_loss, "train_pair_loss": pair_loss}
-        if not total < float("inf"):
-            raise TrainingError(
-                f"the training loss is {total} in epoch {epoch}: training diverged; take a smaller learning rate"
-            )
+        require_finite("training", total, epoch)
         if held_out:
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 row |= _validate(model, held_out, p)
+            require_finite("validation", row["validation_loss"], epoch)
         if not held_out or row["validation_loss"] < best_loss:
             best_loss, best_epoch = row.get("validation_loss", total), epoch
             best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
@@ -129,6 +129,15 @@ def fit(
         rows.append(row)
         report(row)
     return Fit(best, normalisation, best_epoch, pd.DataFrame(rows))
+
+
+def require_finite(which: str, loss: float, epoch: int) -> None:
+    """Refuse to go on from a loss that is not a number."""
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the {which} loss is {loss} in epoch {epoch}: training diverged or a target is not a number; "
+            "take a smaller learning rate or make the targets again"
+        )
 
 
 def predict(
@@ -155,6 +164,7 @@ def _scaled(graph: Data, normalisation: Normalisation) -> Data:
 def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) -> Any:
     if training.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    steps = max(steps, 10)  # the cycle has no first phase for fewer
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=steps, pct_start=0.2)
 
 

@@ -8,8 +8,6 @@ Maxwell-Boltzmann distribution.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from glassbotan.simulate.configurations import Configuration, lattice, maxwell_boltzmann, random_generator
 from glassbotan.simulate.engines import Engine, Progress, Sample, Thermostat
 from glassbotan.study import Integrator, Liquid
@@ -79,11 +77,3 @@ def ensemble(
 ) -> Iterator[Sample]:
     """Run the replicas at constant energy and hand each back at the given steps."""
     return engine.advance(starts, steps, timestep=integrator.timestep, progress=progress)
-
-
-def relaxation_steps(sampling_steps: Sequence[int], points_per_decade: int) -> list[int]:
-    """Steps at which F_s(k, t) is sampled: evenly spaced in log t over the sampling times, and those themselves."""
-    first, last = sampling_steps[0], sampling_steps[-1]
-    decades = np.log10(last / first)
-    points = np.rint(np.geomspace(first, last, 1 + round(decades * points_per_decade))).astype(int)
-    return sorted({*points.tolist(), *sampling_steps})

