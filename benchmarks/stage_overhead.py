@@ -1,0 +1,71 @@
+"""Particle-steps per second of an engine alone and of the same run as a stage of the workflow, in turn.
+
+    python benchmarks/stage_overhead.py [--engine lammps] [--particles 4096] [--steps 20000] [--repeats 5]
+
+Both advance one configuration with the thermostat on one core. The stage includes everything that the subcommand does:
+starting Python, reading its input, hashing it, writing its output and the record of its making.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from glassbotan.simulate.configurations import read_configurations
+from glassbotan.simulate.engines import Thermostat, load_engine
+from glassbotan.study import Integrator
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--particles", type=int, default=4096)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    engine = load_engine(arguments.engine)
+    timestep = Integrator().timestep
+    time_unit = arguments.steps * timestep
+
+    with tempfile.TemporaryDirectory() as folder:
+        molten, output = Path(folder) / "melt.gsd", Path(folder) / "equilibrated.gsd"
+        stage = [sys.executable, "-m", "glassbotan"]
+        common = ["--study", "benchmark", "--temperature", "1.0", "--integrator.engine", engine.name]
+        subprocess.run(
+            [*stage, "melt", *common, "--configurations", "1", "--liquid.particles", str(arguments.particles),
+             "--melt.time", "2", "--melt.temperature", "1.0", "--output", str(molten)],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        (start,), _ = read_configurations(molten)
+        alone, staged = [], []
+        for _ in range(arguments.repeats):
+            began = time.perf_counter()
+            list(engine.advance([start], [arguments.steps], timestep=timestep, thermostat=Thermostat(1.0, 1.0, 0.1)))
+            alone.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            subprocess.run(
+                [*stage, "equilibrate", *common, "--time", str(time_unit), "--input", str(molten),
+                 "--output", str(output)],
+                check=True, capture_output=True,
+            )  # fmt: skip
+            staged.append(time.perf_counter() - began)
+
+    work = arguments.particles * arguments.steps / 1e6
+    print(f"{engine.name} {engine.version} on {engine.device}, N = {arguments.particles}, {arguments.steps} steps")
+    print("                          min   median      max")
+    for label, seconds in (("engine alone, M/s", alone), ("stage, M/s", staged)):
+        rates = [work / second for second in seconds]
+        print(f"{label:22} {min(rates):6.3f}   {statistics.median(rates):6.3f}   {max(rates):6.3f}")
+    ratios = [100 * (b / a - 1) for a, b in zip(alone, staged, strict=True)]
+    print(f"{'overhead, per cent':22} {min(ratios):6.1f}   {statistics.median(ratios):6.1f}   {max(ratios):6.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Time and memory of the targets of one configuration against N, each in a process of its own.
+
+    python benchmarks/targets.py [--replicas 32] [--times 1]
+    python benchmarks/targets.py --published isoconfig_N4096T0.44_401_tc07.npz
+
+Positions are those of a random liquid-like packing and displacements are random: the cost does not depend on them. The
+published file is a real configuration with 32 replicas at one time.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from glassbotan.dynamics.targets import dynamical_targets
+from glassbotan.kob_andersen import box_length
+from glassbotan.study import Targets
+
+SIZES = (1024, 4096, 8192, 16_384, 32_768, 65_536)
+
+
+def measure(positions: np.ndarray, species: np.ndarray, moments, replicas: int, times: int) -> None:
+    """Compute once and print a row."""
+    began = time.perf_counter()
+    targets = dynamical_targets(
+        positions,
+        species,
+        box_length(len(positions), 1.2),
+        moments,
+        list(range(1, times + 1)),
+        1.0,
+        replicas,
+        Targets(),
+    )
+    seconds = time.perf_counter() - began
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    n = len(positions)
+    per_particle = 1e6 * seconds / (n * replicas * times)
+    print(f"{n:8d} {len(targets.pairs):9d} {seconds:9.2f} {per_particle:12.2f} {memory:10.0f}", flush=True)
+
+
+def random_case(n: int, replicas: int, times: int) -> None:
+    """A jittered lattice of N particles with random displacements, made one replica at a time."""
+    rng = np.random.default_rng(0)
+    edge = next(edge for edge in range(1, n) if edge**3 >= n)
+    sites = np.stack(np.unravel_index(rng.permutation(edge**3)[:n], (edge,) * 3), axis=-1)
+    positions = (sites + rng.uniform(-0.2, 0.2, (n, 3))) * box_length(n, 1.2) / edge
+    moments = (
+        (replica, step, rng.normal(scale=0.2, size=(n, 3)))
+        for replica in range(1, replicas + 1)
+        for step in range(1, times + 1)
+    )
+    measure(positions, np.arange(n) % 5 // 4, moments, replicas, times)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicas", type=int, default=32)
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--size", type=int, help="one size only, in this process")
+    parser.add_argument("--published", help="an npz file of the published release")
+    arguments = parser.parse_args()
+    if arguments.size:
+        random_case(arguments.size, arguments.replicas, arguments.times)
+        return
+    print("       N     pairs   seconds us/(N n_r n_t)  peak MB")
+    if arguments.published:
+        content = np.load(arguments.published)
+        initial = content["initial_positions"]
+        moved = content["positions"]
+        moments = ((replica, 1, now - initial) for replica, now in enumerate(moved, start=1))
+        measure(initial, content["types"], moments, len(moved), 1)
+        return
+    for n in SIZES:
+        subprocess.run(
+            [sys.executable, __file__, "--size", str(n), "--replicas", str(arguments.replicas)]
+            + ["--times", str(arguments.times)],
+            check=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
