@@ -2,8 +2,8 @@
 
     python benchmarks/stage_overhead.py [--engine lammps] [--particles 4096] [--steps 20000] [--repeats 5]
 
-Both advance one configuration with the thermostat on one core. The stage includes everything that the subcommand does:
-starting Python, reading its input, hashing it, writing its output and the record of its making.
+Both advance one configuration with the thermostat, at one temperature, on one core. The stage includes everything that
+the subcommand does: starting Python, reading its input, hashing it, writing its output and the record of its making.
 """
 
 import argparse
@@ -32,10 +32,10 @@ def main() -> None:
     arguments = parser.parse_args()
     engine = load_engine(arguments.engine)
     timestep = Integrator().timestep
-    time_unit = arguments.steps * timestep
+    duration = arguments.steps * timestep
 
     with tempfile.TemporaryDirectory() as folder:
-        molten, output = Path(folder) / "melt.gsd", Path(folder) / "equilibrated.gsd"
+        molten, output = Path(folder) / "melt.gsd", Path(folder) / "quenched.gsd"
         stage = [sys.executable, "-m", "glassbotan"]
         common = ["--study", "benchmark", "--temperature", "1.0", "--integrator.engine", engine.name]
         subprocess.run(
@@ -51,8 +51,8 @@ def main() -> None:
             alone.append(time.perf_counter() - began)
             began = time.perf_counter()
             subprocess.run(
-                [*stage, "equilibrate", *common, "--time", str(time_unit), "--input", str(molten),
-                 "--output", str(output)],
+                [*stage, "quench", *common, "--melt-temperature", "1.0", "--quench.time", str(duration),
+                 "--input", str(molten), "--output", str(output)],
                 check=True, capture_output=True,
             )  # fmt: skip
             staged.append(time.perf_counter() - began)

@@ -33,7 +33,7 @@ def measure(positions: np.ndarray, species: np.ndarray, moments, replicas: int, 
         list(range(1, times + 1)),
         1.0,
         replicas,
-        Targets(),
+        **Targets().model_dump(),
     )
     seconds = time.perf_counter() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -70,6 +70,20 @@ def test_paper_study_is_planned_with_few_jobs(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "benchmark",
+    [
+        ["targets.py", "--size", "1024", "--replicas", "2"],
+        ["stage_overhead.py", "--particles", "256", "--steps", "200", "--repeats", "1"],
+    ],
+    ids=lambda benchmark: benchmark[0],
+)
+def test_benchmarks_run(benchmark):
+    name, *options = benchmark
+    result = run(sys.executable, str(ROOT / "benchmarks" / name), *options)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
     "command",
     [
         ["ruff", "check", "."],
