@@ -1,6 +1,8 @@
 """The program, the plan of the paper's study, and the tools that look after the code."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -67,6 +69,17 @@ def test_paper_study_is_planned_with_few_jobs(tmp_path):
     (total,) = {int(line.split()[1]) for line in result.stdout.splitlines() if line.startswith("total ")}
     print(f"{total} jobs planned in {seconds:.1f} s")
     assert 3000 < total <= 4000
+
+
+def test_training_command_of_the_paper_study_is_understood(tmp_path):
+    """No validation set there: the command gets as far as looking for its first input."""
+    for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    target = "results/paper/T0.44/t03/pretraining/seed0/model.pt"
+    plan = run("snakemake", "-n", "-p", "--configfile", "workflow/studies/paper.yaml", "--", target, cwd=tmp_path)
+    (command,) = set(re.findall(r"python (-m glassbotan train .*) > ", plan.stdout))
+    result = run(sys.executable, *shlex.split(command), cwd=tmp_path)
+    assert result.stderr.startswith("glassbotan: error: results/paper/T0.44/targets/c0001.npz does not exist")
 
 
 @pytest.mark.parametrize(

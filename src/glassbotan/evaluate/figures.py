@@ -73,11 +73,8 @@ def draw_relaxation(curves: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fi
         error = fit["tau_alpha_error"]
         spread = "" if np.isnan(error) else rf" \pm {error:.2g}"
         beyond = " (extrapolated)" if fit["beyond_data"] else ""
-        ax.text(
-            fit["tau_alpha"] * 0.93, 0.97, rf"$\tau_\alpha = {fit['tau_alpha']:.3g}{spread}$" + beyond,
-            rotation=90, ha="right", va="top", fontsize=8,
-        )  # fmt: skip
-        ax.set(xscale="log", ylim=(0, 1), xlabel=r"$t\;[\tau]$", title=f"$T = {fit['temperature']:g}$")
+        title = rf"$T = {fit['temperature']:g}$: $\tau_\alpha = {fit['tau_alpha']:.3g}{spread}$" + beyond
+        ax.set(xscale="log", ylim=(0, 1), xlabel=r"$t\;[\tau]$", title=title)
     axes[0, 0].set_ylabel(r"$F_s(k=2\pi/\sigma_{AA},\,t)$, species A")
     axes[0, 0].plot([], [], color="0.8", label="single configurations")
     axes[0, 0].legend(loc="lower left")
