@@ -95,24 +95,25 @@ class Relaxation(Stage):
         import pandas as pd
 
         provenance = self.provenance(*self.inputs)
-        files = list(read_all_targets(self, self.inputs, temperature=self.temperature))
-        times = files[0][1]["scattering_times"]
-        scattering = np.stack([arrays["scattering"] for _, arrays, _ in files])
+        curves = {}  # of each configuration; the rest of a file is let go, hundreds of them would fill the memory
+        for _, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
+            times = arrays["scattering_times"]
+            curves[made["configuration"]] = arrays["scattering"]
         try:
-            fitted = fit_relaxation(times, scattering)
+            fitted = fit_relaxation(times, np.stack(list(curves.values())))
         except (ValueError, RuntimeError) as error:
             raise StudyError(
                 f"F_s at T = {self.temperature:g} cannot be fitted ({error}); sample longer or more times"
             ) from None
         table = pd.concat(
-            pd.DataFrame({"configuration": made["configuration"], "time": times, "scattering": arrays["scattering"]})
-            for _, arrays, made in files
+            pd.DataFrame({"configuration": configuration, "time": times, "scattering": curve})
+            for configuration, curve in curves.items()
         )
         record = provenance.finish()
         write_csv(self.output, table, record)
         write_json(
             self.output.with_suffix(".json"),
-            {"temperature": self.temperature, "n_configurations": len(files), **fitted._asdict()},
+            {"temperature": self.temperature, "n_configurations": len(curves), **fitted._asdict()},
         )
 
 

