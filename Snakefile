@@ -35,6 +35,8 @@ rule all:
     default_target: True
     input:
         rules.score.output,
+        rules.simulation_quality.output,
+        rules.draw_quality.output,
         rules.draw_relaxation.output,
         rules.draw_pearson.output,
         rules.draw_losses.output,

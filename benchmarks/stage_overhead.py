@@ -18,7 +18,8 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from glassbotan.simulate.configurations import read_configurations
-from glassbotan.simulate.engines import Thermostat, load_engine
+from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
+from glassbotan.simulate.running import advance
 from glassbotan.study import Integrator
 
 
@@ -47,7 +48,7 @@ def main() -> None:
         alone, staged = [], []
         for _ in range(arguments.repeats):
             began = time.perf_counter()
-            list(engine.advance([start], [arguments.steps], timestep=timestep, thermostat=Thermostat(1.0, 1.0, 0.1)))
+            list(advance(engine, [start], [arguments.steps], Dynamics(timestep, Thermostat(1.0, 1.0, 0.1))))
             alone.append(time.perf_counter() - began)
             began = time.perf_counter()
             subprocess.run(

@@ -6,7 +6,8 @@ import pytest
 
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration, lattice, random_generator
-from glassbotan.simulate.engines import ENGINES, Engine, Thermostat, load_engine
+from glassbotan.simulate.engines import ENGINES, Dynamics, Engine, Thermostat, load_engine
+from glassbotan.simulate.running import advance
 from glassbotan.study import Liquid
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +47,7 @@ def liquid_at_one() -> Configuration:
     start = lattice(Liquid(particles=256), 3.0, random_generator(7, 1.0, 1, 0))
     engine = load_engine("auto")
     for thermostat in (Thermostat(3.0, 3.0, 0.1), Thermostat(3.0, 1.0, 0.1), Thermostat(1.0, 1.0, 0.1)):
-        (sample,) = engine.advance([start], [5000], timestep=1e-3, thermostat=thermostat)
+        (sample,) = advance(engine, [start], [5000], Dynamics(1e-3, thermostat))
         start = sample.configuration
     return start
 

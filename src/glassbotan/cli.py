@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
-from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawRelaxation, Score
-from glassbotan.commands.learn import Predict, Relaxation, Targets, Train
+from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawQuality, DrawRelaxation, Score
+from glassbotan.commands.learn import Predict, Relaxation, SimulationQuality, Targets, Train
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
 from glassbotan.commands.studies import Check, Schema
 from glassbotan.errors import GlassbotanError
@@ -30,10 +30,12 @@ class Program(BaseSettings):
     equilibrate: CliSubCommand[Equilibrate]
     ensemble: CliSubCommand[Ensemble]
     targets: CliSubCommand[Targets]
+    simulation_quality: CliSubCommand[SimulationQuality]
     relaxation: CliSubCommand[Relaxation]
     train: CliSubCommand[Train]
     predict: CliSubCommand[Predict]
     score: CliSubCommand[Score]
+    draw_quality: CliSubCommand[DrawQuality]
     draw_relaxation: CliSubCommand[DrawRelaxation]
     draw_pearson: CliSubCommand[DrawPearson]
     draw_losses: CliSubCommand[DrawLosses]
@@ -55,13 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SettingsError as error:
         _fail(f"an option cannot be read: {error}")
     except GlassbotanError as error:
-        _fail(str(error))
+        _fail(str(error), error.exit_status)
     except OSError as error:
         _fail(f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
     except KeyboardInterrupt:
         _fail("interrupted; finished files are as they were")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, exit_status: int = 1) -> None:
     print(f"glassbotan: error: {message}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(exit_status)

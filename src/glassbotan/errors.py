@@ -4,8 +4,10 @@
 class GlassbotanError(Exception):
     """Something the user can mend: the message is one sentence (what, found, expected, what to do).
 
-    The command line prints the message without a traceback and exits with status 1.
+    The command line prints the message without a traceback and exits with the error's status.
     """
+
+    exit_status = 1
 
 
 class StudyError(GlassbotanError):

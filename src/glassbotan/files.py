@@ -29,7 +29,12 @@ def written_whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         yield beside
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())  # or a crash of the machine could leave an empty file under the final name
         os.replace(beside, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write that fails does not name its file
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

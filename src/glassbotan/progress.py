@@ -51,16 +51,16 @@ def _bar(label: str, total: float, unit: str) -> Iterator[Callable[[float], None
 
 @contextmanager
 def _lines(label: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    started = last = time.perf_counter()
-    done = 0.0
+    last = time.perf_counter()
+    done = done_at_last = 0.0
 
     def advance(amount: float) -> None:
-        nonlocal done, last
+        nonlocal done, last, done_at_last
         done += amount
         now = time.perf_counter()
         if now - last >= SECONDS_BETWEEN_LINES and done < total:
-            last = now
-            rate = done / (now - started)
+            rate = (done - done_at_last) / (now - last)
+            last, done_at_last = now, done
             left = (total - done) / rate
             print(
                 f"{label}: {100 * done / total:.0f} %, {_quantity(rate)} {unit}/s, {left:.0f} s left",

@@ -21,6 +21,7 @@ STAGE_VERSIONS = {
     "equilibrate": 1,
     "ensemble": 1,
     "targets": 1,
+    "quality": 1,
     "relaxation": 1,
     "train": 1,
     "predict": 1,

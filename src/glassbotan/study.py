@@ -30,8 +30,11 @@ from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import LARGEST_CUTOFF, box_length
 
 SKIN = 0.2
-"""Neighbour-list buffer of the engines, sigma_AA."""
-
+"""Neighbour-list buffer of the engines where none is given, sigma_AA."""
+SYSTEMS_PER_LAUNCH = 16
+"""Systems that an engine advances together; the pair kernel's parameters outgrow a GPU's shared memory soon after."""
+Device = Literal["auto", "gpu", "cpu"]
+"""Processor of a job; auto takes a GPU where there is one."""
 
 FEWEST_RELAXATION_TIMES = 6
 """Times of F_s(k, t) without which tau_alpha cannot be fitted: one more than the fit has parameters."""
@@ -108,6 +111,15 @@ class Integrator(Section):
     engine: Literal["auto", "hoomd", "lammps"] = Field(
         "auto", description="molecular-dynamics engine; auto takes HOOMD-blue where it is installed, else LAMMPS"
     )
+    systems_per_launch: PositiveInt = Field(
+        SYSTEMS_PER_LAUNCH, description="independent systems that HOOMD-blue advances together"
+    )
+    neighbor_buffer: PositiveFloat = Field(SKIN, description="buffer of the neighbour lists [sigma_AA]")
+    neighbor_check_delay: PositiveInt = Field(
+        1, description="steps between two looks at whether a neighbour list is still good"
+    )
+    # Part of the study, since a run goes through every checkpoint, whether or not it is interrupted.
+    checkpoint_steps: PositiveInt = Field(100_000, description="steps from one checkpoint to the next")
 
     def steps(self, time: float) -> int:
         """Number of time steps nearest to `time`, at least one."""
@@ -237,6 +249,20 @@ class Targets(Section):
         return self
 
 
+class Limits(Section):
+    """How far a simulation may be from what it was meant to be; beyond, training refuses its targets."""
+
+    enforce: bool = Field(True, description="whether training refuses runs beyond the limits")
+    energy_drift: PositiveFloat = Field(1e-4, description="of a replica, from a straight line [epsilon_AA/(N tau)]")
+    momentum: PositiveFloat = Field(1e-6, description="total momentum per particle [sqrt(m epsilon_AA)]")
+    temperature: PositiveFloat = Field(0.1, description="kinetic temperature, relative to the target's")
+    configurational_temperature: PositiveFloat = Field(0.1, description="relative to the target temperature")
+    potential_energy_trend: PositiveFloat = Field(
+        4.0, description="change over the second half of the equilibration, in standard deviations about the trend"
+    )
+    crystal_fraction: PositiveFloat = Field(0.05, description="fraction of crystal-like particles")
+
+
 class Network(Section):
     """The graph network."""
 
@@ -265,6 +291,7 @@ class Training(Section):
         description="random start of a network that is not pretrained: PyTorch's default, or one that feels distances "
         "and neighbours from the first step and needs fewer epochs",
     )
+    checkpoint_epochs: PositiveInt = Field(10, description="epochs from one checkpoint to the next")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
         description="matrix products in training; auto takes bfloat16 (with float32 sums) where the processor has it",
@@ -341,6 +368,10 @@ class Study(Section):
     """A whole study, from the melt to the table."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the folder under results/")
+    device: Device = Field(
+        "auto",
+        description="processor of simulations and training; auto takes a GPU where there is one, gpu fails without one",
+    )
     seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
     liquid: Liquid = Liquid()
     integrator: Integrator = Integrator()
@@ -354,6 +385,7 @@ class Study(Section):
     temperatures: tuple[Temperature, ...] = Field(min_length=1, description="the state points")
     configurations: Split
     targets: Targets = Targets()
+    limits: Limits = Limits()
     network: Network = Network()
     training: Training = Training()
     pretraining: Pretraining = Pretraining()

@@ -5,8 +5,9 @@ import pytest
 
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import lattice, random_generator
-from glassbotan.simulate.engines import Thermostat, load_engine
+from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
 from glassbotan.simulate.protocol import replicas
+from glassbotan.simulate.running import advance
 from glassbotan.study import Liquid
 
 FREEDOM = 3 * 256 - 3
@@ -22,16 +23,16 @@ def hoomd():
 
 def test_batched_systems_move_as_they_do_alone(hoomd, liquid_at_one):
     systems = replicas(liquid_at_one, 1.0, 6, seed=1, number=1)
-    together = {sample.system: sample for sample in hoomd.advance(systems, [500], timestep=1e-3)}
+    together = {sample.system: sample for sample in advance(hoomd, systems, [500], Dynamics(1e-3))}
     for index, system in enumerate(systems):
-        (alone,) = hoomd.advance([system], [500], timestep=1e-3)
+        (alone,) = advance(hoomd, [system], [500], Dynamics(1e-3))
         moved = together[index].configuration.unwrapped - alone.configuration.unwrapped
         assert np.abs(moved).max() < 1e-12  # chaos has amplified rounding by little after 0.5 tau
 
 
 def test_more_systems_than_one_launch_come_back_in_their_places(hoomd, liquid_at_one):
     systems = replicas(liquid_at_one, 1.0, 18, seed=1, number=1)
-    samples = {(sample.system, sample.step): sample for sample in hoomd.advance(systems, [1, 2], timestep=1e-3)}
+    samples = {(sample.system, sample.step): sample for sample in advance(hoomd, systems, [1, 2], Dynamics(1e-3))}
     assert len(samples) == 36
     for index, system in enumerate(systems):
         moved = samples[index, 1].configuration.unwrapped - system.unwrapped
@@ -43,8 +44,8 @@ def test_engines_run_the_same_liquid(hoomd, liquid_at_one):
         lammps = load_engine("lammps")
     except EngineError as error:
         pytest.skip(str(error))
-    (ours,) = hoomd.advance([liquid_at_one], [200], timestep=1e-3)
-    (theirs,) = lammps.advance([liquid_at_one], [200], timestep=1e-3)
+    (ours,) = advance(hoomd, [liquid_at_one], [200], Dynamics(1e-3))
+    (theirs,) = advance(lammps, [liquid_at_one], [200], Dynamics(1e-3))
     assert np.abs(ours.configuration.unwrapped - theirs.configuration.unwrapped).max() < 1e-6
     assert ours.potential_energy == pytest.approx(theirs.potential_energy, rel=1e-8)
 
@@ -53,7 +54,7 @@ def test_each_thermostat_serves_its_own_system(hoomd, liquid_at_one):
     # One system starts far too hot: it cools, and the others neither heat nor cool with it.
     hot = lattice(Liquid(particles=256), 4.0, random_generator(1, 1.0, 2, 0))
     systems = [hot, *replicas(liquid_at_one, 1.0, 4, seed=2, number=1)]
-    samples = hoomd.advance(systems, range(100, 20_001, 100), timestep=1e-3, thermostat=Thermostat(1.0, 1.0, 0.1))
+    samples = advance(hoomd, systems, range(100, 20_001, 100), Dynamics(1e-3, Thermostat(1.0, 1.0, 0.1)))
     kinetic = np.zeros((5, 200))
     for sample in samples:
         kinetic[sample.system, sample.step // 100 - 1] = sample.configuration.kinetic_energy

@@ -5,7 +5,8 @@ import pytest
 
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration, lattice, random_generator
-from glassbotan.simulate.engines import Thermostat
+from glassbotan.simulate.engines import Dynamics, Thermostat
+from glassbotan.simulate.running import advance
 from glassbotan.study import Liquid
 
 
@@ -14,7 +15,7 @@ def total_energy(sample):
 
 
 def test_nve_conserves_energy_and_momentum(engine, liquid_at_one):
-    samples = list(engine.advance([liquid_at_one], range(0, 10_001, 1000), timestep=1e-3))
+    samples = list(advance(engine, [liquid_at_one], range(0, 10_001, 1000), Dynamics(1e-3)))
     energies = np.array([total_energy(sample) for sample in samples]) / 256
     # Velocity-Verlet at dt = 1e-3 oscillates by a few 1e-5 per particle and does not drift.
     assert np.abs(energies - energies[0]).max() < 2e-4
@@ -33,14 +34,14 @@ def test_displacements_are_exact_across_the_boundary(engine):
         box_length=40.0,
     )
     steps = [1000, 20_000]
-    for sample in engine.advance([start], steps, timestep=1e-3):
+    for sample in advance(engine, [start], steps, Dynamics(1e-3)):
         moved = sample.configuration.unwrapped - start.unwrapped
         assert np.allclose(moved, velocities * sample.step * 1e-3, rtol=0, atol=1e-9)
         assert np.abs(sample.configuration.positions).max() <= 20.0
 
 
 def test_samples_are_wrapped_and_in_the_given_order(engine, liquid_at_one):
-    (sample,) = engine.advance([liquid_at_one], [50], timestep=1e-3)
+    (sample,) = advance(engine, [liquid_at_one], [50], Dynamics(1e-3))
     configuration = sample.configuration
     assert configuration.positions.min() >= -configuration.box_length / 2
     assert configuration.positions.max() < configuration.box_length / 2
@@ -49,15 +50,15 @@ def test_samples_are_wrapped_and_in_the_given_order(engine, liquid_at_one):
 
 
 def test_sampling_does_not_change_the_trajectory(engine, liquid_at_one):
-    *_, often = engine.advance([liquid_at_one], range(10, 201, 10), timestep=1e-3)
-    (once,) = engine.advance([liquid_at_one], [200], timestep=1e-3)
+    *_, often = advance(engine, [liquid_at_one], range(10, 201, 10), Dynamics(1e-3))
+    (once,) = advance(engine, [liquid_at_one], [200], Dynamics(1e-3))
     assert np.allclose(often.configuration.unwrapped, once.configuration.unwrapped, rtol=0, atol=1e-12)
 
 
 def test_independent_systems_do_not_see_each_other(engine, liquid_at_one):
     other = lattice(Liquid(particles=256), 1.0, random_generator(1, 1.0, 2, 0))
-    together = {s.system: s for s in engine.advance([liquid_at_one, other], [100], timestep=1e-3)}
-    (alone,) = engine.advance([liquid_at_one], [100], timestep=1e-3)
+    together = {s.system: s for s in advance(engine, [liquid_at_one, other], [100], Dynamics(1e-3))}
+    (alone,) = advance(engine, [liquid_at_one], [100], Dynamics(1e-3))
     assert np.allclose(together[0].configuration.unwrapped, alone.configuration.unwrapped, rtol=0, atol=1e-12)
     assert together[0].potential_energy == pytest.approx(alone.potential_energy, rel=1e-12)
 
@@ -66,7 +67,7 @@ def test_thermostat_gives_the_canonical_kinetic_energy(engine, liquid_at_one):
     # K has 3 N - 3 degrees of freedom f: mean f T / 2 and variance f T^2 / 2. Samples 0.1 apart over 40 are some two
     # hundred independent ones: 0.5 per cent for the mean, 10 per cent for the variance (three and four errors below).
     steps = range(100, 40_001, 100)
-    samples = engine.advance([liquid_at_one], steps, timestep=1e-3, thermostat=Thermostat(1.0, 1.0, 0.1))
+    samples = advance(engine, [liquid_at_one], steps, Dynamics(1e-3, Thermostat(1.0, 1.0, 0.1)))
     kinetic = np.array([sample.configuration.kinetic_energy for sample in samples])[50:]
     freedom = 3 * 256 - 3
     assert kinetic.mean() == pytest.approx(freedom / 2, rel=0.015)
@@ -75,9 +76,7 @@ def test_thermostat_gives_the_canonical_kinetic_energy(engine, liquid_at_one):
 
 def test_quench_follows_its_ramp(engine, liquid_at_one):
     # The set temperature falls from 2 to 1 over t = 10; the liquid follows it with a lag of the coupling time.
-    samples = engine.advance(
-        [liquid_at_one], range(100, 10_001, 100), timestep=1e-3, thermostat=Thermostat(2.0, 1.0, 0.1)
-    )
+    samples = advance(engine, [liquid_at_one], range(100, 10_001, 100), Dynamics(1e-3, Thermostat(2.0, 1.0, 0.1)))
     temperatures = np.array([2 * s.configuration.kinetic_energy / (3 * 255) for s in samples])
     for start, stop in ((3000, 4000), (6000, 7000), (9000, 10_000)):
         expected = 2.0 - (start + stop) / 2 / 10_000
@@ -93,4 +92,4 @@ def test_a_run_that_blows_up_is_an_error(engine):
         box_length=8.0,
     )
     with pytest.raises(EngineError, match="blew up"):
-        list(engine.advance([overlapping], [10, 1000], timestep=1e-3))
+        list(advance(engine, [overlapping], [10, 1000], Dynamics(1e-3)))

@@ -5,6 +5,8 @@ import pytest
 
 from glassbotan.kob_andersen import CUTOFF, EPSILON, SIGMA, Species, box_length, interactions, pair_potential
 from glassbotan.simulate.configurations import Configuration, maxwell_boltzmann
+from glassbotan.simulate.engines import Dynamics
+from glassbotan.simulate.running import advance
 
 PAIRS = [(Species.A, Species.A), (Species.A, Species.B), (Species.B, Species.B)]
 
@@ -70,8 +72,8 @@ def test_constant_left_out_by_some_engines_is_the_published_one():
 def test_engine_agrees_with_the_formula_for_two_particles(engine, first, second):
     distances = np.concatenate([np.linspace(0.85, 2.6, 15), CUTOFF[first, second] * np.array([0.9999, 1.0001])])
     systems = [two_particles(r, first, second) for r in distances]
-    starts = {s.system: s for s in engine.advance(systems, [0], timestep=1e-3)}
-    steps = {s.system: s for s in engine.advance(systems, [1], timestep=1e-3)}
+    starts = {s.system: s for s in advance(engine, systems, [0], Dynamics(1e-3))}
+    steps = {s.system: s for s in advance(engine, systems, [1], Dynamics(1e-3))}
     for index, r in enumerate(distances):
         energy = pair_potential([r], first, second)[0][0]
         assert starts[index].potential_energy == pytest.approx(energy, rel=1e-10, abs=1e-12)
@@ -80,7 +82,7 @@ def test_engine_agrees_with_the_formula_for_two_particles(engine, first, second)
 
 
 def test_engine_agrees_with_the_reference_in_a_liquid(engine, liquid_at_one):
-    start, step = engine.advance([liquid_at_one], [0, 1], timestep=1e-3)
+    start, step = advance(engine, [liquid_at_one], [0, 1], Dynamics(1e-3))
     reference = interactions(liquid_at_one.positions, liquid_at_one.species, liquid_at_one.box_length)
     assert start.potential_energy == pytest.approx(reference.potential_energy, rel=1e-10)
     volume = liquid_at_one.box_length**3
@@ -143,7 +145,7 @@ def test_configurational_temperature_of_a_liquid(engine, liquid_at_one, rng):
         liquid_at_one.species,
         liquid_at_one.box_length,
     )
-    samples = list(engine.advance([start], range(500, 10_001, 500), timestep=1e-3))
+    samples = list(advance(engine, [start], range(500, 10_001, 500), Dynamics(1e-3)))
     parts = [
         interactions(s.configuration.positions, s.configuration.species, s.configuration.box_length) for s in samples
     ]

@@ -10,8 +10,9 @@ from glassbotan.dynamics.propensity import displacement_lengths
 from glassbotan.dynamics.targets import dynamical_targets
 from glassbotan.kob_andersen import box_length, interactions
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines import load_engine
+from glassbotan.simulate.engines import Dynamics, load_engine
 from glassbotan.simulate.protocol import replicas
+from glassbotan.simulate.running import advance
 from glassbotan.study import Targets
 
 
@@ -80,7 +81,7 @@ def test_mean_squared_displacement_at_short_times(reference):
     assert len(steps) >= 3
     squares = np.zeros((2, len(steps)))
     starts = replicas(start, 0.45, 8, seed=3, number=1)
-    for sample in load_engine("auto").advance(starts, steps, timestep=1e-3):
+    for sample in advance(load_engine("auto"), starts, steps, Dynamics(1e-3)):
         lengths = displacement_lengths(sample.configuration.unwrapped - start.unwrapped)
         for species in (0, 1):
             squares[species, steps.index(sample.step)] += (lengths[start.species == species] ** 2).mean() / 8

@@ -50,6 +50,7 @@ TINY = {
     "simulation_batch": 2,
     "temperatures": [{"temperature": 0.9, "relaxation_time": 2.0, "sampling_times": [0.1, 1.0]}],
     "configurations": {"train": "1-2", "validation": 3, "test": "4-5"},
+    "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
     "network": {"rounds": 2, "width": 8},
     "training": {"epochs": 3, "learning_rate": 2e-3, "scale_targets": True},
     "pretraining": {"epochs": 2, "temperature": 0.9, "time": 0.1},

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
+from glassbotan.devices import DEVICE, gpu_driver
 from glassbotan.errors import StudyError
 from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.study import Section, study_from
@@ -23,11 +24,18 @@ try:
     STUDY = study_from(config, source="configuration")
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+# No option and no param: where a stage runs is no reason to run it again.
+os.environ[DEVICE] = STUDY.device
 config.update(STUDY.model_dump(mode="json"))  # with every default, for the captions of the report
 
 RESULTS = f"results/{STUDY.name}"
-SIMULATE = "../../envs/simulate.yaml"
-LEARN = "../../envs/learn.yaml"
+# `device: auto` means what this machine has; on a cluster, whose login node has no GPU, a study says `device: gpu`.
+ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
+TRAINING_GPUS = int(ON_GPU)
+SIMULATION_GPUS = int(ON_GPU and STUDY.integrator.engine != "lammps")
+PROCESSOR = "gpu" if ON_GPU else "cpu"
+SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
+LEARN = f"../../envs/learn-{PROCESSOR}.yaml"
 RUNS = {run.folder: run for run in (*STUDY.pretraining_runs(), *STUDY.training_runs())}
 
 
@@ -101,6 +109,7 @@ def train_options(wildcards):
         validation=STUDY.configurations.validation,
         network=STUDY.network,
         training=run.training,
+        limits=STUDY.limits,
         **({"initial": initial} if initial else {}),
     )
 

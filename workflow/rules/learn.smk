@@ -18,6 +18,7 @@ rule train:
     threads: 1
     resources:
         mem_mb=16000,
+        gpu=TRAINING_GPUS,
         runtime="1d",
     params:
         version=STAGE_VERSIONS["train"],

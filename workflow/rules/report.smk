@@ -1,6 +1,26 @@
 # Figures; each is a PNG for the report and an SVG for a paper.
 
 
+rule draw_quality:
+    input:
+        table=rules.simulation_quality.output.table,
+    output:
+        **figure("simulation_quality", "quality", "The liquid"),
+    log:
+        f"{RESULTS}/logs/draw_quality.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["draw"],
+        options=options(limits=STUDY.limits),
+    shell:
+        "python -m glassbotan draw-quality {params.options} --output {output.png} --input {input.table} > {log} 2>&1"
+
+
 rule draw_relaxation:
     input:
         tables=[f"{RESULTS}/{point.label}/relaxation.csv" for point in STUDY.temperatures],

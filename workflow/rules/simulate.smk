@@ -13,6 +13,7 @@ rule melt:
     threads: 1
     resources:
         mem_mb=2000,
+        gpu=SIMULATION_GPUS,
         runtime="12h",
     params:
         version=STAGE_VERSIONS["melt"],
@@ -42,6 +43,7 @@ rule quench:
     threads: 1
     resources:
         mem_mb=2000,
+        gpu=SIMULATION_GPUS,
         runtime="1h",
     params:
         version=STAGE_VERSIONS["quench"],
@@ -69,6 +71,7 @@ rule equilibrate:
     threads: 1
     resources:
         mem_mb=2000,
+        gpu=SIMULATION_GPUS,
         runtime="7d",
     params:
         version=STAGE_VERSIONS["equilibrate"],
@@ -95,6 +98,7 @@ rule ensemble:
     threads: 1
     resources:
         mem_mb=2000,
+        gpu=SIMULATION_GPUS,
         runtime="7d",
     params:
         version=STAGE_VERSIONS["ensemble"],

@@ -23,6 +23,30 @@ rule targets:
         "python -m glassbotan targets {params.options} --input {input.ensemble} --output {output.targets} > {log} 2>&1"
 
 
+rule simulation_quality:
+    input:
+        targets=[path for point in STUDY.temperatures for path in targets_of(point.label, STUDY.configurations.all)],
+    output:
+        table=report(
+            f"{RESULTS}/tables/simulation_quality.csv",
+            caption="../report/quality_table.rst",
+            category="The liquid",
+        ),
+    log:
+        f"{RESULTS}/logs/simulation_quality.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        version=STAGE_VERSIONS["quality"],
+        options=options(limits=STUDY.limits),
+    shell:
+        "python -m glassbotan simulation-quality {params.options} --output {output.table} {input.targets} > {log} 2>&1"
+
+
 rule relaxation:
     input:
         targets=lambda wildcards: targets_of(wildcards.point, STUDY.configurations.all),

@@ -5,14 +5,18 @@ the configuration file. A section can be given whole as JSON (`--liquid '{"parti
 (`--liquid.particles 1000`).
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
+from glassbotan.devices import DEVICE
 from glassbotan.errors import FileError
 from glassbotan.provenance import Provenance
+from glassbotan.stopping import Deadline, listen
+from glassbotan.study import Device
 
 
 class Command(BaseModel):
@@ -55,3 +59,34 @@ class Stage(Command):
                     f"{path} was made with {name} = {found.get(name)!r}, but {value!r} was expected; "
                     "name the file that belongs here, or make it again"
                 )
+
+
+class LongStage(Stage):
+    """A stage that takes long enough to be interrupted: it goes on from where it was."""
+
+    device: Device = Field(
+        default_factory=lambda: os.environ.get(DEVICE, "auto"),
+        validate_default=True,
+        description=f"processor; auto takes a GPU where there is one, gpu fails without one; ${DEVICE} where not given",
+    )
+    walltime: PositiveFloat | None = Field(
+        None,
+        description="minutes after which the stage has stopped by itself, with exit status 75, so that it can be run "
+        "again to go on; without it the end of the SLURM job counts, if it runs in one",
+    )
+
+    def deadline(self) -> Deadline:
+        """When the stage has to stop; from here on signals are heard."""
+        listen()
+        return Deadline(self.walltime)
+
+    def stamp(self, provenance: Provenance, **more: str) -> dict[str, Any]:
+        """What unfinished work has to agree in to be continued: everything but where files lie and on what it runs."""
+        record = provenance.record
+        machine = {name for name, value in self if isinstance(value, Path)} | {"device", "walltime", "inputs"}
+        return {
+            **{name: record[name] for name in ("stage", "stage_version", "study")},
+            "settings": {name: value for name, value in record["settings"].items() if name not in machine},
+            "inputs": sorted(record["inputs"].values()),
+            **more,
+        }

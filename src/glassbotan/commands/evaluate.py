@@ -83,6 +83,19 @@ class DrawRelaxation(Figure):
         self.save(draw_relaxation(curves), provenance)
 
 
+class DrawQuality(Figure):
+    """Draw what every run says about itself, with the limits."""
+
+    input: Path = Field(description="the table of simulation quality")
+    limits: study.Limits = study.Limits()
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.figures import draw_quality
+
+        provenance = self.provenance(self.input)
+        self.save(draw_quality(read_csv(self.input), self.limits), provenance)
+
+
 class DrawPearson(Figure):
     """Draw the Pearson coefficients against time with the noise ceiling, for every temperature (Figs. 5 and 8)."""
 

@@ -1,23 +1,33 @@
 """From the ensembles to targets, networks and predictions."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
 from glassbotan import study
-from glassbotan.commands import Stage
+from glassbotan.commands import LongStage, Stage
 from glassbotan.dynamics.scattering import fit_relaxation
 from glassbotan.dynamics.targets import dynamical_targets
 from glassbotan.errors import FileError, StudyError
 from glassbotan.files import read_npz, write_csv, write_json, write_npz
 from glassbotan.kob_andersen import interactions
 from glassbotan.progress import progress
-from glassbotan.simulate.trajectories import read_ensemble
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.quality import Energies, Quality, beyond, measure
+from glassbotan.simulate.trajectories import Moment, read_ensemble
 from glassbotan.study import Configurations, Integrator, Network, Training
+from glassbotan.unfinished import unfinished
+
+LONGEST_UNSAVED = 60.0
+"""Seconds of training after which a checkpoint is due whatever the epoch: writing one changes nothing."""
 
 Paths = Annotated[tuple[Path, ...], Field(min_length=1)]
 
@@ -59,21 +69,33 @@ class Targets(Stage):
             self.require(self.input, made, stage="ensemble", temperature=self.temperature)
             integrator = Integrator(**made["settings"]["integrator"])
             initial = ensemble.initial
-            moments = ((moment.replica, moment.step, moment.displacements) for moment in ensemble.moments())
+            steps = integrator.sampling_steps(made["settings"]["times"])
+            energies: list[Energies] = []
+            ends: list[Configuration] = []
+
+            def moments() -> Iterator[tuple[int, int, NDArray]]:
+                for moment in ensemble.moments():
+                    energies.append(energies_of(moment, integrator.timestep))
+                    if moment.step == steps[-1]:
+                        ends.append(replace(initial, positions=initial.positions + moment.displacements))
+                    yield moment.replica, moment.step, moment.displacements
+
             try:
                 targets = dynamical_targets(
                     initial.positions,
                     initial.species,
                     initial.box_length,
-                    moments,
-                    integrator.sampling_steps(made["settings"]["times"]),
+                    moments(),
+                    steps,
                     integrator.timestep,
                     made["settings"]["ensemble"]["replicas"],
                     **self.targets.model_dump(),
                 )
             except ValueError as error:
                 raise FileError(f"{self.input}: {error}") from None
-        record = provenance.finish(configuration=made["settings"]["configuration"])
+        equilibration = made["equilibration"]
+        quality = measure(initial, ends, energies, (equilibration["time"], equilibration["potential_energy"]))
+        record = provenance.finish(configuration=made["settings"]["configuration"], quality=quality._asdict())
         write_npz(
             self.output,
             record,
@@ -83,6 +105,53 @@ class Targets(Stage):
             potential_energy=interactions(initial.positions, initial.species, initial.box_length).energies,
             **vars(targets),
         )
+
+
+def energies_of(moment: Moment, timestep: float) -> Energies:
+    """What a frame of an ensemble logged."""
+    log = {name: float(moment.log[name][0]) for name in ("potential_energy", "kinetic_energy", "pressure")}
+    return Energies(
+        moment.replica,
+        moment.step * timestep,
+        log["potential_energy"],
+        log["kinetic_energy"],
+        moment.log["momentum"],
+        log["pressure"],
+    )
+
+
+class SimulationQuality(Stage):
+    """Say of every run whether it is the liquid that was meant: a table, and in words what is beyond the limits."""
+
+    inputs: CliPositionalArg[Paths] = Field(description="targets files of all configurations")
+    limits: study.Limits = study.Limits()
+
+    @property
+    def stage(self) -> str:
+        return "quality"
+
+    def cli_cmd(self) -> None:
+        import pandas as pd
+
+        provenance = self.provenance(*self.inputs)
+        rows = []
+        for path in self.inputs:
+            _, made = read_targets(self, path)
+            temperature, quality = made["settings"]["temperature"], Quality(**made["quality"])
+            off = beyond(quality, temperature, self.limits)
+            for sentence in off:
+                print(f"T = {temperature:g}, configuration {made['configuration']}: {sentence}")
+            rows.append(
+                {
+                    "target_temperature": temperature,
+                    "configuration": made["configuration"],
+                    **quality._asdict(),
+                    "within_limits": not off,
+                }
+            )
+        table = pd.DataFrame(rows).sort_values(["target_temperature", "configuration"])
+        write_csv(self.output, table, provenance.finish())
+        print(f"{self.study}: {table.within_limits.sum()} of {len(table)} runs are within the limits")
 
 
 class Relaxation(Stage):
@@ -117,7 +186,7 @@ class Relaxation(Stage):
         )
 
 
-class Train(Stage):
+class Train(LongStage):
     """Train one network at one state point and sampling time (a history of the losses is written beside it)."""
 
     train: Configurations = Field(description="configurations that the network is fitted to")
@@ -131,6 +200,7 @@ class Train(Stage):
     initial: Path | None = Field(None, description="network to start from, such as the pretrained one")
     network: Network = Network()
     training: Training = Training()
+    limits: study.Limits = study.Limits()
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
@@ -140,8 +210,15 @@ class Train(Stage):
 
     def cli_cmd(self) -> None:
         from glassbotan.learn.graphs import structure_graph, with_targets
-        from glassbotan.learn.models import TrainedNetwork, read_model, require_network, write_model
-        from glassbotan.learn.training import fit
+        from glassbotan.learn.models import (
+            TrainedNetwork,
+            newest_checkpoint,
+            read_model,
+            require_network,
+            write_checkpoint,
+            write_model,
+        )
+        from glassbotan.learn.training import device_name, fit, processor
 
         provenance = self.provenance(*self.inputs, *([self.initial] if self.initial else []))
         initial_weights = None
@@ -154,6 +231,7 @@ class Train(Stage):
             learnt_from |= set(start.provenance["learnt_from"])
         graphs = {}
         for path, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
+            self.require_quality(path, made)
             time = sampling_time(path, arrays, self.time_index)
             graph = structure_graph(
                 arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
@@ -166,7 +244,28 @@ class Train(Stage):
         missing = {*self.train, *self.validation} - graphs.keys()
         if missing:
             raise FileError(f"no targets file was given for configurations {sorted(missing)}; add theirs")
-        with progress(f"Train {self.model}", self.training.epochs, "epochs") as advance:
+        deadline = self.deadline()
+        device = processor(self.device)
+        with (
+            unfinished(self.output, self.stamp(provenance)) as folder,
+            progress(f"Train {self.model}", self.training.epochs, "epochs") as advance,
+        ):
+            saved = newest_checkpoint(folder)
+            if saved:
+                print(f"glassbotan: training goes on from epoch {len(saved['rows'])}", file=sys.stderr)
+                advance(len(saved["rows"]))
+            last_saved = monotonic()
+
+            def report(row: dict[str, float], state: Callable[[], dict[str, Any]]) -> None:
+                nonlocal last_saved
+                advance(1)
+                epoch = int(row["epoch"])
+                if epoch % self.training.checkpoint_epochs == 0 or monotonic() - last_saved > LONGEST_UNSAVED:
+                    write_checkpoint(folder, epoch, state())
+                    last_saved = monotonic()
+                    if epoch < self.training.epochs:
+                        deadline.saved()
+
             fitted = fit(
                 [graphs[number] for number in self.train],
                 [graphs[number] for number in self.validation],
@@ -175,11 +274,30 @@ class Train(Stage):
                 self.p,
                 self.seed,
                 initial_weights,
-                report=lambda row: advance(1),
+                device,
+                saved,
+                report,
+                deadline.check,
             )
-        record = provenance.finish(time=time, epoch=fitted.epoch, learnt_from=sorted(learnt_from))
-        write_csv(self.output.with_name("history.csv"), fitted.history, record)
-        write_model(self.output, TrainedNetwork(fitted.weights, self.network, fitted.normalisation, record))
+            record = provenance.finish(
+                time=time,
+                epoch=fitted.epoch,
+                learnt_from=sorted(learnt_from),
+                device=device_name(device),
+                epochs_before_this_run=len(saved["rows"]) if saved else 0,
+            )
+            write_csv(self.output.with_name("history.csv"), fitted.history, record)
+            write_model(self.output, TrainedNetwork(fitted.weights, self.network, fitted.normalisation, record))
+
+    def require_quality(self, path: Path, made: dict[str, Any]) -> None:
+        """Refuse to learn from a simulation that is not the liquid that was meant."""
+        off = beyond(Quality(**made["quality"]), self.temperature, self.limits)
+        if off and self.limits.enforce:
+            raise FileError(
+                f"{path}: the simulation of configuration {made['configuration']} is beyond the limits: "
+                f"{'; '.join(off)}; look at tables/simulation_quality.csv, and simulate it longer or set limits "
+                "(limits.enforce: false trains all the same)"
+            )
 
 
 class Predict(Stage):

@@ -1,37 +1,71 @@
 """From nothing to the isoconfigurational ensemble."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from glassbotan import study
-from glassbotan.commands import Stage
+from glassbotan.commands import LongStage
 from glassbotan.errors import FileError, StudyError
 from glassbotan.progress import progress
+from glassbotan.provenance import Provenance
 from glassbotan.simulate import protocol
-from glassbotan.simulate.configurations import Configuration, read_configurations, write_configurations
-from glassbotan.simulate.engines import Engine, Progress, load_engine
+from glassbotan.simulate.checkpoint import SavedLegs
+from glassbotan.simulate.configurations import Configuration, read_configurations, read_log, write_configurations
+from glassbotan.simulate.engines import Engine, load_engine
 from glassbotan.simulate.trajectories import write_ensemble
 from glassbotan.study import Configurations, Integrator, Liquid
+from glassbotan.unfinished import unfinished
 
 
-class Simulation(Stage):
+class Simulation(LongStage):
     """A stage that runs molecular dynamics."""
 
     temperature: PositiveFloat = Field(description="target temperature of the state point [epsilon_AA/k_B]")
     integrator: Integrator = Integrator()
 
-    @staticmethod
-    def measured(engine: Engine, particle_steps: int, started: float) -> dict[str, Any]:
-        """What the provenance says about the engine and its speed."""
-        return {
-            "engine": {"name": engine.name, "version": engine.version, "device": engine.device},
-            "particle_steps": particle_steps,
-            "particle_steps_per_second": round(particle_steps / (time.perf_counter() - started)),
-        }
+    @contextmanager
+    def running(
+        self, provenance: Provenance, systems: Sequence[Configuration], steps: int
+    ) -> Iterator[tuple[Engine, dict[str, Any], Callable[[], dict[str, Any]]]]:
+        """An engine, what `advance` needs besides physics, and what the record says of the engine and its speed."""
+        engine = load_engine(self.integrator.engine, self.device, self.integrator.systems_per_launch)
+        deadline = self.deadline()
+        stamp = self.stamp(provenance, engine=engine.name, engine_version=engine.version)
+        particle_steps = sum(map(len, systems)) * steps
+        started = time.perf_counter()
+        now = 0
+
+        def measured() -> dict[str, Any]:
+            return {
+                "engine": {"name": engine.name, "version": engine.version, "device": engine.device},
+                "particle_steps": particle_steps,
+                "particle_steps_before_this_run": particle_steps - now,
+                "particle_steps_per_second": round(now / (time.perf_counter() - started)),
+            }
+
+        with (
+            unfinished(self.output, stamp) as folder,
+            progress(f"{type(self).__name__} with {engine.name}", particle_steps, "particle-steps") as report,
+        ):
+
+            def worked(amount: int) -> None:
+                nonlocal now
+                now += amount
+                report(amount)
+                deadline.check()
+
+            running = {
+                "steps_per_leg": self.integrator.checkpoint_steps,
+                "checkpoints": SavedLegs(folder, systems, deadline),
+                "progress": worked,
+                "found": report,
+            }
+            yield engine, running, measured
 
 
 class BatchStage(Simulation):
@@ -40,40 +74,26 @@ class BatchStage(Simulation):
     def run(
         self,
         numbers: Sequence[int],
-        particles: int,
-        duration: float,
-        final_temperature: float,
+        systems: Sequence[Configuration],
         inputs: Sequence[Path],
-        advance: Callable[[Engine, Progress], list[Configuration]],
+        start: float,
+        stop: float,
+        duration: float,
     ) -> None:
-        """Advance a batch for `duration` and write it."""
+        """Nose-Hoover dynamics for `duration`, from temperature `start` to `stop`."""
         provenance = self.provenance(*inputs)
-        engine = load_engine(self.integrator.engine)
-        particle_steps = len(numbers) * particles * self.integrator.steps(duration)
-        started = time.perf_counter()
-        with progress(f"{type(self).__name__} with {engine.name}", particle_steps, "particle-steps") as report:
-            configurations = advance(engine, report)
-        record = provenance.finish(
-            configurations=list(numbers),
-            final_temperature=final_temperature,
-            **self.measured(engine, particle_steps, started),
-        )
-        write_configurations(self.output, configurations, record)
+        with self.running(provenance, systems, self.integrator.steps(duration)) as (engine, running, measured):
+            configurations, logs = protocol.thermostatted(
+                engine, systems, self.integrator, start, stop, duration, **running
+            )
+            record = provenance.finish(configurations=list(numbers), final_temperature=stop, **measured())
+            write_configurations(self.output, configurations, record, logs)
 
-    def thermostatted(self, path: Path, made_by: str, start: float, stop: float, duration: float) -> None:
-        """Nose-Hoover dynamics from the batch in `path`, which the stage `made_by` made at temperature `start`."""
+    def go_on(self, path: Path, made_by: str, start: float, duration: float) -> None:
+        """From the batch in `path`, which the stage `made_by` made at temperature `start`, to the target's."""
         systems, provenance = read_configurations(path)
         self.require(path, provenance, stage=made_by, temperature=self.temperature, final_temperature=start)
-        self.run(
-            provenance["configurations"],
-            len(systems[0]),
-            duration,
-            stop,
-            [path],
-            lambda engine, report: protocol.thermostatted(
-                engine, systems, self.integrator, start, stop, duration, report
-            ),
-        )
+        self.run(provenance["configurations"], systems, [path], start, self.temperature, duration)
 
 
 class Melt(BatchStage):
@@ -85,24 +105,9 @@ class Melt(BatchStage):
     configurations: Configurations = Field(description="numbers of the configurations, such as 1-16")
 
     def cli_cmd(self) -> None:
-        self.run(
-            self.configurations,
-            self.liquid.particles,
-            self.melt.time,
-            self.melt.temperature,
-            [],
-            lambda engine, report: protocol.melt(
-                engine,
-                self.liquid,
-                self.integrator,
-                melt_temperature=self.melt.temperature,
-                time=self.melt.time,
-                seed=self.seed,
-                temperature=self.temperature,
-                configurations=self.configurations,
-                progress=report,
-            ),
-        )
+        hot = self.melt.temperature
+        systems = protocol.lattices(self.liquid, hot, self.temperature, self.configurations, seed=self.seed)
+        self.run(self.configurations, systems, [], hot, hot, self.melt.time)
 
 
 class Quench(BatchStage):
@@ -113,7 +118,7 @@ class Quench(BatchStage):
     quench: study.Quench = study.Quench()
 
     def cli_cmd(self) -> None:
-        self.thermostatted(self.input, "melt", self.melt_temperature, self.temperature, self.quench.time)
+        self.go_on(self.input, "melt", self.melt_temperature, self.quench.time)
 
 
 class Equilibrate(BatchStage):
@@ -123,7 +128,7 @@ class Equilibrate(BatchStage):
     time: PositiveFloat = Field(description="duration, 40 tau_alpha in the paper [tau]")
 
     def cli_cmd(self) -> None:
-        self.thermostatted(self.input, "quench", self.temperature, self.temperature, self.time)
+        self.go_on(self.input, "quench", self.temperature, self.time)
 
 
 class Ensemble(Simulation):
@@ -148,23 +153,20 @@ class Ensemble(Simulation):
                 "name the batch that it is in"
             )
         provenance = self.provenance(self.input)
-        initial = configurations[batch["configurations"].index(self.configuration)]
-        replicas = self.ensemble.replicas
-        starts = protocol.replicas(initial, self.temperature, replicas, seed=self.seed, number=self.configuration)
+        frame = batch["configurations"].index(self.configuration)
+        initial = configurations[frame]
+        log = read_log(self.input, frame)
+        equilibration = {name: log[name].tolist() for name in ("time", "potential_energy")}
+        starts = protocol.replicas(
+            initial, self.temperature, self.ensemble.replicas, seed=self.seed, number=self.configuration
+        )
         every_step = self.ensemble.relaxation_steps(sampling_steps)
-        engine = load_engine(self.integrator.engine)
-        particle_steps = replicas * len(initial) * sampling_steps[-1]
-        started = time.perf_counter()
-        with progress(f"Ensemble with {engine.name}", particle_steps, "particle-steps") as report:
-            samples = protocol.ensemble(engine, starts, self.integrator, every_step, report)
-            kept = (
-                sample
-                for sample in samples
-                if sample.step in sampling_steps or sample.system < self.ensemble.relaxation_replicas
-            )
+
+        def wanted(system: int, step: int) -> bool:
+            return step in sampling_steps or system < self.ensemble.relaxation_replicas
+
+        with self.running(provenance, starts, sampling_steps[-1]) as (engine, running, measured):
+            samples = protocol.ensemble(engine, starts, self.integrator, every_step, wanted, **running)
             write_ensemble(
-                self.output,
-                initial,
-                kept,
-                lambda: provenance.finish(**self.measured(engine, particle_steps, started)),
+                self.output, initial, samples, lambda: provenance.finish(equilibration=equilibration, **measured())
             )

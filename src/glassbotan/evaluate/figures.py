@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from glassbotan.dynamics.scattering import double_stretched
 from glassbotan.evaluate.tables import DISTANCE, ENERGY
+from glassbotan.study import Limits
 
 mpl.use("Agg")
 STYLE: Any = {
@@ -78,6 +79,40 @@ def draw_relaxation(curves: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fi
     axes[0, 0].set_ylabel(r"$F_s(k=2\pi/\sigma_{AA},\,t)$, species A")
     axes[0, 0].plot([], [], color="0.8", label="single configurations")
     axes[0, 0].legend(loc="lower left")
+    return figure
+
+
+def draw_quality(table: pd.DataFrame, limits: Limits) -> Figure:
+    """Every run against its number: temperatures, pressure, drifts, crystal-like particles, and the limits."""
+    drawn: list[tuple[str, str, float | None]] = [
+        ("temperature", r"kinetic $T$ / target", limits.temperature),
+        ("configurational_temperature", r"configurational $T$ / target", limits.configurational_temperature),
+        ("pressure", r"pressure $[\epsilon_{AA}/\sigma_{AA}^3]$", None),
+        ("energy_drift", r"NVE drift $[\epsilon_{AA}/N\tau]$", limits.energy_drift),
+        ("potential_energy_trend", r"$\Delta U$ in equilibration, in $\sigma_U$", limits.potential_energy_trend),
+        ("crystal_fraction", "crystal-like particles", limits.crystal_fraction),
+    ]
+    figure, axes = panels(3, rows=2)
+    temperatures = sorted(table.target_temperature.unique())
+    for ax, (name, label, limit) in zip(axes.flat, drawn, strict=True):
+        relative = "temperature" in name
+        for index, temperature in enumerate(temperatures):
+            runs = table[table.target_temperature == temperature]
+            values = runs[name] / temperature if relative else runs[name]
+            if name == "potential_energy_trend":
+                values = values / runs.potential_energy_fluctuation
+            style = {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)]}
+            ax.plot(runs.configuration, values, ls="none", label=f"$T = {temperature:g}$", **style)
+        centre = 1.0 if relative else 0.0
+        if name == "energy_drift":
+            ax.set_yscale("log")
+        if limit is not None:
+            sides = (1,) if name in ("energy_drift", "crystal_fraction") else (1, -1)
+            for side in sides:
+                ax.axhline(centre + side * limit, color="0.4", ls="--", lw=0.9)
+        ax.set(xlabel="configuration", ylabel=label)
+    axes[0, 0].plot([], [], color="0.4", ls="--", lw=0.9, label="limits")
+    axes[0, 0].legend()
     return figure
 
 

@@ -1,6 +1,8 @@
 """A trained network on disk: weights, settings, normalisation and provenance in one file."""
 
+import io
 import pickle
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from glassbotan.files import written_whole
 from glassbotan.learn.graphs import Normalisation
 from glassbotan.learn.network import BOTAN
 from glassbotan.study import Network
+from glassbotan.unfinished import set_aside
 
 FORMAT = "glassbotan model 1"
 
@@ -36,28 +39,28 @@ class TrainedNetwork:
 
 def write_model(path: Path, model: TrainedNetwork) -> None:
     """Write a trained network."""
+    _save(
+        path,
+        {
+            "format": FORMAT,
+            "weights": model.weights,
+            "network": model.network.model_dump(),
+            "normalisation": asdict(model.normalisation),
+            "provenance": model.provenance,
+        },
+    )
+
+
+def _save(path: Path, content: dict[str, Any]) -> None:
+    in_memory = io.BytesIO()  # so that a full disk is an OSError like any other
+    torch.save(content, in_memory)
     with written_whole(path) as beside:
-        torch.save(
-            {
-                "format": FORMAT,
-                "weights": model.weights,
-                "network": model.network.model_dump(),
-                "normalisation": asdict(model.normalisation),
-                "provenance": model.provenance,
-            },
-            beside,
-        )
+        beside.write_bytes(in_memory.getbuffer())
 
 
 def read_model(path: Path) -> TrainedNetwork:
     """Read a trained network; nothing in the file is executed."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise FileError(f"{path} does not exist; train the network first") from None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileError(f"{path} cannot be read as a trained network ({reason}); train it again") from None
+    content = _load(path)
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise FileError(f"{path} is no network of glassbotan ({FORMAT!r} expected); train it again")
     return TrainedNetwork(
@@ -75,3 +78,31 @@ def require_network(path: Path, model: TrainedNetwork, network: Network) -> None
             f"{path} has {model.network.rounds} rounds of width {model.network.width}, but {network.rounds} of width "
             f"{network.width} were asked for; train it with these settings or ask for its own"
         )
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise FileError(f"{path} does not exist; train the network first") from None
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FileError(f"{path} cannot be read as a trained network ({reason}); train it again") from None
+
+
+def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
+    """Keep the state after an epoch in a folder of unfinished work, and the one before it."""
+    _save(folder / f"epoch{epoch:07d}.pt", state)
+    for older in sorted(folder.glob("epoch*.pt"))[:-2]:
+        older.unlink()
+
+
+def newest_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """The state after the last epoch that was kept; damaged files are set aside with a sentence."""
+    for path in sorted(folder.glob("epoch*.pt"), reverse=True):
+        try:
+            state: dict[str, Any] = _load(path)
+            return state
+        except FileError as error:
+            print(f"glassbotan: {error}; it lies in {set_aside(path)} now", file=sys.stderr)
+    return None

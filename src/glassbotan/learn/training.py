@@ -16,14 +16,15 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch_geometric.data import Batch, Data
 
+from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
 from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Normalisation, normalisation_of
 from glassbotan.learn.network import BOTAN
 from glassbotan.statistics import correlation
-from glassbotan.study import Network, Training
+from glassbotan.study import Device, Network, Training
 
-EpochReport = Callable[[dict[str, float]], None]
-"""Called after each epoch with its row of the history."""
+EpochReport = Callable[[dict[str, float], Callable[[], dict[str, Any]]], None]
+"""Called after each epoch with its row of the history, and a function that gives the state to go on from."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,25 @@ class Fit:
     """a row per epoch: learning rate, losses, and the correlations on the validation set"""
 
 
-def available_device() -> torch.device:
-    """A GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def processor(device: Device) -> torch.device:
+    """The processor to train on; a GPU is this process's until it ends.
+
+    Raises
+    ------
+    DeviceError
+        if a GPU was asked for and PyTorch cannot use one
+    """
+    if device == "gpu" and not torch.cuda.is_available():
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+        raise DeviceError(f"PyTorch {torch.__version__} ({built}) finds no usable GPU, but device gpu was asked for")
+    if device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", free_gpu(torch.cuda.device_count()))
+
+
+def device_name(device: torch.device) -> str:
+    """What a record calls a processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def uses_bfloat16(training: Training, device: torch.device) -> bool:
@@ -62,7 +79,9 @@ def fit(
     seed: int,
     initial_weights: dict[str, Tensor] | None = None,
     device: torch.device | None = None,
-    report: EpochReport = lambda row: None,
+    saved: dict[str, Any] | None = None,
+    report: EpochReport = lambda row, state: None,
+    check: Callable[[], None] = lambda: None,
 ) -> Fit:
     """Train a network.
 
@@ -73,15 +92,17 @@ def fit(
     p : weight of S in the loss
     seed : of the initial weights, the order of the graphs and their turns
     initial_weights : where to start instead of at random
-    device : default is a GPU where there is one
-    report : called after each epoch
+    device : default is the CPU
+    saved : state that an earlier call gave to its `report`; training goes on from there as if nothing had happened
+    report : called after each epoch with its row of the history, and a function that gives the state to go on from
+    check : called before each step; may raise to stop
 
     Raises
     ------
     TrainingError
         if the loss is not a number
     """
-    device = device or available_device()
+    device = device or torch.device("cpu")
     torch.manual_seed(seed)
     model = BOTAN(network)
     if initial_weights is not None:
@@ -89,31 +110,28 @@ def fit(
     elif training.initial_weights == "spread":
         model.spread_initial_weights()
     model.to(device)
-    random = torch.Generator().manual_seed(seed)
     normalisation = normalisation_of(list(train)) if training.scale_targets else Normalisation()
     scaled = [_scaled(graph, normalisation).to(device) for graph in train]
     held_out = [_scaled(graph, normalisation).to(device) for graph in validation]
-
     bfloat16 = uses_bfloat16(training, device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, eps=1e-8)
-    steps_per_epoch = -(-len(scaled) // training.batch_size)
-    schedule = _schedule(optimizer, training, training.epochs * steps_per_epoch)
+    progress = _Progress(model, training, seed, -(-len(scaled) // training.batch_size))
+    if saved is not None:
+        progress.restore(saved)
 
-    rows: list[dict[str, float]] = []
-    best, best_loss, best_epoch = model.state_dict(), float("inf"), 0
-    for epoch in range(1, training.epochs + 1):
+    for epoch in range(len(progress.rows) + 1, training.epochs + 1):
         started = time.perf_counter()
-        row: dict[str, float] = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"]}
+        row: dict[str, float] = {"epoch": epoch, "learning_rate": progress.optimizer.param_groups[0]["lr"]}
         losses = []
         model.train()
-        for batch in _batches(scaled, training, random):
-            optimizer.zero_grad(set_to_none=True)
+        for batch in _batches(scaled, training, progress.random):
+            check()
+            progress.optimizer.zero_grad(set_to_none=True)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 loss, *parts = _losses(model, batch, p)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
-            optimizer.step()
-            schedule.step()
+            progress.optimizer.step()
+            progress.schedule.step()
             losses.append(torch.stack([loss.detach(), *(part.detach() for part in parts)]) * batch.num_graphs)
         total, propensity_loss, pair_loss = (torch.stack(losses).sum(dim=0) / len(scaled)).tolist()
         row |= {"train_loss": total, "train_propensity_loss": propensity_loss, "train_pair_loss": pair_loss}
@@ -122,13 +140,53 @@ def fit(
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 row |= _validate(model, held_out, p)
             require_finite("validation", row["validation_loss"], epoch)
-        if not held_out or row["validation_loss"] < best_loss:
-            best_loss, best_epoch = row.get("validation_loss", total), epoch
-            best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        progress.keep_if_best(epoch, row.get("validation_loss"))
         row["seconds"] = time.perf_counter() - started
-        rows.append(row)
-        report(row)
-    return Fit(best, normalisation, best_epoch, pd.DataFrame(rows))
+        progress.rows.append(row)
+        report(row, progress.state)
+    return Fit(progress.best, normalisation, progress.best_epoch, pd.DataFrame(progress.rows))
+
+
+class _Progress:
+    """All that changes during training."""
+
+    def __init__(self, model: BOTAN, training: Training, seed: int, steps_per_epoch: int) -> None:
+        self.model = model
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, eps=1e-8)
+        self.schedule = _schedule(self.optimizer, training, training.epochs * steps_per_epoch)
+        self.random = torch.Generator().manual_seed(seed)
+        self.rows: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_loss = float("inf")
+        self.best_epoch = 0
+
+    def keep_if_best(self, epoch: int, validation_loss: float | None) -> None:
+        """Keep the weights if no epoch before was better, or if nothing judges epochs."""
+        if validation_loss is None or validation_loss < self.best_loss:
+            self.best_loss, self.best_epoch = validation_loss or 0.0, epoch
+            self.best = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": self.random.get_state(),
+            "rows": self.rows,
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.random.set_state(state["random"])
+        self.rows = state["rows"]
+        self.best, self.best_loss, self.best_epoch = state["best"], state["best_loss"], state["best_epoch"]
 
 
 def require_finite(which: str, loss: float, epoch: int) -> None:

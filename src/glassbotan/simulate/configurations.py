@@ -161,16 +161,30 @@ def opened(path: Path) -> Iterator[tuple[gsd.hoomd.HOOMDTrajectory, dict[str, An
             raise FileError(f"{path} is damaged ({error}): make it again") from None
 
 
-def write_configurations(path: Path, configurations: Sequence[Configuration], provenance: Mapping[str, Any]) -> None:
-    """Write a batch of configurations, one frame each."""
-    *others, last = configurations
+def write_configurations(
+    path: Path,
+    configurations: Sequence[Configuration],
+    provenance: Mapping[str, Any],
+    logs: Sequence[Mapping[str, NDArray]] | None = None,
+) -> None:
+    """Write a batch of configurations, one frame each, with what was logged on the way to it."""
+    frames = [to_frame(configuration) for configuration in configurations]
+    for frame, log in zip(frames, logs or [{} for _ in frames], strict=True):
+        frame.log.update(log)
+    *others, last = frames
     with written_whole(path) as beside, gsd.hoomd.open(beside, mode="w") as trajectory:
-        for configuration in others:
-            trajectory.append(to_frame(configuration))
-        append_last(trajectory, to_frame(last), {**provenance, "box_length": last.box_length})
+        for frame in others:
+            trajectory.append(frame)
+        append_last(trajectory, last, {**provenance, "box_length": configurations[-1].box_length})
 
 
 def read_configurations(path: Path) -> tuple[list[Configuration], dict[str, Any]]:
     """The batch of configurations in a file, and its provenance."""
     with opened(path) as (trajectory, provenance):
         return [from_frame(frame, provenance["box_length"]) for frame in trajectory], provenance
+
+
+def read_log(path: Path, frame: int) -> dict[str, NDArray]:
+    """What was logged on the way to one configuration of a batch."""
+    with opened(path) as (trajectory, _):
+        return dict(trajectory[frame].log)

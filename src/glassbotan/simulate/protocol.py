@@ -5,32 +5,30 @@ then the isoconfigurational ensemble: NVE runs from one configuration with momen
 Maxwell-Boltzmann distribution.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glassbotan.simulate.configurations import Configuration, lattice, maxwell_boltzmann, random_generator
-from glassbotan.simulate.engines import Engine, Progress, Sample, Thermostat
+from glassbotan.simulate.engines import Dynamics, Engine, Sample, Thermostat
+from glassbotan.simulate.running import advance
 from glassbotan.study import Integrator, Liquid
 
+LOGGED = 32
+"""Moments of a thermostatted run at which energy, temperature and pressure are logged."""
 
-def melt(
-    engine: Engine,
-    liquid: Liquid,
-    integrator: Integrator,
-    *,
-    melt_temperature: float,
-    time: float,
-    seed: int,
-    temperature: float,
-    configurations: Sequence[int],
-    progress: Progress,
+
+def lattices(
+    liquid: Liquid, melt_temperature: float, temperature: float, configurations: Sequence[int], *, seed: int
 ) -> list[Configuration]:
-    """Melt one independent system for each number in `configurations`; `temperature` (the target) names its stream."""
-    start = [
+    """What is melted: a system for each number in `configurations`; the target temperature names their streams."""
+    return [
         lattice(liquid, melt_temperature, random_generator(seed, temperature, configuration, replica=0))
         for configuration in configurations
     ]
-    return thermostatted(engine, start, integrator, melt_temperature, melt_temperature, time, progress)
 
 
 def thermostatted(
@@ -40,21 +38,32 @@ def thermostatted(
     start: float,
     stop: float,
     time: float,
-    progress: Progress,
-) -> list[Configuration]:
+    **running: Any,
+) -> tuple[list[Configuration], list[dict[str, NDArray]]]:
     """Nose-Hoover dynamics for `time`, the set temperature going linearly from `start` to `stop`.
 
-    The quench is a ramp; melt and equilibration hold one temperature.
+    The quench is a ramp; melt and equilibration hold one temperature. `running` goes to `advance`: checkpoints.
+
+    Returns
+    -------
+    configurations, logs : of each system, and its time, potential energy per particle, temperature and pressure on the
+        way, (n,) each
     """
-    samples = engine.advance(
-        systems,
-        [integrator.steps(time)],
-        timestep=integrator.timestep,
-        thermostat=Thermostat(start, stop, integrator.thermostat_time),
-        progress=progress,
-    )
-    final = {sample.system: sample.configuration for sample in samples}
-    return [final[index] for index in range(len(systems))]
+    last = integrator.steps(time)
+    steps = sorted({max(1, round(last * part / LOGGED)) for part in range(1, LOGGED + 1)})
+    thermostat = Thermostat(start, stop, integrator.thermostat_time)
+    final = list(systems)
+    logs: list[dict[str, list[float]]] = [
+        {"time": [], "potential_energy": [], "temperature": [], "pressure": []} for _ in systems
+    ]
+    for sample in advance(engine, systems, steps, dynamics(integrator, thermostat), **running):
+        now = final[sample.system] = sample.configuration
+        log = logs[sample.system]
+        log["time"].append(sample.step * integrator.timestep)
+        log["potential_energy"].append(sample.potential_energy / len(now))
+        log["temperature"].append(2 * now.kinetic_energy / (3 * len(now) - 3))
+        log["pressure"].append(sample.pressure)
+    return final, [{name: np.array(values) for name, values in log.items()} for log in logs]
 
 
 def replicas(
@@ -73,7 +82,18 @@ def ensemble(
     starts: Sequence[Configuration],
     integrator: Integrator,
     steps: Sequence[int],
-    progress: Progress,
+    wanted: Callable[[int, int], bool],
+    **running: Any,
 ) -> Iterator[Sample]:
-    """Run the replicas at constant energy and hand each back at the given steps."""
-    return engine.advance(starts, steps, timestep=integrator.timestep, progress=progress)
+    """Run the replicas at constant energy and hand each back at the steps at which it is wanted."""
+    return advance(engine, starts, steps, dynamics(integrator), wanted=wanted, **running)
+
+
+def dynamics(integrator: Integrator, thermostat: Thermostat | None = None) -> Dynamics:
+    """The integrator's settings as an engine takes them."""
+    return Dynamics(
+        integrator.timestep,
+        thermostat,
+        neighbor_buffer=integrator.neighbor_buffer,
+        neighbor_check_delay=integrator.neighbor_check_delay,
+    )

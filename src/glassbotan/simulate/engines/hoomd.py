@@ -5,34 +5,31 @@ with the cutoffs of the liquid inside a system and none between systems. The nei
 without a cutoff. Every system keeps a thermostat of its own: a shared one would couple them.
 """
 
+from __future__ import annotations
+
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
 
 import hoomd
 import hoomd.md
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, MASS, SIGMA, Species, interactions
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines import (
-    PARTICLE_STEPS_BETWEEN_REPORTS,
-    Progress,
-    Sample,
-    Thermostat,
-    blown_up,
-    require_finite,
-)
-from glassbotan.study import SKIN
+from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
+from glassbotan.study import Device
 
-SYSTEMS_PER_LAUNCH = 16
-"""Systems advanced together; the pair kernel's parameters outgrow a GPU's shared memory soon after."""
 SYSTEMS_FOR_CELL_LIST = 4
-"""Up to so many, a cell list is faster than a tree."""
+"""Up to so many systems together, a cell list is the faster one on a GPU; beyond, a tree."""
 CELLS_PER_EDGE = 16
 """Of the grid along which particles are put in order, so that neighbours in space are neighbours in memory."""
+PARTICLE_STEPS_BETWEEN_REPORTS = {"cpu": 1_000_000, "gpu": 200_000_000}
+"""Work between two reports of progress: about half a second."""
 
 
 class Hoomd:
@@ -40,27 +37,23 @@ class Hoomd:
 
     name = "hoomd"
 
-    def __init__(self) -> None:
-        self._device = hoomd.device.auto_select()
+    def __init__(self, device: Device, systems_per_launch: int) -> None:
+        gpus = hoomd.device.GPU.get_available_devices() if device != "cpu" and hoomd.device.GPU.is_available() else []
+        if device == "gpu" and not gpus:
+            reasons = ["built without GPU support"]
+            if hoomd.version.gpu_enabled:
+                reasons = hoomd.device.GPU.get_unavailable_device_reasons() or ["no driver or no device"]
+            raise DeviceError(f"HOOMD-blue finds no usable GPU ({'; '.join(reasons)}), but device gpu was asked for")
+        self._device = hoomd.device.GPU(gpu_id=free_gpu(len(gpus))) if gpus else hoomd.device.CPU()
         self.version = str(hoomd.version.version)
         self.device = str(self._device.device)
+        self.systems_per_launch = systems_per_launch
 
-    def advance(
-        self,
-        systems: Sequence[Configuration],
-        steps: Sequence[int],
-        *,
-        timestep: float,
-        thermostat: Thermostat | None = None,
-        progress: Progress = lambda particle_steps: None,
-    ) -> Iterator[Sample]:
-        """See `Engine.advance`; systems come side by side, a sampled step at a time."""
-        for first in range(0, len(systems), SYSTEMS_PER_LAUNCH):
-            launch = _Launch(self._device, systems[first : first + SYSTEMS_PER_LAUNCH], timestep, thermostat, steps[-1])
-            for step in steps:
-                launch.run_until(step, progress)
-                for index, configuration in enumerate(launch.configurations()):
-                    yield require_finite(_sample(first + index, step, configuration), self.name)
+    def launch(
+        self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None
+    ) -> _Launch:
+        """See `Engine.launch`."""
+        return _Launch(self._device, systems, dynamics, state)
 
 
 class _Launch:
@@ -70,48 +63,100 @@ class _Launch:
         self,
         device: Any,
         systems: Sequence[Configuration],
-        timestep: float,
-        thermostat: Thermostat | None,
-        end: int,
+        dynamics: Dynamics,
+        state: Mapping[str, NDArray] | None,
     ) -> None:
-        self._systems = [system.wrapped() for system in systems]
         lengths = {system.box_length for system in systems}
         if len(lengths) > 1:
             raise EngineError(f"hoomd: systems advanced together need one box, found edges {sorted(lengths)}")
+        if state is not None:
+            places = np.split(np.arange(len(state["positions"])), np.cumsum([len(system) for system in systems])[:-1])
+            systems = [
+                replace(
+                    system,
+                    positions=state["positions"][place],
+                    images=state["images"][place],
+                    velocities=state["velocities"][place],
+                )
+                for system, place in zip(systems, places, strict=True)
+            ]
+        self._systems = [system.wrapped() for system in systems]
         self._orders = [_spatial_order(system) for system in self._systems]
+        self._dynamics = dynamics
         self._simulation = hoomd.Simulation(device=device, seed=0)  # nothing here draws random numbers
+        self._simulation.timestep = 0 if state is None else int(state["step"])
         self._simulation.create_state_from_snapshot(self._snapshot())
         # The sorter would interleave the systems; they are in spatial order already.
         self._simulation.operations.tuners.clear()
+        self._pairs = self._forces()
+        self._thermostats = list(self._own_thermostats())
+        for thermostat, dof in zip(self._thermostats, [] if state is None else state["thermostats"], strict=False):
+            thermostat.translational_dof = tuple(dof)
         self._simulation.operations.integrator = hoomd.md.Integrator(
-            dt=timestep, forces=[self._forces()], methods=list(self._methods(thermostat, end))
+            dt=dynamics.timestep, forces=[self._pairs], methods=list(self._methods())
         )
+        kind = "cpu" if isinstance(device, hoomd.device.CPU) else "gpu"
+        self._stretch = max(1, PARTICLE_STEPS_BETWEEN_REPORTS[kind] // sum(map(len, self._systems)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        return
 
     def run_until(self, step: int, progress: Progress) -> None:
-        """Go on to `step`, in stretches short enough to report."""
+        """See `Launch.run_until`."""
         particles = sum(map(len, self._systems))
-        stretch = max(1, PARTICLE_STEPS_BETWEEN_REPORTS // particles)
         while (left := step - self._simulation.timestep) > 0:
             try:
-                self._simulation.run(min(stretch, left))
+                self._simulation.run(min(self._stretch, left))
             except RuntimeError as error:
                 raise blown_up(Hoomd.name, error) from None
-            progress(min(stretch, left) * particles)
+            self._require_timely_rebuilds()
+            progress(min(self._stretch, left) * particles)
 
-    def configurations(self) -> Iterator[Configuration]:
+    def _require_timely_rebuilds(self) -> None:
+        delay, shortest = self._dynamics.neighbor_check_delay, self._pairs.nlist.shortest_rebuild
+        if delay > 1 and shortest <= delay:
+            raise EngineError(
+                f"hoomd: a neighbour list was rebuilt {shortest} steps after the one before, as soon as a "
+                f"neighbor_check_delay of {delay} let it and perhaps too late; take a smaller one"
+            )
+
+    def samples(self, systems: Sequence[int]) -> Iterator[Sample]:
+        """See `Launch.samples`."""
+        now = self._configurations()
+        for system in systems:
+            yield require_finite(_sample(system, self._simulation.timestep, now[system]), Hoomd.name)
+
+    def state(self) -> dict[str, NDArray]:
+        """See `Launch.state`: (sum of N, 3) paths of all systems, and momentum and position of each thermostat."""
+        now = self._configurations()
+        return {
+            "step": np.array(self._simulation.timestep),
+            "positions": np.concatenate([system.positions for system in now]),
+            "images": np.concatenate([system.images for system in now]),
+            "velocities": np.concatenate([system.velocities for system in now]),
+            "thermostats": np.array([thermostat.translational_dof for thermostat in self._thermostats]),
+        }
+
+    def _configurations(self) -> list[Configuration]:
         """Where each system is now, particles in the order in which they were given."""
         particles = self._simulation.state.get_snapshot().particles
-        start = 0
+        start, now = 0, []
         for system, order in zip(self._systems, self._orders, strict=True):
             place = np.argsort(order) + start  # of each particle in the launch
-            yield Configuration(
-                positions=particles.position[place].astype(np.float64),
-                images=particles.image[place].astype(np.int32),
-                velocities=particles.velocity[place].astype(np.float64),
-                species=system.species,
-                box_length=system.box_length,
-            ).wrapped()
+            now.append(
+                Configuration(
+                    positions=particles.position[place].astype(np.float64),
+                    images=particles.image[place].astype(np.int32),
+                    velocities=particles.velocity[place].astype(np.float64),
+                    species=system.species,
+                    box_length=system.box_length,
+                ).wrapped()
+            )
             start += len(system)
+        return now
 
     def _snapshot(self) -> Any:
         length = self._systems[0].box_length
@@ -131,7 +176,12 @@ class _Launch:
 
     def _forces(self) -> Any:
         neighbors = hoomd.md.nlist.Cell if len(self._systems) <= SYSTEMS_FOR_CELL_LIST else hoomd.md.nlist.Tree
-        forces = hoomd.md.pair.ForceShiftedLJ(nlist=neighbors(buffer=SKIN, exclusions=()), default_r_cut=0.0)
+        nlist = neighbors(
+            buffer=self._dynamics.neighbor_buffer,
+            rebuild_check_delay=self._dynamics.neighbor_check_delay,
+            exclusions=(),
+        )
+        forces = hoomd.md.pair.ForceShiftedLJ(nlist=nlist, default_r_cut=0.0)
         forces.params.default = {"epsilon": 0.0, "sigma": 1.0}
         for index in range(len(self._systems)):
             names = _names(index)
@@ -141,19 +191,23 @@ class _Launch:
                 forces.r_cut[pair] = float(CUTOFF[a, b])
         return forces
 
-    def _methods(self, thermostat: Thermostat | None, end: int) -> Iterator[Any]:
+    def _own_thermostats(self) -> Iterator[Any]:
+        """One for each system, if there is one at all."""
+        thermostat, end = self._dynamics.thermostat, self._dynamics.end
         if thermostat is None:
-            yield hoomd.md.methods.ConstantVolume(filter=hoomd.filter.All())
             return
-        for index, system in enumerate(self._systems):
+        for system in self._systems:
             # Momentum is conserved, so a system has 3 N - 3 degrees of freedom. HOOMD-blue knows that of a single
             # method for everything and counts 3 N for each of several: the set temperature makes up for it.
             share = 1.0 if len(self._systems) == 1 else 1 - 1 / len(system)
             ramp = hoomd.variant.Ramp(thermostat.start * share, thermostat.stop * share, 0, end)
-            yield hoomd.md.methods.ConstantVolume(
-                filter=hoomd.filter.Type(_names(index)),
-                thermostat=hoomd.md.methods.thermostats.MTTK(kT=ramp, tau=thermostat.time),
-            )
+            yield hoomd.md.methods.thermostats.MTTK(kT=ramp, tau=thermostat.time)
+
+    def _methods(self) -> Iterator[Any]:
+        if not self._thermostats:
+            yield hoomd.md.methods.ConstantVolume(filter=hoomd.filter.All())
+        for index, thermostat in enumerate(self._thermostats):
+            yield hoomd.md.methods.ConstantVolume(filter=hoomd.filter.Type(_names(index)), thermostat=thermostat)
 
 
 def _names(system: int) -> list[str]:

@@ -4,27 +4,30 @@
 correction.
 """
 
+from __future__ import annotations
+
 import ctypes
+import errno
+import itertools
+import os
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.devices import DeviceError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, LARGEST_CUTOFF, MASS, SIGMA, Species
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines import (
-    PARTICLE_STEPS_BETWEEN_REPORTS,
-    Progress,
-    Sample,
-    Thermostat,
-    blown_up,
-    require_finite,
-)
-from glassbotan.study import SKIN
+from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
+from glassbotan.study import Device
 
+PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
+"""Work between two reports of progress: about half a second of one core."""
 QUIET = ["-log", "none", "-screen", "none"]
 
 
@@ -42,48 +45,93 @@ class Lammps:
 
     name = "lammps"
     device = "cpu"
+    systems_per_launch = 1
 
-    def __init__(self) -> None:
+    def __init__(self, device: Device, systems_per_launch: int) -> None:
+        if device == "gpu":
+            raise DeviceError("LAMMPS runs on the CPU here, but device gpu was asked for")
         self._module = _import_lammps()
         self._module.lammps(cmdargs=QUIET).close()  # loads the library, or says that it cannot
         self.version = str(self._module.__version__)
 
-    def advance(
-        self,
-        systems: Sequence[Configuration],
-        steps: Sequence[int],
-        *,
-        timestep: float,
-        thermostat: Thermostat | None = None,
-        progress: Progress = lambda particle_steps: None,
-    ) -> Iterator[Sample]:
-        """See `Engine.advance`; systems come one after the other, each in order of time."""
-        for index, system in enumerate(systems):
-            lmp = self._start(system, timestep, thermostat)
-            try:
-                done = 0
-                for step in steps:
-                    self._run(lmp, done, step, steps[-1], len(system), thermostat, progress)
-                    done = step
-                    yield require_finite(
-                        Sample(
-                            system=index,
-                            step=step,
-                            configuration=_configuration(lmp, system),
-                            potential_energy=lmp.get_thermo("pe"),
-                            pressure=lmp.get_thermo("press"),
-                        ),
-                        self.name,
-                    )
-            finally:
-                lmp.close()
+    def launch(
+        self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None
+    ) -> _Launch:
+        """See `Engine.launch`."""
+        (system,) = systems
+        return _Launch(self._module, system, dynamics, state)
 
-    def _start(self, system: Configuration, timestep: float, thermostat: Thermostat | None) -> Any:
-        """A LAMMPS that holds the system, its forces and its integrator."""
-        lmp = self._module.lammps(cmdargs=[*QUIET, "-sf", "omp", "-pk", "omp", "1"])
+
+class _Launch:
+    """One system in a LAMMPS of its own."""
+
+    def __init__(
+        self, module: Any, system: Configuration, dynamics: Dynamics, state: Mapping[str, NDArray] | None
+    ) -> None:
+        self._system = system
+        self._dynamics = dynamics
+        self._lmp = module.lammps(cmdargs=[*QUIET, "-sf", "omp", "-pk", "omp", "1"])
+        try:
+            if state is None:
+                self._create()
+            else:
+                self._restart(state["restart"])
+            self._set_motion()
+        except BaseException:
+            self._lmp.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._lmp.close()
+
+    def run_until(self, step: int, progress: Progress) -> None:
+        """See `Launch.run_until`."""
+        particles = len(self._system)
+        stretch = max(1, PARTICLE_STEPS_BETWEEN_REPORTS // particles)
+        while (left := step - int(self._lmp.extract_global("ntimestep"))) > 0:
+            steps = min(stretch, left)
+            self._guarded(f"run {steps} pre no post no{self._ramp}")
+            progress(steps * particles)
+
+    def samples(self, systems: Sequence[int]) -> Iterator[Sample]:
+        """See `Launch.samples`."""
+        for system in systems:
+            yield require_finite(
+                Sample(
+                    system=system,
+                    step=int(self._lmp.extract_global("ntimestep")),
+                    configuration=_configuration(self._lmp, self._system),
+                    potential_energy=self._lmp.get_thermo("pe"),
+                    pressure=self._lmp.get_thermo("press"),
+                ),
+                Lammps.name,
+            )
+
+    def state(self) -> dict[str, NDArray]:
+        """See `Launch.state`: the bytes of LAMMPS's own restart file, in which every number is in double precision."""
+        with tempfile.TemporaryDirectory() as folder:
+            if shutil.disk_usage(folder).free < 1000 * len(
+                self._system
+            ):  # LAMMPS would not say that it ran out of space
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+            path = Path(folder) / "restart"
+            self._guarded(f"write_restart {path}")
+            return {"restart": np.frombuffer(path.read_bytes(), dtype=np.uint8)}
+
+    def _restart(self, content: NDArray) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "restart"
+            path.write_bytes(content.tobytes())
+            self._guarded(f"read_restart {path}")
+
+    def _create(self) -> None:
+        """Box, species, forces and particles."""
+        system = self._system.wrapped()
         half = system.box_length / 2
-        pairs = [(a, b) for a in Species for b in Species if a <= b]
-        lmp.commands_list(
+        self._lmp.commands_list(
             [
                 "units lj",
                 "atom_style atomic",
@@ -95,57 +143,45 @@ class Lammps:
                 f"pair_style lj/smooth/linear {LARGEST_CUTOFF!r}",
                 *(
                     f"pair_coeff {a + 1} {b + 1} {EPSILON[a, b]} {SIGMA[a, b]} {float(CUTOFF[a, b])!r}"
-                    for a, b in pairs
+                    for a, b in itertools.combinations_with_replacement(Species, 2)
                 ),
-                f"neighbor {SKIN} bin",
-                "neigh_modify every 1 delay 0 check yes",
-                f"timestep {timestep!r}",
-                "thermo_modify norm no",
             ]
         )
-        system = system.wrapped()
         n = len(system)
-        lmp.create_atoms(
+        self._lmp.create_atoms(
             n,
             np.arange(1, n + 1).tolist(),
             (system.species + 1).tolist(),
             system.positions.ravel().tolist(),
             v=system.velocities.ravel().tolist(),
-            image=[lmp.encode_image_flags(*image) for image in system.images.tolist()],
+            image=[self._lmp.encode_image_flags(*image) for image in system.images.tolist()],
         )
-        if thermostat is None:
-            lmp.command("fix motion all nve")
-        else:
-            lmp.command(
-                f"fix motion all nvt temp {thermostat.start!r} {thermostat.stop!r} {thermostat.time!r} tchain 1"
-            )
-        self._guarded(lmp, "run 0")
-        return lmp
 
-    def _run(
-        self,
-        lmp: Any,
-        done: int,
-        until: int,
-        end: int,
-        particles: int,
-        thermostat: Thermostat | None,
-        progress: Progress,
-    ) -> None:
-        """Go from step `done` to step `until` of a run that ends at `end`, in stretches short enough to report."""
-        stretch = max(1, PARTICLE_STEPS_BETWEEN_REPORTS // particles)
-        ramp = "" if thermostat is None else f" start 0 stop {end}"
-        while done < until:
-            steps = min(stretch, until - done)
-            self._guarded(lmp, f"run {steps} pre no post no{ramp}")
-            done += steps
-            progress(steps * particles)
+    def _set_motion(self) -> None:
+        """What restart files do not hold: neighbour lists, time step, integrator (which finds its state there)."""
+        dynamics, thermostat = self._dynamics, self._dynamics.thermostat
+        self._ramp = "" if thermostat is None else f" start 0 stop {dynamics.end}"
+        motion = (
+            "nve"
+            if thermostat is None
+            else f"nvt temp {thermostat.start!r} {thermostat.stop!r} {thermostat.time!r} tchain 1"
+        )
+        self._lmp.commands_list(
+            [
+                f"neighbor {dynamics.neighbor_buffer!r} bin",
+                f"neigh_modify every {dynamics.neighbor_check_delay} delay 0 check yes",
+                f"timestep {dynamics.timestep!r}",
+                "thermo_modify norm no",
+                f"fix motion all {motion}",
+            ]
+        )
+        self._guarded(f"run 0{self._ramp}")
 
-    def _guarded(self, lmp: Any, command: str) -> None:
+    def _guarded(self, command: str) -> None:
         try:
-            lmp.command(command)
+            self._lmp.command(command)
         except Exception as error:  # LAMMPS raises plain Exception with its own message
-            raise blown_up(self.name, error) from None
+            raise blown_up(Lammps.name, error) from None
 
 
 def _configuration(lmp: Any, start: Configuration) -> Configuration:

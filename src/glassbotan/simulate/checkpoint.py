@@ -1,0 +1,143 @@
+"""Checkpoints of a simulation: the legs that it has behind it.
+
+A run is cut into legs of a fixed number of steps. At the end of each, all that the engine needs to go on is taken out
+of it in double precision, and the next leg starts from that alone, whether or not something interrupted. So a continued
+run is the unbroken one, bit for bit, on the same machine and engine.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.errors import FileError
+from glassbotan.files import read_npz, write_npz
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.engines import Sample
+from glassbotan.stopping import Deadline
+from glassbotan.unfinished import set_aside
+
+NEWEST_KEPT = 2
+"""Legs whose files are kept for their state; those with samples are kept to the end."""
+
+
+class Leg(NamedTuple):
+    """One leg of a launch."""
+
+    state: Mapping[str, NDArray]
+    """what the engine needs to go on"""
+    samples: Sequence[Sample]
+    """what was sampled on the way, in order"""
+
+
+class Checkpoints(Protocol):
+    """Where legs are kept."""
+
+    def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
+        """Last step of a launch from which it can go on, -1 for none; `legs`: whether the leg to a step has samples."""
+        ...
+
+    def read(self, launch: int, step: int) -> Leg:
+        """The leg that ended at `step`."""
+        ...
+
+    def write(self, launch: int, step: int, leg: Leg) -> None:
+        """Keep a leg."""
+        ...
+
+
+class NoCheckpoints:
+    """Keeps nothing: for short runs."""
+
+    def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
+        return -1
+
+    def read(self, launch: int, step: int) -> Leg:
+        raise KeyError(step)
+
+    def write(self, launch: int, step: int, leg: Leg) -> None:
+        return
+
+
+@dataclass(frozen=True)
+class SavedLegs:
+    """Legs as files in a folder of unfinished work."""
+
+    folder: Path
+    systems: Sequence[Configuration]
+    """all systems of the run, where they started"""
+    deadline: Deadline
+
+    def path(self, launch: int, step: int) -> Path:
+        """File of the leg that ends at a step."""
+        return self.folder / f"launch{launch:03d}-step{step:012d}.npz"
+
+    def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
+        """See `Checkpoints.reached`; damaged files are set aside with a sentence."""
+        readable = {step for step in legs if self._readable(self.path(launch, step))}
+        needed: list[int] = []
+        reached = -1
+        for step, has_samples in legs.items():
+            if has_samples:
+                needed.append(step)
+            if not readable.issuperset(needed):
+                break
+            if step in readable:
+                reached = step
+        return reached
+
+    def _readable(self, path: Path) -> bool:
+        if not path.exists():
+            return False
+        try:
+            read_npz(path)
+        except FileError as error:
+            print(f"glassbotan: {error}; it lies in {set_aside(path)} now", file=sys.stderr)
+            return False
+        return True
+
+    def read(self, launch: int, step: int) -> Leg:
+        """See `Checkpoints.read`."""
+        arrays, _ = read_npz(self.path(launch, step))
+        columns = {name.removeprefix("sample_"): arrays.pop(name) for name in list(arrays) if name.startswith("sample")}
+        samples = [
+            Sample(
+                system=int(columns["system"][index]),
+                step=int(columns["step"][index]),
+                configuration=Configuration(
+                    positions=columns["positions"][index],
+                    images=columns["images"][index],
+                    velocities=columns["velocities"][index],
+                    species=self.systems[columns["system"][index]].species,
+                    box_length=self.systems[columns["system"][index]].box_length,
+                ),
+                potential_energy=float(columns["potential_energy"][index]),
+                pressure=float(columns["pressure"][index]),
+            )
+            for index in range(len(columns["step"]))
+        ]
+        return Leg(arrays, samples)
+
+    def write(self, launch: int, step: int, leg: Leg) -> None:
+        """See `Checkpoints.write`; stops the run if the next leg would end too late."""
+        samples = leg.samples
+        columns = {
+            "system": np.array([sample.system for sample in samples], dtype=np.int64),
+            "step": np.array([sample.step for sample in samples], dtype=np.int64),
+            "positions": np.array([sample.configuration.positions for sample in samples]),
+            "images": np.array([sample.configuration.images for sample in samples]),
+            "velocities": np.array([sample.configuration.velocities for sample in samples]),
+            "potential_energy": np.array([sample.potential_energy for sample in samples]),
+            "pressure": np.array([sample.pressure for sample in samples]),
+        }
+        record = {"launch": launch, "step": step, "samples": len(samples)}
+        arrays = {**leg.state, **{f"sample_{name}": column for name, column in columns.items()}}
+        write_npz(self.path(launch, step), record, **arrays)
+        *_, older = [None, *sorted(self.folder.glob(f"launch{launch:03d}-step*.npz"))[:-NEWEST_KEPT]]
+        if older and read_npz(older)[1]["samples"] == 0:
+            older.unlink()
+        self.deadline.saved()

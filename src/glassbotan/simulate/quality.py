@@ -1,0 +1,141 @@
+"""Is the liquid right? What a run says about itself, beside what it was meant to be."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import freud
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.kob_andersen import interactions
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.study import Limits
+
+SHELL = 1.5
+"""Neighbours of the bond-order parameter, sigma_AA: the first shell of A around A."""
+ALIKE = 0.7
+"""Least q_6(i).q_6(j) of two neighbours whose surroundings are alike."""
+ALIKE_NEIGHBORS = 8
+"""So many alike neighbours make a particle crystal-like; glasses at T = 0.44 have below 0.1 per cent of those."""
+
+
+class Energies(NamedTuple):
+    """One replica at one step."""
+
+    replica: int
+    time: float
+    """tau"""
+    potential: float
+    kinetic: float
+    momentum: NDArray
+    """(3,)"""
+    pressure: float
+
+
+class Quality(NamedTuple):
+    """What one configuration and its ensemble say about the simulation."""
+
+    energy_drift: float
+    """of the worst replica's total energy, from a straight line through it, epsilon_AA per particle and tau"""
+    momentum: float
+    """largest total momentum, per particle"""
+    temperature: float
+    """kinetic temperature of the ensemble, mean over replicas and times"""
+    configurational_temperature: float
+    """|grad U|^2 / nabla^2 U, mean over the configuration and the ends of its replicas"""
+    pressure: float
+    """mean over replicas and times, epsilon_AA / sigma_AA^3"""
+    potential_energy_trend: float
+    """change of the potential energy over the second half of the equilibration, from a straight line through it,
+    epsilon_AA per particle"""
+    potential_energy_fluctuation: float
+    """its standard deviation about that line"""
+    crystal_fraction: float
+    """fraction of particles with crystal-like surroundings"""
+
+
+def measure(
+    configuration: Configuration,
+    ends: Iterable[Configuration],
+    energies: Sequence[Energies],
+    equilibration: tuple[Sequence[float], Sequence[float]],
+) -> Quality:
+    """Judge a run.
+
+    Parameters
+    ----------
+    configuration : where the ensemble starts
+    ends : where its replicas end
+    energies : of every replica at every time that was sampled
+    equilibration : times, and potential energies per particle at them
+    """
+    n = len(configuration)
+    trend, fluctuation = _trend(*map(np.asarray, equilibration))
+    freedom = 3 * n - 3
+    statics = [interactions(one.positions, one.species, one.box_length) for one in (configuration, *ends)]
+    gradient = np.mean([(static.forces**2).sum() for static in statics])
+    return Quality(
+        energy_drift=max(_drift(energies, replica) for replica in {one.replica for one in energies}) / n,
+        momentum=max(float(np.linalg.norm(one.momentum)) for one in energies) / n,
+        temperature=float(np.mean([2 * one.kinetic / freedom for one in energies])),
+        configurational_temperature=float(gradient / np.mean([static.laplacian for static in statics])),
+        pressure=float(np.mean([one.pressure for one in energies])),
+        potential_energy_trend=trend,
+        potential_energy_fluctuation=fluctuation,
+        crystal_fraction=crystal_fraction(configuration),
+    )
+
+
+def _drift(energies: Sequence[Energies], replica: int) -> float:
+    own = [one for one in energies if one.replica == replica]
+    if len(own) < 2:
+        return 0.0
+    slope = np.polyfit([one.time for one in own], [one.potential + one.kinetic for one in own], 1)[0]
+    return abs(float(slope))
+
+
+def _trend(times: NDArray, potential_energies: NDArray) -> tuple[float, float]:
+    late = times >= times[-1] / 2
+    line = np.polyfit(times[late], potential_energies[late], 1)
+    rest = potential_energies[late] - np.polyval(line, times[late])
+    return float(line[0] * np.ptp(times[late])), float(rest.std(ddof=2))
+
+
+def crystal_fraction(configuration: Configuration) -> float:
+    """Fraction of particles whose bond order is that of most of their neighbours.
+
+    ten Wolde, Ruiz-Montero and Frenkel, J. Chem. Phys. 104, 9932 (1996), with l = 6, by freud.
+    """
+    order = freud.order.SolidLiquid(l=6, q_threshold=ALIKE, solid_threshold=ALIKE_NEIGHBORS)
+    box = freud.box.Box.cube(configuration.box_length)
+    order.compute((box, configuration.positions), neighbors={"r_max": SHELL})
+    return float((np.asarray(order.num_connections) >= ALIKE_NEIGHBORS).mean())
+
+
+def beyond(quality: Quality, temperature: float, limits: Limits) -> list[str]:
+    """What lies beyond the limits, in words; nothing if the run is as it should be.
+
+    Parameters
+    ----------
+    temperature : that the run was meant to have
+    limits : of the study
+    """
+    off = {
+        "energy_drift": (quality.energy_drift, limits.energy_drift),
+        "momentum": (quality.momentum, limits.momentum),
+        "temperature": (abs(quality.temperature / temperature - 1), limits.temperature),
+        "configurational_temperature": (
+            abs(quality.configurational_temperature / temperature - 1),
+            limits.configurational_temperature,
+        ),
+        "potential_energy_trend": (
+            abs(quality.potential_energy_trend) / quality.potential_energy_fluctuation,
+            limits.potential_energy_trend,
+        ),
+        "crystal_fraction": (quality.crystal_fraction, limits.crystal_fraction),
+    }
+    return [
+        f"{name} = {getattr(quality, name):.3g}, {found:.2g} beside the limit {limit:g}"
+        for name, (found, limit) in off.items()
+        if not found <= limit
+    ]

@@ -1,0 +1,106 @@
+"""Stopping in time: before the walltime, and when somebody asks for it.
+
+A stage that has to stop leaves what it has done beside its output and exits with a status of its own, so that running
+it again, by hand or by Snakemake's `retries`, goes on from there.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from datetime import datetime
+from types import FrameType
+
+from glassbotan.errors import GlassbotanError
+
+MARGIN = 60.0
+"""Seconds before the walltime at which a stage stops; a tenth of the walltime where that is shorter."""
+
+_received: list[signal.Signals] = []
+
+
+class StoppedError(GlassbotanError):
+    """The stage had to stop and can be continued."""
+
+    exit_status = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+
+def listen() -> None:
+    """Let SIGTERM and SIGINT stop a stage at the next moment that suits it; a second SIGINT interrupts at once."""
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        if _received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        _received.append(signal.Signals(number))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, remember)
+
+
+class Deadline:
+    """When a stage has to stop.
+
+    Parameters
+    ----------
+    walltime : minutes from the start of the process; without it SLURM's end of the job counts, if there is one
+    """
+
+    def __init__(self, walltime: float | None = None) -> None:
+        now = time.time()
+        end = _end_of_slurm_job() if walltime is None else _process_start() + 60 * walltime
+        self._end = end - min(MARGIN, 0.1 * max(0.0, end - now))
+        self._saved = now
+        self._longest = 0.0
+
+    def check(self) -> None:
+        """Say whether it is time to stop.
+
+        Raises
+        ------
+        StoppedError
+            if a signal has come or the walltime is near
+        """
+        if _received:
+            raise StoppedError(
+                f"stopped by {_received[0].name}; what was done is kept beside the output, run the stage again to go on"
+            )
+        self._require(0.0)
+
+    def saved(self) -> None:
+        """Say that a checkpoint was just written; stops here if the work up to the next would not fit."""
+        now = time.time()
+        self._longest = max(self._longest, now - self._saved)
+        self._saved = now
+        self.check()
+        self._require(self._longest)
+
+    def _require(self, seconds: float) -> None:
+        if time.time() + seconds > self._end:
+            raise StoppedError(
+                "stopped before its walltime; what was done is kept beside the output, run the stage again to go on"
+            )
+
+
+def _end_of_slurm_job() -> float:
+    """When the SLURM job that this process runs in will be killed, seconds since the epoch; infinity if in none."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None:
+        return float("inf")
+    try:
+        answer = subprocess.run(
+            ["squeue", "--noheader", "--jobs", job, "--format", "%e"], capture_output=True, text=True, timeout=60
+        )
+        return datetime.fromisoformat(answer.stdout.strip()).timestamp()
+    except (OSError, subprocess.TimeoutExpired, ValueError):  # no limit, or no answer: SIGTERM comes in any case
+        return float("inf")
+
+
+def _process_start() -> float:
+    """When this process began, seconds since the epoch (its imports count as well)."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    try:
+        with open("/proc/self/stat") as stat, open("/proc/uptime") as uptime:
+            started = int(stat.read().rsplit(")", 1)[1].split()[19]) / ticks
+            return time.time() - (float(uptime.read().split()[0]) - started)
+    except (OSError, ValueError, IndexError):  # no /proc: seconds of imports do not matter there
+        return time.time()

@@ -1,0 +1,104 @@
+"""What a stage has done so far, in a folder beside its output.
+
+The folder `<output>.unfinished` holds a lock, a stamp that says what the work belongs to, and the checkpoints. It goes
+away when the output is there. No Snakemake rule declares it, so Snakemake leaves it alone when it runs a job again.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glassbotan.errors import FileError
+from glassbotan.files import read_json, write_json
+
+LOCK = "lock"
+STAMP = "stamp.json"
+
+
+@contextmanager
+def unfinished(output: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
+    """The folder for the work on `output`; it is removed when the block ends well.
+
+    Parameters
+    ----------
+    output : the file that the work is for
+    stamp : what makes the work what it is, as plain data; work with another stamp is set aside, with a sentence
+
+    Raises
+    ------
+    FileError
+        if another process is at work on the same output
+    """
+    folder = output.with_name(output.name + ".unfinished")
+    with _locked(folder, output):
+        for killed in (*output.parent.glob(f".partial-*-{output.name}"), *folder.glob(".partial-*")):
+            killed.unlink()  # what a process left that was killed while it wrote; nobody else writes here now
+        _require_stamp(folder, json.loads(json.dumps(stamp)))
+        try:
+            yield folder
+        except BaseException:
+            if {path.name for path in folder.iterdir()} == {LOCK, STAMP}:  # nothing was saved yet
+                shutil.rmtree(folder)
+            raise
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _locked(folder: Path, output: Path) -> Iterator[None]:
+    """Hold the folder's lock, which ends with the process however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileError(f"{output} is being made by another process; wait for it, or stop it first") from None
+        if not (folder / LOCK).exists():  # the other process finished between our two steps
+            raise FileError(f"{output} was finished by another process just now; look at it before making it again")
+        yield
+
+
+def _require_stamp(folder: Path, stamp: dict[str, Any]) -> None:
+    path = folder / STAMP
+    if path.exists():
+        try:
+            found = read_json(path)
+            reason = _first_difference(found, stamp)
+        except FileError:
+            reason = "its stamp cannot be read"
+        if reason is None:
+            return
+        aside = set_aside(folder, keep=LOCK)
+        print(f"glassbotan: the work in {folder} is of another run ({reason}); it lies in {aside} now", file=sys.stderr)
+    write_json(path, stamp)
+
+
+def set_aside(path: Path, keep: str = "") -> Path:
+    """Move a file, or what a folder holds but for the file `keep`, to a free name beside it."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.aside{number}")).exists():
+        number += 1
+    if path.is_dir():
+        aside.mkdir()
+        for item in path.iterdir():
+            if item.name != keep:
+                item.rename(aside / item.name)
+    else:
+        os.replace(path, aside)
+    return aside
+
+
+def _first_difference(found: Any, expected: Any, where: str = "") -> str | None:
+    """The first entry in which two stamps differ, or nothing."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in (*expected, *found):
+            difference = _first_difference(found.get(key), expected.get(key), f"{where}.{key}" if where else key)
+            if difference:
+                return difference
+        return None
+    return None if found == expected else f"{where} is {found!r} there and {expected!r} here"

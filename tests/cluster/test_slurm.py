@@ -1,0 +1,88 @@
+"""A study on a real SLURM cluster, through the profile, to its table: with a job cancelled, and one out of walltime."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from glassbotan.simulate.configurations import read_configurations
+
+ROOT = Path(__file__).parent.parent.parent
+SECONDS_OF_EQUILIBRATION = 130  # more than the shortest walltime that SLURM knows, one minute
+
+STUDY = {
+    "name": "cluster",
+    "liquid": {"particles": 256},
+    "melt": {"time": 1.0},
+    "quench": {"time": 1.0},
+    "ensemble": {"replicas": 4, "relaxation_replicas": 4},
+    "integrator": {"engine": "lammps", "checkpoint_steps": 10_000},
+    "temperatures": [{"temperature": 0.9, "relaxation_time": 1.0, "sampling_times": [0.1, 1.0]}],
+    "configurations": {"train": 1, "test": 2},
+    "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
+    "network": {"rounds": 2, "width": 8},
+    "training": {"epochs": 3, "learning_rate": 2e-3, "scale_targets": True},
+    "models": [{"name": "NT-GNN", "p": 1.0, "times": [1.0]}],
+}
+
+
+@pytest.fixture
+def environment():
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def time_for(seconds, environment, path):
+    """Simulated time that takes two configurations about so long on this machine."""
+    subprocess.run(
+        ["glassbotan", "melt", "--study", "x", "--temperature", "1.0", "--configurations", "1-2", "--liquid.particles",
+         "256", "--melt.temperature", "1.0", "--melt.time", "20", "--output", str(path / "speed.gsd")],
+        check=True, env=environment, capture_output=True,
+    )  # fmt: skip
+    _, record = read_configurations(path / "speed.gsd")
+    return 1e-3 * seconds * record["particle_steps_per_second"] / (2 * 256)
+
+
+def test_a_study_survives_the_cluster(slurm, environment, tmp_path):
+    for name in ("Snakefile", "workflow", "envs", "src", "profiles"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    long = time_for(SECONDS_OF_EQUILIBRATION, environment, tmp_path)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**STUDY, "equilibration": {"relaxation_times": long}}))
+    driver = subprocess.Popen(
+        ["snakemake", "--profile", "workflow/profiles/slurm", "--default-resources", "slurm_partition=main",
+         "--set-resources", "equilibrate:runtime=1", "--slurm-status-command", "squeue", "--slurm-no-account",
+         "--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks", "1",
+         "--latency-wait", "5", "--retries", "6"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    results = tmp_path / "results" / "cluster"
+    try:
+        # Cancel the equilibration once it has something to lose.
+        unfinished = results / "T0.90" / "equilibrated" / "b001.gsd.unfinished"
+        for _ in range(240):
+            if len(list(unfinished.glob("launch*.npz"))) >= 2 or driver.poll() is not None:
+                break
+            time.sleep(0.5)
+        assert driver.poll() is None, driver.communicate()[0]
+        kept = sorted(path.name for path in unfinished.glob("launch*.npz"))
+        subprocess.run(["scancel", "--state=RUNNING"], check=True)
+        output, _ = driver.communicate(timeout=900)
+    finally:
+        driver.kill()
+    assert driver.returncode == 0, output
+    assert kept
+    assert "stopped by SIGTERM" in output  # scancel
+    assert "stopped before its walltime" in output
+    _, record = read_configurations(results / "T0.90" / "equilibrated" / "b001.gsd")
+    assert record["particle_steps_before_this_run"] > 0
+    assert not unfinished.exists()
+    table = pd.read_csv(results / "tables" / "pearson.csv")
+    assert set(table.model) >= {"NT-GNN"}
