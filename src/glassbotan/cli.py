@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfi
 from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawQuality, DrawRelaxation, Score
 from glassbotan.commands.learn import Predict, Relaxation, SimulationQuality, Targets, Train
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
-from glassbotan.commands.studies import Check, Schema
+from glassbotan.commands.studies import Check, Cost, Doctor, Schema
 from glassbotan.errors import GlassbotanError
 from glassbotan.study import explain
 
@@ -41,6 +41,8 @@ class Program(BaseSettings):
     draw_losses: CliSubCommand[DrawLosses]
     draw_map: CliSubCommand[DrawMap]
     check: CliSubCommand[Check]
+    cost: CliSubCommand[Cost]
+    doctor: CliSubCommand[Doctor]
     schema_: CliSubCommand[Schema] = Field(alias="schema")
 
     def cli_cmd(self) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from glassbotan.devices import gpu_driver
+
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
 
@@ -22,8 +24,9 @@ def run(*arguments, **kwargs):
 
 @pytest.mark.parametrize(
     "stage",
-    ["melt", "quench", "equilibrate", "ensemble", "targets", "relaxation", "train", "predict", "score",
-     "draw-relaxation", "draw-pearson", "draw-losses", "draw-map", "check", "schema"],
+    ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "relaxation", "train", "predict",
+     "score", "draw-quality", "draw-relaxation", "draw-pearson", "draw-losses", "draw-map", "check", "cost", "doctor",
+     "schema"],
 )  # fmt: skip
 def test_every_stage_explains_itself(stage):
     result = run("glassbotan", stage, "--help")
@@ -36,6 +39,35 @@ def test_help_gives_units_and_defaults():
     assert "number density rho [sigma_AA^-3] (default: 1.2)" in text
     assert "duration t_h [tau] (default: 10000.0)" in text
     assert "time step dt [tau] (default: 0.001)" in text
+
+
+def test_doctor_names_what_is_missing(tmp_path):
+    healthy = run("glassbotan", "doctor", str(ROOT / "config.yaml"))
+    assert healthy.returncode == 0, healthy.stdout + healthy.stderr
+    assert "engine auto  takes" in healthy.stdout
+    if gpu_driver():
+        pytest.skip("there is a GPU here")
+    on_gpus = run("glassbotan", "doctor", str(ROOT / "config.yaml"), str(ROOT / "workflow/studies/paper.yaml"))
+    assert on_gpus.returncode == 1
+    assert "missing: PyTorch" in on_gpus.stdout
+
+
+def test_cost_of_the_paper_study():
+    files = [str(ROOT / "config.yaml"), str(ROOT / "workflow" / "studies" / "paper.yaml")]
+    text = run("glassbotan", "cost", *files, "--device", "cpu").stdout
+    (ensemble,) = (line.split() for line in text.splitlines() if line.startswith("0.44  ensemble"))
+    # 500 configurations x 4096 particles x 32 replicas x 130,000 tau / 0.001.
+    assert ensemble[2:4] == ["500", "8.5e+15"]
+    core_hours = float(ensemble[4].replace(",", ""))
+    assert 500 * 4096 * 32 * 1.3e8 / core_hours / 3600 == pytest.approx(2.42e6, rel=0.01)
+    assert "core-hours" in text
+
+
+def test_table_of_speeds_that_is_none_gets_a_sentence(tmp_path):
+    (tmp_path / "speeds.csv").write_text("engine,speed\nlammps,3\n")
+    result = run("glassbotan", "cost", str(ROOT / "config.yaml"), "--speeds", str(tmp_path / "speeds.csv"))
+    assert result.returncode == 1
+    assert "speeds.csv has no columns ['activity'" in result.stderr
 
 
 def test_engine_that_is_not_installed_gets_a_sentence(tmp_path):
@@ -87,6 +119,7 @@ def test_training_command_of_the_paper_study_is_understood(tmp_path):
     [
         ["targets.py", "--size", "1024", "--replicas", "2"],
         ["stage_overhead.py", "--particles", "256", "--steps", "200", "--repeats", "1"],
+        ["engines.py", "--particles", "256", "--seconds", "0.1", "--repeats", "1"],
     ],
     ids=lambda benchmark: benchmark[0],
 )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import gsd.hoomd
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 from glassbotan.files import read_npz
 from glassbotan.learn.models import read_model
 from glassbotan.simulate.configurations import read_configurations
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def jobs(result):
@@ -43,11 +46,12 @@ def test_every_product_is_there(finished):
         "T0.90/t01/pretraining/seed0/model.pt",
         "T0.90/t01/BOTAN/seed0/history.csv",
         "T0.90/t02/NT-GNN/seed0/predictions.npz",
+        "tables/simulation_quality.csv",
         "tables/pearson.csv",
         "tables/pearson.txt",
         *(
             f"figures/{name}.{ending}"
-            for name in ("relaxation", "pearson", "losses", "map_T0.90_t02_BOTAN_seed0")
+            for name in ("relaxation", "simulation_quality", "pearson", "losses", "map_T0.90_t02_BOTAN_seed0")
             for ending in ("png", "svg")
         ),
     ):
@@ -148,6 +152,37 @@ def test_settings_rerun_their_stage_and_what_follows(finished, tiny_settings):
         assert "Nothing to be done" in "".join(finished.snakemake("-n").stdout)
     finally:
         (finished.path / "config.yaml").write_text(original)
+
+
+def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path):
+    source = finished.path / "src"
+    edited = tmp_path / "src"
+    shutil.copytree(source.resolve(), edited, ignore=shutil.ignore_patterns("__pycache__"))
+    source.unlink()
+    source.symlink_to(edited)
+    try:
+        for path in edited.rglob("*.py"):
+            path.write_text(path.read_text() + "\n# a comment\n")
+        assert "Nothing to be done" in finished.snakemake("-n").stdout
+
+        def planned_with(stage):
+            provenance = edited / "glassbotan" / "provenance.py"
+            text = provenance.read_text()
+            provenance.write_text(text.replace(f'"{stage}": 1,', f'"{stage}": 2,'))
+            planned = jobs(finished.snakemake("-n"))
+            provenance.write_text(text)
+            return planned
+
+        score = {"score": 1, "draw_pearson": 1, "all": 1}
+        learn = {"train": 5, "predict": 4, "draw_losses": 1, "draw_map": 2, **score}
+        liquid = {"relaxation": 1, "draw_relaxation": 1, "simulation_quality": 1, "draw_quality": 1}
+        assert planned_with("score") == score
+        assert planned_with("predict") == {"predict": 4, "draw_map": 2, **score}
+        assert planned_with("targets") == {"targets": 5, **liquid, **learn}
+        assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 5, "targets": 5, **liquid, **learn}
+    finally:
+        source.unlink()
+        source.symlink_to(ROOT / "src")
 
 
 def test_report_is_one_file_with_captions(finished):

@@ -1,0 +1,180 @@
+"""Particle-steps per second against systems per launch, and against processes side by side, for each engine.
+
+    python benchmarks/engines.py [--repeats 3] [--seconds 5] [--output engines.csv]
+    python benchmarks/engines.py --buffers          # HOOMD-blue's neighbour lists: buffer and check delay
+
+NVE at N = 4096 in a liquid at T = 0.5, one core a process. Every repeat runs all cases in turn. The CSV is what
+`glassbotan cost --speeds` reads; a plot is drawn beside it.
+"""
+
+import argparse
+import os
+import pickle
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import pandas as pd
+
+from glassbotan.errors import EngineError
+from glassbotan.simulate.configurations import lattice, random_generator
+from glassbotan.simulate.engines import ENGINES, Dynamics, Thermostat, load_engine
+from glassbotan.simulate.protocol import replicas
+from glassbotan.simulate.running import advance
+from glassbotan.study import Liquid
+
+TEMPERATURE = 0.5
+SYSTEMS = (1, 4, 8, 16, 32)
+BUFFERS = (0.1, 0.2, 0.3, 0.4, 0.5)
+DELAYS = (1, 5, 10)
+
+
+def liquid(particles: int):
+    """A liquid at the temperature of the measurement, from whichever engine there is."""
+    start = lattice(Liquid(particles=particles), 2.0, random_generator(0, TEMPERATURE, 1, 0))
+    engine = load_engine("auto", systems_per_launch=1)
+    for begin, end in ((2.0, 2.0), (2.0, TEMPERATURE), (TEMPERATURE, TEMPERATURE)):
+        (sample,) = advance(engine, [start], [2000], Dynamics(1e-3, Thermostat(begin, end, 0.1)))
+        start = sample.configuration
+    return start
+
+
+def measure(path: Path, name: str, systems: int, seconds: float, dynamics: Dynamics) -> None:
+    """Print the speed of one launch (a process of its own calls this)."""
+    engine = load_engine(name, systems_per_launch=systems)
+    starts = replicas(pickle.loads(path.read_bytes()), TEMPERATURE, systems, seed=0, number=1)
+    particles = sum(map(len, starts))
+    with engine.launch(starts, dynamics) as launch:
+        launch.run_until(20, lambda work: None)
+        began = time.perf_counter()
+        step = 20
+        while (spent := time.perf_counter() - began) < seconds:
+            step += 20 if spent == 0 else max(20, int((step - 20) / spent * min(1.0, seconds / 5)))
+            launch.run_until(step, lambda work: None)
+        spent = time.perf_counter() - began
+    print((step - 20) * particles / spent)
+
+
+def side_by_side(path: Path, name: str, systems: int, processes: int, seconds: float, *more: str) -> float:
+    """Speed of some processes together."""
+    command = [sys.executable, __file__, "--worker", str(path), name, str(systems), "--seconds", str(seconds), *more]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    return sum(float(worker.communicate()[0].splitlines()[-1]) for worker in workers)
+
+
+def cases(name: str) -> list[tuple[int, int]]:
+    """Systems per launch and processes."""
+    most = load_engine(name, systems_per_launch=max(SYSTEMS)).systems_per_launch
+    together = [(systems, 1) for systems in SYSTEMS if systems <= most]
+    return [*together, *((1, processes) for processes in (2, 4, 8, 16) if processes <= (os.cpu_count() or 1))]
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """Speed against systems per launch, and against processes."""
+    from glassbotan.evaluate.figures import COLORS, MARKERS, panels
+
+    figure, axes = panels(2, sharey=True)
+    for ax, column, other in zip(
+        axes[0], ("systems_per_launch", "processes"), ("processes", "systems_per_launch"), strict=True
+    ):
+        for index, (name, rows) in enumerate(table[table[other] == 1].groupby("engine")):
+            rows = rows.sort_values(column)
+            spread = [rows["median"] - rows["minimum"], rows["maximum"] - rows["median"]]
+            style = {"color": COLORS[index], "marker": MARKERS[index], "label": f"{name} on {rows.device.iloc[0]}"}
+            ax.errorbar(rows[column], rows["median"] / 1e6, [bar / 1e6 for bar in spread], capsize=2, **style)
+        ax.set(xscale="log", yscale="log", xlabel=column.replace("_", " "))
+        ax.set_xticks(sorted(table[column].unique()), [str(value) for value in sorted(table[column].unique())])
+        ax.minorticks_off()
+    axes[0, 0].set_ylabel("million particle-steps per second")
+    axes[0, 0].legend()
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Measure, print, write and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--particles", type=int, default=4096)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of one measurement")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="CSV to write, with a PNG beside it")
+    parser.add_argument("--buffers", action="store_true", help="compare neighbour lists instead")
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--buffer", type=float, default=Dynamics(1e-3).neighbor_buffer, help=argparse.SUPPRESS)
+    parser.add_argument("--delay", type=int, default=1, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        path, name, systems = arguments.worker
+        dynamics = Dynamics(1e-3, neighbor_buffer=arguments.buffer, neighbor_check_delay=arguments.delay)
+        measure(Path(path), name, int(systems), arguments.seconds, dynamics)
+        return
+
+    engines = {}
+    for name in ENGINES:
+        try:
+            engines[name] = load_engine(name)
+        except EngineError as error:
+            print(error, file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "liquid"
+        path.write_bytes(pickle.dumps(liquid(arguments.particles)))
+        if arguments.buffers:
+            compare_buffers(path, arguments)
+            return
+        speeds: dict[tuple[str, int, int], list[float]] = {}
+        for _ in range(arguments.repeats):
+            for name in engines:
+                for systems, processes in cases(name):
+                    found = side_by_side(path, name, systems, processes, arguments.seconds)
+                    speeds.setdefault((name, systems, processes), []).append(found)
+    rows = []
+    print(f"N = {arguments.particles}, million particle-steps per second")
+    print("engine   systems per launch   processes      min   median      max")
+    for (name, systems, processes), found in speeds.items():
+        low, middle, high = min(found), statistics.median(found), max(found)
+        print(f"{name:8} {systems:18d} {processes:11d} {low / 1e6:8.3f} {middle / 1e6:8.3f} {high / 1e6:8.3f}")
+        device = "cpu" if "cpu" in engines[name].device.lower() else "gpu"
+        made_with = [name, engines[name].version, device, processor(engines[name].device), arguments.particles]
+        speed = [round(low), round(middle), round(high)]
+        rows.append(["simulate", *made_with, systems, processes, *speed, "benchmarks/engines.py"])
+    if arguments.output:
+        columns = ["activity", "engine", "version", "device", "processor", "particles", "systems_per_launch"]
+        columns += ["processes", "minimum", "median", "maximum", "source"]
+        table = pd.DataFrame(rows, columns=columns)
+        table.to_csv(arguments.output, index=False)
+        draw(table, arguments.output.with_suffix(".png"))
+
+
+def compare_buffers(path: Path, arguments: argparse.Namespace) -> None:
+    """HOOMD-blue with neighbour lists of several buffers, looked at more or less often."""
+    print("buffer   check delay      min   median      max")
+    speeds: dict[tuple[float, int], list[float]] = {}
+    for _ in range(arguments.repeats):
+        for buffer in BUFFERS:
+            for delay in DELAYS:
+                more = ("--buffer", str(buffer), "--delay", str(delay))
+                speeds.setdefault((buffer, delay), []).append(
+                    side_by_side(path, "hoomd", 16, 1, arguments.seconds, *more)
+                )
+    for (buffer, delay), found in speeds.items():
+        low, middle, high = min(found) / 1e6, statistics.median(found) / 1e6, max(found) / 1e6
+        print(f"{buffer:6.1f} {delay:13d} {low:8.3f} {middle:8.3f} {high:8.3f}")
+
+
+def processor(device: str) -> str:
+    """Name of the processor behind an engine's device."""
+    if "cpu" not in device.lower():
+        return device
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return "one core, " + next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return "one core"
+
+
+if __name__ == "__main__":
+    main()

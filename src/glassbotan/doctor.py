@@ -1,0 +1,108 @@
+"""What is installed here, and whether it is enough for a study."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from glassbotan.devices import DeviceError, gpu_driver
+from glassbotan.errors import EngineError
+from glassbotan.simulate.engines import ENGINES, load_engine
+from glassbotan.study import Study
+
+PACKAGES = (
+    "glassbotan", "gsd", "freud-analysis", "torch", "torch-geometric", "snakemake",
+    "snakemake-executor-plugin-slurm", "numpy", "pandas",
+)  # fmt: skip
+
+
+def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
+    """Lines that describe this machine and what is installed, and sentences for what the study would miss."""
+    missing: list[str] = []
+    lines = [
+        f"machine      {platform.node()}: {os.cpu_count()} cores, {_memory()}, "
+        f"{shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free here, "
+        f"{'a GPU driver' if gpu_driver() else 'no GPU driver'}",
+        f"python       {platform.python_version()} ({sys.executable})",
+        f"packages     {', '.join(_version(name) for name in PACKAGES)}",
+    ]
+    lines += _engines(study, missing)
+    lines += _learning(study, missing)
+    lines.append(f"SLURM        {_slurm()}")
+    if study:
+        lines.append(f"study        {study.name}: engine {study.integrator.engine}, device {study.device}")
+    return lines, missing
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return f"{name} not installed"
+
+
+def _memory() -> str:
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB"
+    except (ValueError, OSError):
+        return "memory unknown"
+
+
+def _engines(study: Study | None, missing: list[str]) -> list[str]:
+    lines = []
+    for name in ENGINES:
+        try:
+            engine = load_engine(name)
+            lines.append(f"engine       {engine.name} {engine.version} on {engine.device}")
+        except EngineError as error:
+            lines.append(f"engine       {_reason(error)}")
+    try:
+        engine = load_engine("auto")
+        lines.append(f"engine auto  takes {engine.name} on {engine.device}")
+        if study:
+            load_engine(study.integrator.engine, study.device)
+    except EngineError as error:
+        missing.append(str(error))
+    return lines
+
+
+def _reason(error: EngineError) -> str:
+    return str(error).removeprefix("no engine to run with: ").split("; install one")[0]
+
+
+def _learning(study: Study | None, missing: list[str]) -> list[str]:
+    try:
+        import torch
+    except ImportError as error:
+        missing.append(f"PyTorch cannot be loaded ({error}); targets can be made, but nothing can be trained")
+        return [f"training     {error}"]
+    from glassbotan.learn.training import device_name, processor, uses_bfloat16
+    from glassbotan.study import Training
+
+    device = processor("auto")
+    bfloat16 = uses_bfloat16(Training(precision="auto"), device)
+    if study:
+        try:
+            processor(study.device)
+        except DeviceError as error:
+            missing.append(str(error))
+    return [
+        f"training     PyTorch {torch.__version__} on {device_name(device)}, precision auto takes "
+        f"{'bfloat16' if bfloat16 else 'float32'} products"
+    ]
+
+
+def _slurm() -> str:
+    if shutil.which("sbatch") is None:
+        return "no sbatch here"
+    try:
+        answer = subprocess.run(["sacct", "--noheader", "--jobs", "1"], capture_output=True, timeout=60)
+        accounts = answer.returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        accounts = False
+    return "sbatch; " + (
+        "sacct answers" if accounts else "sacct does not answer: run Snakemake with --slurm-status-command squeue"
+    )
