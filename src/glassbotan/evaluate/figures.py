@@ -105,14 +105,16 @@ def draw_quality(table: pd.DataFrame, limits: Limits) -> Figure:
             ax.plot(runs.configuration, values, ls="none", label=f"$T = {temperature:g}$", **style)
         centre = 1.0 if relative else 0.0
         if name == "energy_drift":
-            ax.set_yscale("log")
+            ax.set(yscale="log", ylim=(table[name].min() / 3, 3 * max(limits.energy_drift, table[name].max())))
+        if name == "crystal_fraction":
+            ax.set_ylim(-0.05 * limits.crystal_fraction, 1.2 * max(limits.crystal_fraction, table[name].max()))
         if limit is not None:
             sides = (1,) if name in ("energy_drift", "crystal_fraction") else (1, -1)
             for side in sides:
                 ax.axhline(centre + side * limit, color="0.4", ls="--", lw=0.9)
         ax.set(xlabel="configuration", ylabel=label)
     axes[0, 0].plot([], [], color="0.4", ls="--", lw=0.9, label="limits")
-    axes[0, 0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(temperatures) + 1)
     return figure
 
 
