@@ -8,6 +8,7 @@ NVE at N = 4096 in a liquid at T = 0.5, one core a process. Every repeat runs al
 """
 
 import argparse
+import json
 import os
 import pickle
 import statistics
@@ -47,6 +48,8 @@ def liquid(particles: int):
 def measure(path: Path, name: str, systems: int, seconds: float, dynamics: Dynamics) -> None:
     """Print the speed of one launch (a process of its own calls this)."""
     engine = load_engine(name, systems_per_launch=systems)
+    kind = "cpu" if "cpu" in engine.device.lower() else "gpu"
+    print(json.dumps({"version": engine.version, "device": kind, "processor": processor(engine.device)}))
     starts = replicas(pickle.loads(path.read_bytes()), TEMPERATURE, systems, seed=0, number=1)
     particles = sum(map(len, starts))
     with engine.launch(starts, dynamics) as launch:
@@ -60,17 +63,19 @@ def measure(path: Path, name: str, systems: int, seconds: float, dynamics: Dynam
     print((step - 20) * particles / spent)
 
 
-def side_by_side(path: Path, name: str, systems: int, processes: int, seconds: float, *more: str) -> float:
-    """Speed of some processes together."""
+def side_by_side(
+    path: Path, name: str, systems: int, processes: int, seconds: float, *more: str
+) -> tuple[float, dict[str, str]]:
+    """Speed of some processes together, and what the engine says of itself (the GPU is theirs, not this process's)."""
     command = [sys.executable, __file__, "--worker", str(path), name, str(systems), "--seconds", str(seconds), *more]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
-    return sum(float(worker.communicate()[0].splitlines()[-1]) for worker in workers)
+    lines = [worker.communicate()[0].splitlines() for worker in workers]
+    return sum(float(line[-1]) for line in lines), json.loads(lines[0][0])
 
 
 def cases(name: str) -> list[tuple[int, int]]:
     """Systems per launch and processes."""
-    most = load_engine(name, systems_per_launch=max(SYSTEMS)).systems_per_launch
-    together = [(systems, 1) for systems in SYSTEMS if systems <= most]
+    together = [(1, 1)] if name == "lammps" else [(systems, 1) for systems in SYSTEMS]
     return [*together, *((1, processes) for processes in (2, 4, 8, 16) if processes <= (os.cpu_count() or 1))]
 
 
@@ -113,10 +118,11 @@ def main() -> None:
         measure(Path(path), name, int(systems), arguments.seconds, dynamics)
         return
 
-    engines = {}
+    engines = []
     for name in ENGINES:
         try:
-            engines[name] = load_engine(name)
+            load_engine(name, "cpu")  # the workers take GPUs
+            engines.append(name)
         except EngineError as error:
             print(error, file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
@@ -126,10 +132,11 @@ def main() -> None:
             compare_buffers(path, arguments)
             return
         speeds: dict[tuple[str, int, int], list[float]] = {}
+        described = {}
         for _ in range(arguments.repeats):
             for name in engines:
                 for systems, processes in cases(name):
-                    found = side_by_side(path, name, systems, processes, arguments.seconds)
+                    found, described[name] = side_by_side(path, name, systems, processes, arguments.seconds)
                     speeds.setdefault((name, systems, processes), []).append(found)
     rows = []
     print(f"N = {arguments.particles}, million particle-steps per second")
@@ -137,8 +144,7 @@ def main() -> None:
     for (name, systems, processes), found in speeds.items():
         low, middle, high = min(found), statistics.median(found), max(found)
         print(f"{name:8} {systems:18d} {processes:11d} {low / 1e6:8.3f} {middle / 1e6:8.3f} {high / 1e6:8.3f}")
-        device = "cpu" if "cpu" in engines[name].device.lower() else "gpu"
-        made_with = [name, engines[name].version, device, processor(engines[name].device), arguments.particles]
+        made_with = [name, *described[name].values(), arguments.particles]
         speed = [round(low), round(middle), round(high)]
         rows.append(["simulate", *made_with, systems, processes, *speed, "benchmarks/engines.py"])
     if arguments.output:
@@ -158,7 +164,7 @@ def compare_buffers(path: Path, arguments: argparse.Namespace) -> None:
             for delay in DELAYS:
                 more = ("--buffer", str(buffer), "--delay", str(delay))
                 speeds.setdefault((buffer, delay), []).append(
-                    side_by_side(path, "hoomd", 16, 1, arguments.seconds, *more)
+                    side_by_side(path, "hoomd", 16, 1, arguments.seconds, *more)[0]
                 )
     for (buffer, delay), found in speeds.items():
         low, middle, high = min(found) / 1e6, statistics.median(found) / 1e6, max(found) / 1e6

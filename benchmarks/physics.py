@@ -3,7 +3,7 @@
     python benchmarks/physics.py tau-alpha [--cores 2]
     python benchmarks/physics.py displacements FOLDER [--runs 8]
 
-`tau-alpha` runs benchmarks/physics.yaml through Snakemake up to its relaxation times (an hour on two cores, and
+`tau-alpha` runs benchmarks/physics.yaml through Snakemake up to its relaxation times (three hours on two cores, and
 it can be interrupted) and compares them with Shiba et al., J. Chem. Phys. 158, 084503 (2023).
 
 `displacements` starts from the equilibrated configuration of another code (RUMD, N = 10,000, T = 0.45) in FOLDER, with

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
 from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawQuality, DrawRelaxation, Score
-from glassbotan.commands.learn import Predict, Relaxation, SimulationQuality, Targets, Train
+from glassbotan.commands.learn import Accept, Predict, Relaxation, SimulationQuality, Targets, Train
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
 from glassbotan.commands.studies import Check, Cost, Doctor, Schema
 from glassbotan.errors import GlassbotanError
@@ -31,6 +31,7 @@ class Program(BaseSettings):
     ensemble: CliSubCommand[Ensemble]
     targets: CliSubCommand[Targets]
     simulation_quality: CliSubCommand[SimulationQuality]
+    accept: CliSubCommand[Accept]
     relaxation: CliSubCommand[Relaxation]
     train: CliSubCommand[Train]
     predict: CliSubCommand[Predict]

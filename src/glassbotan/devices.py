@@ -12,7 +12,8 @@ from glassbotan.errors import GlassbotanError
 DEVICE = "GLASSBOTAN_DEVICE"
 """Environment variable in which the workflow tells its jobs which processor to take."""
 
-_held: list[IO[str]] = []
+_held: list[tuple[int, IO[str]]] = []
+"""The GPU that this process has taken, and its lock."""
 
 
 class DeviceError(GlassbotanError):
@@ -27,14 +28,16 @@ def gpu_driver() -> bool:
 def free_gpu(count: int, folder: Path | None = None) -> int:
     """The first GPU of `count` that no other job of this program has taken; it is this process's until it ends.
 
-    Snakemake starts as many jobs as `resources: gpu` allows, but does not say which GPU is whose. If all are taken,
-    they are shared, with a sentence.
+    In a SLURM job it is the first, since the job has no other. On a workstation Snakemake starts as many jobs as
+    `resources: gpu` allows, but does not say which GPU is whose. If all are taken, they are shared, with a sentence.
 
     Parameters
     ----------
     count : visible GPUs, numbered from 0 as the libraries number them
     folder : where the locks are, one for each GPU of the machine
     """
+    if _held or "SLURM_JOB_ID" in os.environ:
+        return _held[0][0] if _held else 0
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     for index in range(count):
         name = visible[index] if index < len(visible) else str(index)
@@ -45,7 +48,7 @@ def free_gpu(count: int, folder: Path | None = None) -> int:
         except BlockingIOError:
             lock.close()
             continue
-        _held.append(lock)
+        _held.append((index, lock))
         return index
     shared = os.getpid() % count
     print(

@@ -16,12 +16,13 @@ from typing import Any
 from glassbotan.errors import FileError
 
 STAGE_VERSIONS = {
-    "melt": 1,
-    "quench": 1,
-    "equilibrate": 1,
-    "ensemble": 1,
-    "targets": 1,
+    "melt": 2,
+    "quench": 2,
+    "equilibrate": 2,
+    "ensemble": 2,
+    "targets": 2,
     "quality": 1,
+    "accept": 1,
     "relaxation": 1,
     "train": 1,
     "predict": 1,

@@ -16,6 +16,8 @@ from glassbotan.errors import GlassbotanError
 MARGIN = 60.0
 """Seconds before the walltime at which a stage stops; a tenth of the walltime where that is shorter."""
 
+KEPT = "the checkpoints are kept beside the output, run the stage again to go on"
+
 _received: list[signal.Signals] = []
 
 
@@ -50,7 +52,7 @@ class Deadline:
         end = _end_of_slurm_job() if walltime is None else _process_start() + 60 * walltime
         self._end = end - min(MARGIN, 0.1 * max(0.0, end - now))
         self._saved = now
-        self._longest = 0.0
+        self._longest: float | None = None
 
     def check(self) -> None:
         """Say whether it is time to stop.
@@ -61,24 +63,26 @@ class Deadline:
             if a signal has come or the walltime is near
         """
         if _received:
-            raise StoppedError(
-                f"stopped by {_received[0].name}; what was done is kept beside the output, run the stage again to go on"
-            )
+            raise StoppedError(f"stopped by {_received[0].name}; {KEPT}")
         self._require(0.0)
 
     def saved(self) -> None:
         """Say that a checkpoint was just written; stops here if the work up to the next would not fit."""
         now = time.time()
-        self._longest = max(self._longest, now - self._saved)
+        self._longest = max(self._longest or 0.0, now - self._saved)
         self._saved = now
         self.check()
         self._require(self._longest)
 
     def _require(self, seconds: float) -> None:
-        if time.time() + seconds > self._end:
-            raise StoppedError(
-                "stopped before its walltime; what was done is kept beside the output, run the stage again to go on"
+        if time.time() + seconds <= self._end:
+            return
+        if self._longest is None:
+            raise GlassbotanError(
+                "stopped before its walltime, in which not one checkpoint was reached: allow more time, or set "
+                "checkpoints closer (integrator.checkpoint_steps)"
             )
+        raise StoppedError(f"stopped before its walltime; {KEPT}")
 
 
 def _end_of_slurm_job() -> float:

@@ -116,7 +116,7 @@ class Integrator(Section):
     )
     neighbor_buffer: PositiveFloat = Field(SKIN, description="buffer of the neighbour lists [sigma_AA]")
     neighbor_check_delay: PositiveInt = Field(
-        1, description="steps between two looks at whether a neighbour list is still good"
+        1, description="steps between two looks of HOOMD-blue at whether a neighbour list is still good"
     )
     # Part of the study, since a run goes through every checkpoint, whether or not it is interrupted.
     checkpoint_steps: PositiveInt = Field(100_000, description="steps from one checkpoint to the next")
@@ -250,9 +250,9 @@ class Targets(Section):
 
 
 class Limits(Section):
-    """How far a simulation may be from what it was meant to be; beyond, training refuses its targets."""
+    """How far a simulation may be from what it was meant to be; beyond, nothing is learnt from it."""
 
-    enforce: bool = Field(True, description="whether training refuses runs beyond the limits")
+    enforce: bool = Field(True, description="whether a run beyond the limits keeps its temperature from training")
     energy_drift: PositiveFloat = Field(1e-4, description="of a replica, from a straight line [epsilon_AA/(N tau)]")
     momentum: PositiveFloat = Field(1e-6, description="total momentum per particle [sqrt(m epsilon_AA)]")
     temperature: PositiveFloat = Field(0.1, description="kinetic temperature, relative to the target's")
@@ -291,7 +291,6 @@ class Training(Section):
         description="random start of a network that is not pretrained: PyTorch's default, or one that feels distances "
         "and neighbours from the first step and needs fewer epochs",
     )
-    checkpoint_epochs: PositiveInt = Field(10, description="epochs from one checkpoint to the next")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
         description="matrix products in training; auto takes bfloat16 (with float32 sums) where the processor has it",
@@ -401,6 +400,12 @@ class Study(Section):
         return self
 
     def _check_ranges(self) -> None:
+        if self.liquid.box_length <= 2 * (LARGEST_CUTOFF + self.integrator.neighbor_buffer):
+            raise ValueError(
+                f"integrator.neighbor_buffer {self.integrator.neighbor_buffer:g} and the cutoff {LARGEST_CUTOFF} need "
+                f"a box of more than twice their sum, but {self.liquid.particles} particles make one "
+                f"{self.liquid.box_length:.3f} long"
+            )
         if 2 * self.targets.pair_range > self.liquid.box_length:
             raise ValueError(
                 f"targets.pair_range {self.targets.pair_range:g} needs a box of at least twice that length (minimum "

@@ -4,13 +4,13 @@ The folder `<output>.unfinished` holds a lock, a stamp that says what the work b
 away when the output is there. No Snakemake rule declares it, so Snakemake leaves it alone when it runs a job again.
 """
 
+import errno
 import fcntl
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,24 @@ def unfinished(output: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
         for killed in (*output.parent.glob(f".partial-*-{output.name}"), *folder.glob(".partial-*")):
             killed.unlink()  # what a process left that was killed while it wrote; nobody else writes here now
         _require_stamp(folder, json.loads(json.dumps(stamp)))
+        done = False
         try:
             yield folder
-        except BaseException:
-            if {path.name for path in folder.iterdir()} == {LOCK, STAMP}:  # nothing was saved yet
-                shutil.rmtree(folder)
-            raise
-        shutil.rmtree(folder)
+            done = True
+        finally:
+            # Work that was interrupted stays; the stamp goes last, so that no checkpoint is ever without one.
+            if done or not _work(folder):
+                for path in [*_work(folder), folder / STAMP]:
+                    path.unlink(missing_ok=True)
+    # Some file systems remove an open file only when it is closed; if that fails, an empty folder is no harm.
+    with suppress(OSError):
+        (folder / LOCK).unlink()
+        folder.rmdir()
+
+
+def _work(folder: Path) -> list[Path]:
+    """What lies in the folder besides lock and stamp."""
+    return [path for path in folder.iterdir() if path.name not in (LOCK, STAMP)]
 
 
 @contextmanager
@@ -58,38 +69,50 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FileError(f"{output} is being made by another process; wait for it, or stop it first") from None
-        if not (folder / LOCK).exists():  # the other process finished between our two steps
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
+                raise
+            print(
+                f"glassbotan: {folder} is on a file system without locks; see that nothing runs twice", file=sys.stderr
+            )
+        try:
+            same = os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / LOCK))
+        except FileNotFoundError:
+            same = False
+        if not same:
             raise FileError(f"{output} was finished by another process just now; look at it before making it again")
         yield
 
 
 def _require_stamp(folder: Path, stamp: dict[str, Any]) -> None:
     path = folder / STAMP
-    if path.exists():
-        try:
-            found = read_json(path)
-            reason = _first_difference(found, stamp)
-        except FileError:
-            reason = "its stamp cannot be read"
+    try:
+        reason = _first_difference(read_json(path), stamp)
         if reason is None:
             return
-        aside = set_aside(folder, keep=LOCK)
+    except FileError:
+        reason = "its stamp is missing or cannot be read"
+    if _work(folder):
+        aside = _free_name(folder)
+        aside.mkdir()
+        for item in [*_work(folder), path]:
+            if item.exists():
+                item.rename(aside / item.name)
         print(f"glassbotan: the work in {folder} is of another run ({reason}); it lies in {aside} now", file=sys.stderr)
     write_json(path, stamp)
 
 
-def set_aside(path: Path, keep: str = "") -> Path:
-    """Move a file, or what a folder holds but for the file `keep`, to a free name beside it."""
+def set_aside(path: Path) -> Path:
+    """Move a file to a free name beside it."""
+    aside = _free_name(path)
+    os.replace(path, aside)
+    return aside
+
+
+def _free_name(path: Path) -> Path:
     number = 1
     while (aside := path.with_name(f"{path.name}.aside{number}")).exists():
         number += 1
-    if path.is_dir():
-        aside.mkdir()
-        for item in path.iterdir():
-            if item.name != keep:
-                item.rename(aside / item.name)
-    else:
-        os.replace(path, aside)
     return aside
 
 

@@ -83,7 +83,10 @@ def slurm(tmp_path_factory) -> Iterator[Path]:
         yield configuration
     finally:
         subprocess.run(["scancel", "--state=RUNNING"], capture_output=True)
+        configuration.unlink()  # before anything else can fail: a cluster that is gone must not seem to be there
         for process in reversed(processes):
             process.terminate()
-            process.wait(timeout=30)
-        configuration.unlink()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()

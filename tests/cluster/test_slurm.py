@@ -57,10 +57,10 @@ def test_a_study_survives_the_cluster(slurm, environment, tmp_path):
     long = time_for(SECONDS_OF_EQUILIBRATION, environment, tmp_path)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({**STUDY, "equilibration": {"relaxation_times": long}}))
     driver = subprocess.Popen(
-        ["snakemake", "--profile", "workflow/profiles/slurm", "--default-resources", "slurm_partition=main",
+        ["snakemake", "--workflow-profile", "slurm", "--default-resources", "slurm_partition=main",
          "--set-resources", "equilibrate:runtime=1", "--slurm-status-command", "squeue", "--slurm-no-account",
          "--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks", "1",
-         "--latency-wait", "5", "--retries", "6"],
+         "--latency-wait", "5"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     results = tmp_path / "results" / "cluster"

@@ -71,10 +71,11 @@ def test_damaged_checkpoints_are_set_aside_and_the_run_still_ends_right(engine, 
     files = sorted(tmp_path.iterdir())
     files[-1].write_bytes(files[-1].read_bytes()[:-50])
     files[1].write_bytes(b"")
+    names = {files[-1].name, files[1].name}
     assert identical(unbroken, list(advance(engine, systems, STEPS, RAMP, **options)))
     said = capsys.readouterr().err
     assert said.count("cannot be read") == 2
-    assert {path.name for path in tmp_path.glob("*.aside*")} == {f"{files[-1].name}.aside1", f"{files[1].name}.aside1"}
+    assert {path.name for path in tmp_path.glob("*.aside*")} == {f"{name}.aside1" for name in names}
 
 
 def test_long_runs_keep_few_files(engine, systems, tmp_path):

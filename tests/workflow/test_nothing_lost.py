@@ -17,7 +17,7 @@ import torch
 from glassbotan.learn.models import read_model
 
 INTEGRATOR = '{"checkpoint_steps": 4000}'
-TRAINING = '{"epochs": 40, "learning_rate": 2e-3, "schedule": "one-cycle", "checkpoint_epochs": 5}'
+TRAINING = '{"epochs": 200, "learning_rate": 2e-3, "schedule": "one-cycle"}'
 
 
 class Stages:
@@ -28,12 +28,12 @@ class Stages:
         self.commands = {
             "equilibrate": ["equilibrate", "--temperature", "0.9", "--integrator", INTEGRATOR, "--time", "20",
                             "--input", folder / "quench.gsd"],
-            "ensemble": ["ensemble", "--temperature", "0.9", "--integrator", INTEGRATOR, "--times", "0.1,3.9,6",
+            "ensemble": ["ensemble", "--temperature", "0.9", "--integrator", INTEGRATOR, "--times", "0.1,3.9,12",
                          "--ensemble", '{"replicas": 4, "relaxation_replicas": 2}', "--configuration", "2",
                          "--input", folder / "equilibrate.gsd"],
             "train": ["train", "--temperature", "0.9", "--model", "BOTAN", "--time-index", "2", "--train", "2",
                       "--network", '{"rounds": 2, "width": 8}', "--training", TRAINING,
-                      "--limits", '{"enforce": false}', folder / "targets.npz"],
+                      folder / "targets.npz"],
         }  # fmt: skip
         self.run("melt", "--temperature", "0.9", "--configurations", "1-2", "--liquid.particles", "256",
                  "--melt.time", "2", "--output", folder / "melt.gsd")  # fmt: skip
@@ -89,11 +89,15 @@ def output_of(stage, folder):
     return folder / ("model.pt" if stage == "train" else f"{stage}.gsd")
 
 
-def wait_for_work(process, output, files):
-    """Wait until some checkpoints lie beside the output, or the stage has ended."""
+def checkpoints(output):
     folder = output.with_name(output.name + ".unfinished")
-    while process.poll() is None and len([*folder.glob("launch*"), *folder.glob("epoch*")]) < files:
-        time.sleep(0.01)
+    return {*folder.glob("launch*.npz"), *folder.glob("epoch*.pt")}
+
+
+def wait_for_work(process, output, files=1, but_for=frozenset()):
+    """Wait until some new checkpoints lie beside the output, or the stage has ended."""
+    while process.poll() is None and len(checkpoints(output) - but_for) < files:
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "train"])
@@ -101,20 +105,16 @@ def test_killed_at_random_moments(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
     moments = random.Random(stage)
     kills = 0
-    for attempt in range(40):
+    while not output.exists():
+        before = checkpoints(output)
         process = stages.start(*stages.commands[stage], "--output", output)
-        wait_for_work(process, output, files=min(attempt + 1, 2))
-        time.sleep(moments.uniform(0, 0.4))
+        wait_for_work(process, output, but_for=before)
+        time.sleep(moments.uniform(0, 0.15))
         process.kill()
         process.communicate()
-        if process.returncode == 0:
-            break
-        kills += 1
-        assert not output.exists()
-        if kills == 5:
-            stages.run(*stages.commands[stage], "--output", output)
-            break
+        kills += process.returncode != 0
     assert kills >= 3
+    stages.run(*stages.commands[stage], "--output", output)  # in case the last kill came between output and tidying up
     stages.require_unbroken(stage, output)
 
 
@@ -125,7 +125,7 @@ def test_killed_at_random_moments(stages, stage, tmp_path):
 def test_asked_to_stop(stages, stage, number, tmp_path):
     output = output_of(stage, tmp_path)
     process = stages.start(*stages.commands[stage], "--output", output)
-    wait_for_work(process, output, files=1)
+    wait_for_work(process, output)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
@@ -145,11 +145,13 @@ def test_stops_before_its_walltime(stages, stage, tmp_path):
         _, errors = process.communicate(timeout=60)
         if process.returncode == 0:
             break
-        assert process.returncode == 75, errors
         assert "stopped before its walltime" in errors
-        stopped += 1
-        # A walltime that lets no checkpoint through would go on for ever: longer next time.
-        minutes *= 1.3
+        if process.returncode == 75:
+            stopped += 1
+        else:
+            assert process.returncode == 1
+            assert "not one checkpoint was reached" in errors
+            minutes *= 1.3
     assert stopped
     stages.require_unbroken(stage, output)
 
@@ -158,7 +160,7 @@ def test_stops_before_its_walltime(stages, stage, tmp_path):
 def test_two_at_once(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
     first = stages.start(*stages.commands[stage], "--output", output)
-    wait_for_work(first, output, files=1)
+    wait_for_work(first, output)
     first.send_signal(signal.SIGSTOP)  # so that it does not end before the second has started
     errors = stages.run(*stages.commands[stage], "--output", output, status=1)
     first.send_signal(signal.SIGCONT)
@@ -172,7 +174,7 @@ def test_work_of_another_run_is_set_aside(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
     other = {"equilibrate": ["--integrator.timestep", "0.002"], "train": ["--seed", "7"]}[stage]
     process = stages.start(*stages.commands[stage], *other, "--output", output)
-    wait_for_work(process, output, files=1)
+    wait_for_work(process, output)
     process.kill()
     process.communicate()
     errors = stages.run(*stages.commands[stage], "--output", output)
@@ -180,7 +182,7 @@ def test_work_of_another_run_is_set_aside(stages, stage, tmp_path):
                "train": "settings.seed is 7 there and 0 here"}[stage]  # fmt: skip
     assert setting in errors
     aside = output.with_name(output.name + ".unfinished.aside1")
-    assert [*aside.glob("launch*"), *aside.glob("epoch*")]
+    assert any(aside.iterdir())
     stages.require_unbroken(stage, output)
 
 
@@ -191,8 +193,7 @@ def test_damaged_checkpoint(stages, stage, tmp_path):
     wait_for_work(process, output, files=2)
     process.kill()
     process.communicate()
-    folder = output.with_name(output.name + ".unfinished")
-    newest = sorted([*folder.glob("launch*.npz"), *folder.glob("epoch*.pt")])[-1]
+    newest = max(checkpoints(output))
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
     errors = stages.run(*stages.commands[stage], "--output", output)
     assert f"{newest} cannot be read" in errors

@@ -24,9 +24,9 @@ def run(*arguments, **kwargs):
 
 @pytest.mark.parametrize(
     "stage",
-    ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "relaxation", "train", "predict",
-     "score", "draw-quality", "draw-relaxation", "draw-pearson", "draw-losses", "draw-map", "check", "cost", "doctor",
-     "schema"],
+    ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "accept", "relaxation", "train",
+     "predict", "score", "draw-quality", "draw-relaxation", "draw-pearson", "draw-losses", "draw-map", "check", "cost",
+     "doctor", "schema"],
 )  # fmt: skip
 def test_every_stage_explains_itself(stage):
     result = run("glassbotan", stage, "--help")

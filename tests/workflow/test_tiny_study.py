@@ -1,6 +1,7 @@
 """A whole study on real physics, small enough for a test: what comes out, and what happens when things go wrong."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -127,11 +128,11 @@ def test_second_run_has_nothing_to_do(finished):
         ("T0.90/ensemble/c0003.gsd", {"melt": 1, "quench": 1, "equilibrate": 1, "ensemble": 1}),
         (
             "T0.90/t01/pretraining/seed0/model.pt",
-            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "train": 1},
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "train": 1},
         ),
         (
             "T0.90/t02/NT-GNN/seed0/history.csv",
-            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "train": 1},
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "train": 1},
         ),
     ],
 )
@@ -168,13 +169,13 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
         def planned_with(stage):
             provenance = edited / "glassbotan" / "provenance.py"
             text = provenance.read_text()
-            provenance.write_text(text.replace(f'"{stage}": 1,', f'"{stage}": 2,'))
+            provenance.write_text(re.sub(rf'"{stage}": \d+,', f'"{stage}": 99,', text))
             planned = jobs(finished.snakemake("-n"))
             provenance.write_text(text)
             return planned
 
         score = {"score": 1, "draw_pearson": 1, "all": 1}
-        learn = {"train": 5, "predict": 4, "draw_losses": 1, "draw_map": 2, **score}
+        learn = {"accept": 1, "train": 5, "predict": 4, "draw_losses": 1, "draw_map": 2, **score}
         liquid = {"relaxation": 1, "draw_relaxation": 1, "simulation_quality": 1, "draw_quality": 1}
         assert planned_with("score") == score
         assert planned_with("predict") == {"predict": 4, "draw_map": 2, **score}
@@ -278,6 +279,9 @@ def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tm
           "--configuration", "1", "--times", "0.1005", sentence="no multiple of the time step")  # fmt: skip
     stage("melt", "--study", "tiny", "--temperature", "0.9", "--configurations", "1", "--liquid.particles", "180",
           sentence="need more than 5.4")  # fmt: skip
+
+    stage("accept", "--study", "tiny", "--temperature", "0.9", "--limits.temperature", "1e-9", "{t}/targets/c0002.npz",
+          sentence="1 of 1 simulations at T = 0.9 are beyond the limits, configuration 2: temperature = ")  # fmt: skip
 
     cut = tmp_path / "cut.npz"
     cut.write_bytes((targets / "c0004.npz").read_bytes()[:-100])

@@ -1,6 +1,8 @@
 import os
 import shlex
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
@@ -31,9 +33,11 @@ config.update(STUDY.model_dump(mode="json"))  # with every default, for the capt
 RESULTS = f"results/{STUDY.name}"
 # `device: auto` means what this machine has; on a cluster, whose login node has no GPU, a study says `device: gpu`.
 ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
-TRAINING_GPUS = int(ON_GPU)
-SIMULATION_GPUS = int(ON_GPU and STUDY.integrator.engine != "lammps")
 PROCESSOR = "gpu" if ON_GPU else "cpu"
+SURE = STUDY.device == "gpu" or bool(workflow.deployment_settings.deployment_method)
+HOOMD_MAY_RUN = STUDY.integrator.engine != "lammps" and (SURE or find_spec("hoomd") is not None)
+SIMULATION_GPUS = int(ON_GPU and HOOMD_MAY_RUN)
+TRAINING_GPUS = int(ON_GPU and (SURE or "+cpu" not in version("torch")))
 SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"
 RUNS = {run.folder: run for run in (*STUDY.pretraining_runs(), *STUDY.training_runs())}
@@ -109,7 +113,6 @@ def train_options(wildcards):
         validation=STUDY.configurations.validation,
         network=STUDY.network,
         training=run.training,
-        limits=STUDY.limits,
         **({"initial": initial} if initial else {}),
     )
 

@@ -1,8 +1,30 @@
 # Networks and their predictions of the test configurations.
 
 
+rule accept:
+    input:
+        targets=lambda wildcards: targets_of(wildcards.point, STUDY.configurations.learnt_from),
+    output:
+        accepted=f"{RESULTS}/{{point}}/accepted.json",
+    log:
+        f"{RESULTS}/logs/accept/{{point}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["accept"],
+        options=lambda wildcards: options(temperature=point_of(wildcards).temperature, limits=STUDY.limits),
+    shell:
+        "python -m glassbotan accept {params.options} --output {output.accepted} {input.targets} > {log} 2>&1"
+
+
 rule train:
     input:
+        # Its date does not count: other limits are no reason to train again.
+        accepted=ancient(rules.accept.output.accepted),
         targets=lambda wildcards: targets_of(wildcards.point, STUDY.configurations.learnt_from),
         initial=initial_of,
     output:

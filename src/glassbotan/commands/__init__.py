@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from glassbotan.devices import DEVICE
 from glassbotan.errors import FileError
-from glassbotan.provenance import Provenance
+from glassbotan.provenance import STAGE_VERSIONS, Provenance
 from glassbotan.stopping import Deadline, listen
 from glassbotan.study import Device
 
@@ -53,6 +53,8 @@ class Stage(Command):
             names the file, what it says and what was expected
         """
         found = {**provenance.get("settings", {}), **provenance}
+        if "stage" in expected:
+            expected["stage_version"] = STAGE_VERSIONS[expected["stage"]]
         for name, value in {"study": self.study, **expected}.items():
             if found.get(name) != value:
                 raise FileError(

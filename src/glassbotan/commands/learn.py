@@ -1,7 +1,7 @@
 """From the ensembles to targets, networks and predictions."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -23,9 +23,11 @@ from glassbotan.progress import progress
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.quality import Energies, Quality, beyond, measure
 from glassbotan.simulate.trajectories import Moment, read_ensemble
+from glassbotan.stopping import StoppedError
 from glassbotan.study import Configurations, Integrator, Network, Training
 from glassbotan.unfinished import unfinished
 
+EPOCHS_BETWEEN_CHECKPOINTS = 10
 LONGEST_UNSAVED = 60.0
 """Seconds of training after which a checkpoint is due whatever the epoch: writing one changes nothing."""
 
@@ -154,6 +156,31 @@ class SimulationQuality(Stage):
         print(f"{self.study}: {table.within_limits.sum()} of {len(table)} runs are within the limits")
 
 
+class Accept(Stage):
+    """Accept the simulations that networks will learn from, or refuse those beyond the limits by name."""
+
+    inputs: CliPositionalArg[Paths] = Field(description="targets files of the configurations that are learnt from")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    limits: study.Limits = study.Limits()
+
+    def cli_cmd(self) -> None:
+        provenance = self.provenance(*self.inputs)
+        faults = {}
+        for path in self.inputs:
+            _, made = read_targets(self, path, temperature=self.temperature)
+            if off := beyond(Quality(**made["quality"]), self.temperature, self.limits):
+                faults[made["configuration"]] = "; ".join(off)
+        sentences = [f"configuration {number}: {fault}" for number, fault in faults.items()]
+        print("\n".join(sentences))
+        if faults and self.limits.enforce:
+            raise StudyError(
+                f"{len(faults)} of {len(self.inputs)} simulations at T = {self.temperature:g} are beyond the limits, "
+                f"{sentences[0]}; look at tables/simulation_quality.csv, and simulate longer or set limits "
+                "(limits.enforce: false learns from them all the same)"
+            )
+        write_json(self.output, {"faults": faults, "provenance": provenance.finish()})
+
+
 class Relaxation(Stage):
     """Average F_s(k, t) over the configurations of a state point and fit tau_alpha (table and JSON beside it)."""
 
@@ -200,7 +227,6 @@ class Train(LongStage):
     initial: Path | None = Field(None, description="network to start from, such as the pretrained one")
     network: Network = Network()
     training: Training = Training()
-    limits: study.Limits = study.Limits()
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
@@ -231,7 +257,6 @@ class Train(LongStage):
             learnt_from |= set(start.provenance["learnt_from"])
         graphs = {}
         for path, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
-            self.require_quality(path, made)
             time = sampling_time(path, arrays, self.time_index)
             graph = structure_graph(
                 arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
@@ -254,31 +279,38 @@ class Train(LongStage):
             if saved:
                 print(f"glassbotan: training goes on from epoch {len(saved['rows'])}", file=sys.stderr)
                 advance(len(saved["rows"]))
+            latest = saved
             last_saved = monotonic()
 
-            def report(row: dict[str, float], state: Callable[[], dict[str, Any]]) -> None:
-                nonlocal last_saved
+            def report(state: dict[str, Any]) -> None:
+                nonlocal latest, last_saved
+                latest = state
                 advance(1)
-                epoch = int(row["epoch"])
-                if epoch % self.training.checkpoint_epochs == 0 or monotonic() - last_saved > LONGEST_UNSAVED:
-                    write_checkpoint(folder, epoch, state())
+                epoch = len(state["rows"])
+                if epoch % EPOCHS_BETWEEN_CHECKPOINTS == 0 or monotonic() - last_saved > LONGEST_UNSAVED:
+                    write_checkpoint(folder, epoch, state)
                     last_saved = monotonic()
                     if epoch < self.training.epochs:
                         deadline.saved()
 
-            fitted = fit(
-                [graphs[number] for number in self.train],
-                [graphs[number] for number in self.validation],
-                self.network,
-                self.training,
-                self.p,
-                self.seed,
-                initial_weights,
-                device,
-                saved,
-                report,
-                deadline.check,
-            )
+            try:
+                fitted = fit(
+                    [graphs[number] for number in self.train],
+                    [graphs[number] for number in self.validation],
+                    self.network,
+                    self.training,
+                    self.p,
+                    self.seed,
+                    initial_weights,
+                    device,
+                    saved,
+                    report,
+                    deadline.check,
+                )
+            except StoppedError:
+                if latest:
+                    write_checkpoint(folder, len(latest["rows"]), latest)
+                raise
             record = provenance.finish(
                 time=time,
                 epoch=fitted.epoch,
@@ -288,16 +320,6 @@ class Train(LongStage):
             )
             write_csv(self.output.with_name("history.csv"), fitted.history, record)
             write_model(self.output, TrainedNetwork(fitted.weights, self.network, fitted.normalisation, record))
-
-    def require_quality(self, path: Path, made: dict[str, Any]) -> None:
-        """Refuse to learn from a simulation that is not the liquid that was meant."""
-        off = beyond(Quality(**made["quality"]), self.temperature, self.limits)
-        if off and self.limits.enforce:
-            raise FileError(
-                f"{path}: the simulation of configuration {made['configuration']} is beyond the limits: "
-                f"{'; '.join(off)}; look at tables/simulation_quality.csv, and simulate it longer or set limits "
-                "(limits.enforce: false trains all the same)"
-            )
 
 
 class Predict(Stage):

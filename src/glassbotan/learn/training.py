@@ -7,6 +7,7 @@ norm clipped, each graph turned by a random element of the cube's symmetry group
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,8 @@ from glassbotan.learn.network import BOTAN
 from glassbotan.statistics import correlation
 from glassbotan.study import Device, Network, Training
 
-EpochReport = Callable[[dict[str, float], Callable[[], dict[str, Any]]], None]
-"""Called after each epoch with its row of the history, and a function that gives the state to go on from."""
+EpochReport = Callable[[dict[str, Any]], None]
+"""Called after each epoch with the state to go on from; `rows` in it is the history."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def fit(
     initial_weights: dict[str, Tensor] | None = None,
     device: torch.device | None = None,
     saved: dict[str, Any] | None = None,
-    report: EpochReport = lambda row, state: None,
+    report: EpochReport = lambda state: None,
     check: Callable[[], None] = lambda: None,
 ) -> Fit:
     """Train a network.
@@ -94,7 +95,7 @@ def fit(
     initial_weights : where to start instead of at random
     device : default is the CPU
     saved : state that an earlier call gave to its `report`; training goes on from there as if nothing had happened
-    report : called after each epoch with its row of the history, and a function that gives the state to go on from
+    report : called after each epoch with the state to go on from
     check : called before each step; may raise to stop
 
     Raises
@@ -143,7 +144,7 @@ def fit(
         progress.keep_if_best(epoch, row.get("validation_loss"))
         row["seconds"] = time.perf_counter() - started
         progress.rows.append(row)
-        report(row, progress.state)
+        report(progress.state())
     return Fit(progress.best, normalisation, progress.best_epoch, pd.DataFrame(progress.rows))
 
 
@@ -167,13 +168,13 @@ class _Progress:
             self.best = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on."""
+        """Everything that the next epoch depends on, as it is now."""
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "model": deepcopy(self.model.state_dict()),
+            "optimizer": deepcopy(self.optimizer.state_dict()),
+            "schedule": deepcopy(self.schedule.state_dict()),
             "random": self.random.get_state(),
-            "rows": self.rows,
+            "rows": list(self.rows),
             "best": self.best,
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,

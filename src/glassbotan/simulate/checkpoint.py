@@ -72,13 +72,14 @@ class SavedLegs:
     """all systems of the run, where they started"""
     deadline: Deadline
 
-    def path(self, launch: int, step: int) -> Path:
-        """File of the leg that ends at a step."""
-        return self.folder / f"launch{launch:03d}-step{step:012d}.npz"
+    def files(self, launch: int, step: int | None = None) -> list[Path]:
+        """Files of a launch, or the one of the leg that ends at a step, in order; `-sampled` ones hold samples."""
+        steps = "" if step is None else f"{step:012d}"
+        return sorted(self.folder.glob(f"launch{launch:03d}-step{steps}*.npz"))
 
     def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
-        """See `Checkpoints.reached`; damaged files are set aside with a sentence."""
-        readable = {step for step in legs if self._readable(self.path(launch, step))}
+        """See `Checkpoints.reached`; damaged files are set aside with a sentence, useless ones removed."""
+        readable = {step for step in legs if any(self._readable(path) for path in self.files(launch, step))}
         needed: list[int] = []
         reached = -1
         for step, has_samples in legs.items():
@@ -88,11 +89,13 @@ class SavedLegs:
                 break
             if step in readable:
                 reached = step
+        for step in legs:
+            if step > reached:
+                for path in self.files(launch, step):
+                    path.unlink()
         return reached
 
     def _readable(self, path: Path) -> bool:
-        if not path.exists():
-            return False
         try:
             read_npz(path)
         except FileError as error:
@@ -102,7 +105,7 @@ class SavedLegs:
 
     def read(self, launch: int, step: int) -> Leg:
         """See `Checkpoints.read`."""
-        arrays, _ = read_npz(self.path(launch, step))
+        arrays, _ = read_npz(self.files(launch, step)[0])
         columns = {name.removeprefix("sample_"): arrays.pop(name) for name in list(arrays) if name.startswith("sample")}
         samples = [
             Sample(
@@ -134,10 +137,10 @@ class SavedLegs:
             "potential_energy": np.array([sample.potential_energy for sample in samples]),
             "pressure": np.array([sample.pressure for sample in samples]),
         }
-        record = {"launch": launch, "step": step, "samples": len(samples)}
         arrays = {**leg.state, **{f"sample_{name}": column for name, column in columns.items()}}
-        write_npz(self.path(launch, step), record, **arrays)
-        *_, older = [None, *sorted(self.folder.glob(f"launch{launch:03d}-step*.npz"))[:-NEWEST_KEPT]]
-        if older and read_npz(older)[1]["samples"] == 0:
-            older.unlink()
+        path = self.folder / f"launch{launch:03d}-step{step:012d}{'-sampled' if samples else ''}.npz"
+        write_npz(path, {"launch": launch, "step": step}, **arrays)
+        for older in self.files(launch)[:-NEWEST_KEPT]:
+            if not older.stem.endswith("-sampled"):
+                older.unlink()
         self.deadline.saved()

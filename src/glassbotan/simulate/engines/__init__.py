@@ -49,7 +49,7 @@ class Dynamics(NamedTuple):
     neighbor_buffer: float = SKIN
     """sigma_AA"""
     neighbor_check_delay: int = 1
-    """steps between two looks at whether a neighbour list is still good"""
+    """steps between two looks at whether a neighbour list is still good, for engines that notice a look too late"""
 
 
 Progress = Callable[[int], None]

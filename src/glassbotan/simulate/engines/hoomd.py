@@ -83,6 +83,7 @@ class _Launch:
         self._systems = [system.wrapped() for system in systems]
         self._orders = [_spatial_order(system) for system in self._systems]
         self._dynamics = dynamics
+        self._on_gpu = not isinstance(device, hoomd.device.CPU)
         self._simulation = hoomd.Simulation(device=device, seed=0)  # nothing here draws random numbers
         self._simulation.timestep = 0 if state is None else int(state["step"])
         self._simulation.create_state_from_snapshot(self._snapshot())
@@ -95,8 +96,8 @@ class _Launch:
         self._simulation.operations.integrator = hoomd.md.Integrator(
             dt=dynamics.timestep, forces=[self._pairs], methods=list(self._methods())
         )
-        kind = "cpu" if isinstance(device, hoomd.device.CPU) else "gpu"
-        self._stretch = max(1, PARTICLE_STEPS_BETWEEN_REPORTS[kind] // sum(map(len, self._systems)))
+        work = PARTICLE_STEPS_BETWEEN_REPORTS["gpu" if self._on_gpu else "cpu"]
+        self._stretch = max(1, work // sum(map(len, self._systems)))
 
     def __enter__(self) -> Self:
         return self
@@ -180,6 +181,7 @@ class _Launch:
             buffer=self._dynamics.neighbor_buffer,
             rebuild_check_delay=self._dynamics.neighbor_check_delay,
             exclusions=(),
+            deterministic=self._on_gpu,  # a CPU's lists are in the same order anyway
         )
         forces = hoomd.md.pair.ForceShiftedLJ(nlist=nlist, default_r_cut=0.0)
         forces.params.default = {"epsilon": 0.0, "sigma": 1.0}

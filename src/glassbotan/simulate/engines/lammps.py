@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.devices import DeviceError
+from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, LARGEST_CUTOFF, MASS, SIGMA, Species
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
@@ -118,14 +119,14 @@ class _Launch:
             ):  # LAMMPS would not say that it ran out of space
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
             path = Path(folder) / "restart"
-            self._guarded(f"write_restart {path}")
+            self._guarded(f"write_restart {path}", _failed)
             return {"restart": np.frombuffer(path.read_bytes(), dtype=np.uint8)}
 
     def _restart(self, content: NDArray) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "restart"
             path.write_bytes(content.tobytes())
-            self._guarded(f"read_restart {path}")
+            self._guarded(f"read_restart {path}", _failed)
 
     def _create(self) -> None:
         """Box, species, forces and particles."""
@@ -169,7 +170,7 @@ class _Launch:
         self._lmp.commands_list(
             [
                 f"neighbor {dynamics.neighbor_buffer!r} bin",
-                f"neigh_modify every {dynamics.neighbor_check_delay} delay 0 check yes",
+                "neigh_modify every 1 delay 0 check yes",  # it counts looks that came too late only in its log
                 f"timestep {dynamics.timestep!r}",
                 "thermo_modify norm no",
                 f"fix motion all {motion}",
@@ -177,11 +178,15 @@ class _Launch:
         )
         self._guarded(f"run 0{self._ramp}")
 
-    def _guarded(self, command: str) -> None:
+    def _guarded(self, command: str, failure: Callable[[str, object], EngineError] = blown_up) -> None:
         try:
             self._lmp.command(command)
         except Exception as error:  # LAMMPS raises plain Exception with its own message
-            raise blown_up(Lammps.name, error) from None
+            raise failure(Lammps.name, error) from None
+
+
+def _failed(engine: str, reason: object) -> EngineError:
+    return EngineError(f"{engine}: {' '.join(str(reason).split())}")
 
 
 def _configuration(lmp: Any, start: Configuration) -> Configuration:
