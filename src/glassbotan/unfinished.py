@@ -22,13 +22,14 @@ STAMP = "stamp.json"
 
 
 @contextmanager
-def unfinished(output: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
+def unfinished(output: Path, stamp: Mapping[str, Any], *companions: str) -> Iterator[Path]:
     """The folder for the work on `output`; it is removed when the block ends well.
 
     Parameters
     ----------
     output : the file that the work is for
     stamp : what makes the work what it is, as plain data; work with another stamp is set aside, with a sentence
+    companions : names of files that the stage writes beside the output
 
     Raises
     ------
@@ -37,8 +38,10 @@ def unfinished(output: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
     """
     folder = output.with_name(output.name + ".unfinished")
     with _locked(folder, output):
-        for killed in (*output.parent.glob(f".partial-*-{output.name}"), *folder.glob(".partial-*")):
-            killed.unlink()  # what a process left that was killed while it wrote; nobody else writes here now
+        # What a process left that was killed while it wrote; nobody else writes here now.
+        for name in (output.name, *companions):
+            for killed in (*output.parent.glob(f".partial-*-{name}"), *folder.glob(".partial-*")):
+                killed.unlink()
         _require_stamp(folder, json.loads(json.dumps(stamp)))
         done = False
         try:

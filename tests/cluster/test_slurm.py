@@ -13,7 +13,7 @@ import yaml
 from glassbotan.simulate.configurations import read_configurations
 
 ROOT = Path(__file__).parent.parent.parent
-SECONDS_OF_EQUILIBRATION = 130  # more than the shortest walltime that SLURM knows, one minute
+SECONDS_OF_EQUILIBRATION = 90  # more than the shortest walltime that SLURM knows, one minute
 
 STUDY = {
     "name": "cluster",

@@ -27,6 +27,7 @@ from glassbotan.stopping import StoppedError
 from glassbotan.study import Configurations, Integrator, Network, Training
 from glassbotan.unfinished import unfinished
 
+HISTORY, HISTORY_RECORD = "history.csv", "history.provenance.json"
 EPOCHS_BETWEEN_CHECKPOINTS = 10
 LONGEST_UNSAVED = 60.0
 """Seconds of training after which a checkpoint is due whatever the epoch: writing one changes nothing."""
@@ -272,7 +273,7 @@ class Train(LongStage):
         deadline = self.deadline()
         device = processor(self.device)
         with (
-            unfinished(self.output, self.stamp(provenance)) as folder,
+            unfinished(self.output, self.stamp(provenance), HISTORY, HISTORY_RECORD) as folder,
             progress(f"Train {self.model}", self.training.epochs, "epochs") as advance,
         ):
             saved = newest_checkpoint(folder)
@@ -318,7 +319,7 @@ class Train(LongStage):
                 device=device_name(device),
                 epochs_before_this_run=len(saved["rows"]) if saved else 0,
             )
-            write_csv(self.output.with_name("history.csv"), fitted.history, record)
+            write_csv(self.output.with_name(HISTORY), fitted.history, record)
             write_model(self.output, TrainedNetwork(fitted.weights, self.network, fitted.normalisation, record))
 
 
