@@ -81,6 +81,8 @@ def cases(name: str) -> list[tuple[int, int]]:
 
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Speed against systems per launch, and against processes."""
+    from matplotlib.ticker import LogLocator
+
     from glassbotan.evaluate.figures import COLORS, MARKERS, panels
 
     figure, axes = panels(2, sharey=True)
@@ -95,6 +97,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         ax.set(xscale="log", yscale="log", xlabel=column.replace("_", " "))
         ax.set_xticks(sorted(table[column].unique()), [str(value) for value in sorted(table[column].unique())])
         ax.minorticks_off()
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.yaxis.set_major_formatter("{x:g}")
     axes[0, 0].set_ylabel("million particle-steps per second")
     axes[0, 0].legend()
     figure.savefig(path)

@@ -25,7 +25,7 @@ from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, re
 from glassbotan.study import Device
 
 SYSTEMS_FOR_CELL_LIST = 4
-"""Up to so many systems together, a cell list is the faster one on a GPU; beyond, a tree."""
+"""Up to so many systems together, a cell list is said to be the faster one on a GPU; else, and on a CPU, it is a tree."""
 CELLS_PER_EDGE = 16
 """Of the grid along which particles are put in order, so that neighbours in space are neighbours in memory."""
 PARTICLE_STEPS_BETWEEN_REPORTS = {"cpu": 1_000_000, "gpu": 200_000_000}
@@ -176,13 +176,16 @@ class _Launch:
         return snapshot
 
     def _forces(self) -> Any:
-        neighbors = hoomd.md.nlist.Cell if len(self._systems) <= SYSTEMS_FOR_CELL_LIST else hoomd.md.nlist.Tree
-        nlist = neighbors(
-            buffer=self._dynamics.neighbor_buffer,
-            rebuild_check_delay=self._dynamics.neighbor_check_delay,
-            exclusions=(),
-            deterministic=self._on_gpu,  # a CPU's lists are in the same order anyway
-        )
+        options: dict[str, Any] = {
+            "buffer": self._dynamics.neighbor_buffer,
+            "rebuild_check_delay": self._dynamics.neighbor_check_delay,
+            "exclusions": (),
+        }
+        if self._on_gpu and len(self._systems) <= SYSTEMS_FOR_CELL_LIST:
+            # Cells are filled in any order unless sorted; a tree's neighbours come in its own.
+            nlist = hoomd.md.nlist.Cell(**options, deterministic=True)
+        else:
+            nlist = hoomd.md.nlist.Tree(**options)
         forces = hoomd.md.pair.ForceShiftedLJ(nlist=nlist, default_r_cut=0.0)
         forces.params.default = {"epsilon": 0.0, "sigma": 1.0}
         for index in range(len(self._systems)):
