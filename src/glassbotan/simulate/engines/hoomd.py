@@ -25,7 +25,7 @@ from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, re
 from glassbotan.study import Device
 
 SYSTEMS_FOR_CELL_LIST = 4
-"""Up to so many systems together, a cell list is said to be the faster one on a GPU; else, and on a CPU, it is a tree."""
+"""Up to so many systems together, a cell list is the faster one on a GPU; beyond, and on a CPU, a tree is."""
 CELLS_PER_EDGE = 16
 """Of the grid along which particles are put in order, so that neighbours in space are neighbours in memory."""
 PARTICLE_STEPS_BETWEEN_REPORTS = {"cpu": 1_000_000, "gpu": 200_000_000}
