@@ -14,7 +14,7 @@ report: quickstart
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --report results/quickstart/report.html
 
 test: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder tests
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

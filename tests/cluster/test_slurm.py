@@ -60,7 +60,7 @@ def test_a_study_survives_the_cluster(slurm, environment, tmp_path):
         ["snakemake", "--workflow-profile", "slurm", "--default-resources", "slurm_partition=main",
          "--set-resources", "equilibrate:runtime=1", "--slurm-status-command", "squeue", "--slurm-no-account",
          "--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks", "1",
-         "--latency-wait", "5"],
+         "--latency-wait", "5", "--", "results/cluster/tables/pearson.csv"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     results = tmp_path / "results" / "cluster"

@@ -37,7 +37,7 @@ PROCESSOR = "gpu" if ON_GPU else "cpu"
 SURE = STUDY.device == "gpu" or bool(workflow.deployment_settings.deployment_method)
 HOOMD_MAY_RUN = STUDY.integrator.engine != "lammps" and (SURE or find_spec("hoomd") is not None)
 SIMULATION_GPUS = int(ON_GPU and HOOMD_MAY_RUN)
-TRAINING_GPUS = int(ON_GPU and (SURE or "+cpu" not in version("torch")))
+TRAINING_GPUS = int(ON_GPU and (SURE or not version("torch").endswith("cpu")))
 SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"
 RUNS = {run.folder: run for run in (*STUDY.pretraining_runs(), *STUDY.training_runs())}
