@@ -146,10 +146,9 @@ def main() -> None:
     print(f"N = {arguments.particles}, million particle-steps per second")
     print("engine   systems per launch   processes      min   median      max")
     for (name, systems, processes), found in speeds.items():
-        low, middle, high = min(found), statistics.median(found), max(found)
-        print(f"{name:8} {systems:18d} {processes:11d} {low / 1e6:8.3f} {middle / 1e6:8.3f} {high / 1e6:8.3f}")
+        print(f"{name:8} {systems:18d} {processes:11d} {in_millions(found)}")
         made_with = [name, *described[name].values(), arguments.particles]
-        speed = [round(low), round(middle), round(high)]
+        speed = [round(value) for value in extent(found)]
         rows.append(["simulate", *made_with, systems, processes, *speed, "benchmarks/engines.py"])
     if arguments.output:
         columns = ["activity", "engine", "version", "device", "processor", "particles", "systems_per_launch"]
@@ -171,8 +170,17 @@ def compare_buffers(path: Path, arguments: argparse.Namespace) -> None:
                     side_by_side(path, "hoomd", 16, 1, arguments.seconds, *more)[0]
                 )
     for (buffer, delay), found in speeds.items():
-        low, middle, high = min(found) / 1e6, statistics.median(found) / 1e6, max(found) / 1e6
-        print(f"{buffer:6.1f} {delay:13d} {low:8.3f} {middle:8.3f} {high:8.3f}")
+        print(f"{buffer:6.1f} {delay:13d} {in_millions(found)}")
+
+
+def extent(found: list[float]) -> tuple[float, float, float]:
+    """Least, median and greatest."""
+    return min(found), statistics.median(found), max(found)
+
+
+def in_millions(found: list[float]) -> str:
+    """The same, for a row of a table."""
+    return " ".join(f"{value / 1e6:8.3f}" for value in extent(found))
 
 
 def processor(device: str) -> str:

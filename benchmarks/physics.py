@@ -21,6 +21,7 @@ import numpy as np
 
 from glassbotan.dynamics.propensity import displacement_lengths
 from glassbotan.dynamics.scattering import self_scattering
+from glassbotan.kob_andersen import box_length
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, load_engine
 from glassbotan.simulate.protocol import replicas
@@ -48,19 +49,24 @@ def tau_alpha(cores: int) -> None:
         )
 
 
-def displacements(folder: Path, runs: int) -> None:
-    """Run from the reference's configuration and print both codes' averages."""
+def reference_configuration(folder: Path) -> Configuration:
+    """The other code's equilibrated configuration; its velocities are left out."""
     with gzip.open(folder / "end.xyz.gz", "rt") as file:
         n = int(file.readline())
         file.readline()
         columns = np.loadtxt(file, usecols=range(4), max_rows=n)
-    start = Configuration(
+    return Configuration(
         positions=columns[:, 1:],
         images=np.zeros((n, 3), dtype=np.int32),
         velocities=np.zeros((n, 3)),
         species=columns[:, 0].astype(np.uint8),
-        box_length=(n / 1.2) ** (1 / 3),
+        box_length=box_length(n, 1.2),
     ).wrapped()
+
+
+def displacements(folder: Path, runs: int) -> None:
+    """Run from the reference's configuration and print both codes' averages."""
+    start = reference_configuration(folder)
     squares = {round(row[0], 6): row[1:] for row in np.loadtxt(folder / "msd.dat")}
     scattering = {round(row[0], 6): row[1:] for row in np.loadtxt(folder / "Fs.dat")}
     times = [time for time in sorted(squares.keys() & scattering.keys()) if 0.05 <= time <= 8]

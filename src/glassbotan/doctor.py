@@ -5,18 +5,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from glassbotan.devices import DeviceError, gpu_driver
 from glassbotan.errors import EngineError
+from glassbotan.provenance import PACKAGES, versions
 from glassbotan.simulate.engines import ENGINES, load_engine
 from glassbotan.study import Study
-
-PACKAGES = (
-    "glassbotan", "gsd", "freud-analysis", "torch", "torch-geometric", "snakemake",
-    "snakemake-executor-plugin-slurm", "numpy", "pandas",
-)  # fmt: skip
 
 
 def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
@@ -27,7 +23,7 @@ def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
         f"{shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free here, "
         f"{'a GPU driver' if gpu_driver() else 'no GPU driver'}",
         f"python       {platform.python_version()} ({sys.executable})",
-        f"packages     {', '.join(_version(name) for name in PACKAGES)}",
+        f"packages     {_packages()}",
     ]
     lines += _engines(study, missing)
     lines += _learning(study, missing)
@@ -37,11 +33,9 @@ def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
     return lines, missing
 
 
-def _version(name: str) -> str:
-    try:
-        return f"{name} {metadata.version(name)}"
-    except metadata.PackageNotFoundError:
-        return f"{name} not installed"
+def _packages() -> str:
+    found = versions()
+    return ", ".join(f"{name} {found.get(name, 'not installed')}" for name in ("glassbotan", *PACKAGES))
 
 
 def _memory() -> str:
@@ -98,6 +92,8 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
 def _slurm() -> str:
     if shutil.which("sbatch") is None:
         return "no sbatch here"
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        return "sbatch, but the package snakemake-executor-plugin-slurm is not installed"
     try:
         answer = subprocess.run(["sacct", "--noheader", "--jobs", "1"], capture_output=True, timeout=60)
         accounts = answer.returncode == 0

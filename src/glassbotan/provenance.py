@@ -31,7 +31,7 @@ STAGE_VERSIONS = {
 }
 """Raised by hand when a stage's results change: only then are they made again."""
 
-PACKAGES = ("numpy", "scipy", "gsd", "torch", "torch-geometric", "pandas", "snakemake")
+PACKAGES = ("numpy", "scipy", "gsd", "freud-analysis", "torch", "torch-geometric", "pandas", "snakemake")
 
 
 class Provenance:

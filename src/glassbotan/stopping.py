@@ -54,28 +54,23 @@ class Deadline:
         self._saved = now
         self._longest: float | None = None
 
-    def check(self) -> None:
+    def check(self, needed: float = 0.0) -> None:
         """Say whether it is time to stop.
+
+        Parameters
+        ----------
+        needed : seconds that are to fit in before the end
 
         Raises
         ------
         StoppedError
             if a signal has come or the walltime is near
+        GlassbotanError
+            if the walltime is near and this process has written no checkpoint
         """
         if _received:
             raise StoppedError(f"stopped by {_received[0].name}; {KEPT}")
-        self._require(0.0)
-
-    def saved(self) -> None:
-        """Say that a checkpoint was just written; stops here if the work up to the next would not fit."""
-        now = time.time()
-        self._longest = max(self._longest or 0.0, now - self._saved)
-        self._saved = now
-        self.check()
-        self._require(self._longest)
-
-    def _require(self, seconds: float) -> None:
-        if time.time() + seconds <= self._end:
+        if time.time() + needed <= self._end:
             return
         if self._longest is None:
             raise GlassbotanError(
@@ -83,6 +78,13 @@ class Deadline:
                 "checkpoints closer (integrator.checkpoint_steps)"
             )
         raise StoppedError(f"stopped before its walltime; {KEPT}")
+
+    def saved(self) -> None:
+        """Say that a checkpoint was just written; stops here if the work up to the next would not fit."""
+        now = time.time()
+        self._longest = max(self._longest or 0.0, now - self._saved)
+        self._saved = now
+        self.check(self._longest)
 
 
 def _end_of_slurm_job() -> float:

@@ -39,9 +39,9 @@ def unfinished(output: Path, stamp: Mapping[str, Any], *companions: str) -> Iter
     folder = output.with_name(output.name + ".unfinished")
     with _locked(folder, output):
         # What a process left that was killed while it wrote; nobody else writes here now.
-        for name in (output.name, *companions):
-            for killed in (*output.parent.glob(f".partial-*-{name}"), *folder.glob(".partial-*")):
-                killed.unlink()
+        beside = [path for name in (output.name, *companions) for path in output.parent.glob(f".partial-*-{name}")]
+        for killed in (*beside, *folder.glob(".partial-*")):
+            killed.unlink()
         _require_stamp(folder, json.loads(json.dumps(stamp)))
         done = False
         try:

@@ -1,15 +1,13 @@
 """The published trajectories and an independent simulation of the same liquid."""
 
-import gzip
-
 import numpy as np
 import pytest
+from physics import reference_configuration  # of the benchmarks
 
 from glassbotan.dynamics.pairs import neighbor_pairs
 from glassbotan.dynamics.propensity import displacement_lengths
 from glassbotan.dynamics.targets import dynamical_targets
 from glassbotan.kob_andersen import box_length, interactions
-from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, load_engine
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
@@ -64,17 +62,7 @@ def test_energy_of_a_published_configuration(published):
 def test_mean_squared_displacement_at_short_times(reference):
     """Against another code's simulation; the force shift makes no visible difference up to t = 1."""
     folder = reference / "kob_andersen_T0.45"
-    with gzip.open(folder / "end.xyz.gz", "rt") as file:
-        n = int(file.readline())
-        file.readline()
-        columns = np.loadtxt(file, usecols=range(4), max_rows=n)
-    start = Configuration(
-        positions=columns[:, 1:],
-        images=np.zeros((n, 3), dtype=np.int32),
-        velocities=np.zeros((n, 3)),
-        species=columns[:, 0].astype(np.uint8),
-        box_length=20.2740059,
-    ).wrapped()
+    start = reference_configuration(folder)
     times, *expected = np.loadtxt(folder / "msd.dat").T
     chosen = (times >= 0.1) & (times <= 1.1)
     steps = np.rint(times[chosen] / 1e-3).astype(int).tolist()

@@ -123,11 +123,23 @@ def energies_of(moment: Moment, timestep: float) -> Energies:
     )
 
 
-class SimulationQuality(Stage):
+class Judging(Stage):
+    """A stage that reads what simulations say about themselves."""
+
+    limits: study.Limits = study.Limits()
+
+    def judged(self, paths: Sequence[Path], **settings: Any) -> Iterator[tuple[dict[str, Any], Quality, list[str]]]:
+        """Of each targets file: the record of its making, the quality, and what is beyond the limits."""
+        for path in paths:
+            _, made = read_targets(self, path, **settings)
+            quality = Quality(**made["quality"])
+            yield made, quality, beyond(quality, made["settings"]["temperature"], self.limits)
+
+
+class SimulationQuality(Judging):
     """Say of every run whether it is the liquid that was meant: a table, and in words what is beyond the limits."""
 
     inputs: CliPositionalArg[Paths] = Field(description="targets files of all configurations")
-    limits: study.Limits = study.Limits()
 
     @property
     def stage(self) -> str:
@@ -138,10 +150,8 @@ class SimulationQuality(Stage):
 
         provenance = self.provenance(*self.inputs)
         rows = []
-        for path in self.inputs:
-            _, made = read_targets(self, path)
-            temperature, quality = made["settings"]["temperature"], Quality(**made["quality"])
-            off = beyond(quality, temperature, self.limits)
+        for made, quality, off in self.judged(self.inputs):
+            temperature = made["settings"]["temperature"]
             for sentence in off:
                 print(f"T = {temperature:g}, configuration {made['configuration']}: {sentence}")
             rows.append(
@@ -157,20 +167,16 @@ class SimulationQuality(Stage):
         print(f"{self.study}: {table.within_limits.sum()} of {len(table)} runs are within the limits")
 
 
-class Accept(Stage):
+class Accept(Judging):
     """Accept the simulations that networks will learn from, or refuse those beyond the limits by name."""
 
     inputs: CliPositionalArg[Paths] = Field(description="targets files of the configurations that are learnt from")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
-    limits: study.Limits = study.Limits()
 
     def cli_cmd(self) -> None:
         provenance = self.provenance(*self.inputs)
-        faults = {}
-        for path in self.inputs:
-            _, made = read_targets(self, path, temperature=self.temperature)
-            if off := beyond(Quality(**made["quality"]), self.temperature, self.limits):
-                faults[made["configuration"]] = "; ".join(off)
+        judged = self.judged(self.inputs, temperature=self.temperature)
+        faults = {made["configuration"]: "; ".join(off) for made, _, off in judged if off}
         sentences = [f"configuration {number}: {fault}" for number, fault in faults.items()]
         print("\n".join(sentences))
         if faults and self.limits.enforce:
