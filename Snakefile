@@ -8,7 +8,7 @@ configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/simulate.smk"
+include: "workflow/rules/simulate.smk" if SIMULATED else "workflow/rules/published.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/learn.smk"
 include: "workflow/rules/evaluate.smk"
@@ -37,15 +37,10 @@ rule all:
         rules.score.output,
         rules.simulation_quality.output,
         rules.draw_quality.output,
-        rules.draw_relaxation.output,
+        rules.draw_relaxation.output if SIMULATED else [],
         rules.draw_pearson.output,
         rules.draw_losses.output,
         maps(),
-
-
-rule simulate:
-    input:
-        ensembles(),
 
 
 onsuccess:

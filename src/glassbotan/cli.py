@@ -7,9 +7,11 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
 from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawQuality, DrawRelaxation, Score
-from glassbotan.commands.learn import Accept, Predict, Relaxation, SimulationQuality, Targets, Train
+from glassbotan.commands.learn import Predict, Train
+from glassbotan.commands.published import Export, Import
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
 from glassbotan.commands.studies import Check, Cost, Doctor, Schema
+from glassbotan.commands.targets import Accept, Relaxation, SimulationQuality, Targets
 from glassbotan.errors import GlassbotanError
 from glassbotan.study import explain
 
@@ -30,6 +32,7 @@ class Program(BaseSettings):
     equilibrate: CliSubCommand[Equilibrate]
     ensemble: CliSubCommand[Ensemble]
     targets: CliSubCommand[Targets]
+    import_: CliSubCommand[Import] = Field(alias="import")
     simulation_quality: CliSubCommand[SimulationQuality]
     accept: CliSubCommand[Accept]
     relaxation: CliSubCommand[Relaxation]
@@ -41,6 +44,7 @@ class Program(BaseSettings):
     draw_pearson: CliSubCommand[DrawPearson]
     draw_losses: CliSubCommand[DrawLosses]
     draw_map: CliSubCommand[DrawMap]
+    export: CliSubCommand[Export]
     check: CliSubCommand[Check]
     cost: CliSubCommand[Cost]
     doctor: CliSubCommand[Doctor]

@@ -73,19 +73,18 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
     except ImportError as error:
         missing.append(f"PyTorch cannot be loaded ({error}); targets can be made, but nothing can be trained")
         return [f"training     {error}"]
-    from glassbotan.learn.training import device_name, processor, uses_bfloat16
+    from glassbotan.learn.training import device_name, processor, products_of
     from glassbotan.study import Training
 
     device = processor("auto")
-    bfloat16 = uses_bfloat16(Training(precision="auto"), device)
+    products = str(products_of(Training(precision="auto"), device)).removeprefix("torch.")
     if study:
         try:
             processor(study.device)
         except DeviceError as error:
             missing.append(str(error))
     return [
-        f"training     PyTorch {torch.__version__} on {device_name(device)}, precision auto takes "
-        f"{'bfloat16' if bfloat16 else 'float32'} products"
+        f"training     PyTorch {torch.__version__} on {device_name(device)}, precision auto takes {products} products"
     ]
 
 

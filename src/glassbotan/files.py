@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,16 +46,19 @@ def write_npz(path: Path, provenance: Mapping[str, Any], **arrays: Any) -> None:
         np.savez(file, **content)
 
 
-def read_npz(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """The arrays of a file that `write_npz` wrote, and its provenance."""
+def read_npz(path: Path, names: Collection[str] | None = None) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """The arrays of a file that `write_npz` wrote, all of them or those with the given names, and its provenance."""
     try:
         with np.load(path, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-        provenance = json.loads(str(arrays.pop(PROVENANCE)))
+            if PROVENANCE not in content:
+                raise FileError(f"{path} has no provenance, so glassbotan did not write it; make it again")
+            wanted = {*content.files} - {PROVENANCE} if names is None else {*names}
+            if missing := wanted - {*content.files}:
+                raise FileError(f"{path} has no {' and no '.join(sorted(missing))}; make it again")
+            arrays = {name: content[name] for name in wanted}
+            provenance = json.loads(str(content[PROVENANCE]))
     except FileNotFoundError:
         raise FileError(f"{path} does not exist; run the stage that makes it") from None
-    except KeyError:
-        raise FileError(f"{path} has no provenance, so glassbotan did not write it; make it again") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise FileError(f"{path} cannot be read ({error}); it was cut short or is no npz file: make it again") from None
     return arrays, provenance

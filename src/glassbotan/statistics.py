@@ -25,7 +25,9 @@ def noise_ceiling(halves: NDArray) -> float:
     Returns
     -------
     float
-        0 where the halves do not correlate at all
+        0 where the halves do not correlate at all, and not a number where they are not known
     """
     r = correlation(halves[0], halves[1])
+    if np.isnan(r) and np.isnan(halves).any():
+        return float("nan")
     return float(np.sqrt(2 * r / (1 + r))) if r > 0 else 0.0

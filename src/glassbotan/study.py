@@ -188,6 +188,15 @@ class Temperature(Section):
     sampling_times: tuple[PositiveFloat, ...] = Field(
         min_length=1, description="times at which targets are computed, increasing [tau]"
     )
+    files: tuple[str, ...] = Field(
+        (),
+        description="where published trajectories lie, with {configuration} for its number and * for any folder: one "
+        "pattern for each sampling time in the format botan, else one",
+    )
+
+    def files_of(self, configuration: int) -> list[str]:
+        """Patterns of the published files of one configuration, in order of the sampling times."""
+        return [pattern.replace("{configuration}", str(configuration)) for pattern in self.files]
 
     @property
     def label(self) -> str:
@@ -241,6 +250,7 @@ class Targets(Section):
     neighbor_range: PositiveFloat = Field(1.6, description="neighbours of R_i, D_i and the local strain [sigma_AA]")
     overlap_distance: PositiveFloat = Field(0.3, description="a in the overlap Q(t) [sigma_AA]")
     wave_number: PositiveFloat = Field(6.283185307179586, description="k of F_s(k, t), 2 pi / sigma_AA [1/sigma_AA]")
+    most_replicas: int | None = Field(None, ge=2, description="take the first so many replicas, if not all")
 
     @model_validator(mode="after")
     def _neighbors_are_pairs(self) -> Self:
@@ -301,6 +311,9 @@ class Pretraining(Training):
     """Training on pairs alone (p = 0) at one state point, the start of every network with p < 1."""
 
     epochs: PositiveInt = Field(2000, description="passes over the training configurations")
+    weights: str | None = Field(
+        None, description="published weights to start from instead of pretraining, with {seed} for a network's seed"
+    )
     temperature: PositiveFloat = Field(0.44, description="state point whose pairs are learnt [epsilon_AA/k_B]")
     time: PositiveFloat = Field(13.0, description="sampling time whose pairs are learnt [tau]")
 
@@ -371,6 +384,10 @@ class Study(Section):
         "auto",
         description="processor of simulations and training; auto takes a GPU where there is one, gpu fails without one",
     )
+    source: Literal["simulation", "botan", "glassy-dynamics", "glassbench"] = Field(
+        "simulation",
+        description="where trajectories come from: our simulation, or published files in one of the formats",
+    )
     seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
     liquid: Liquid = Liquid()
     integrator: Integrator = Integrator()
@@ -427,6 +444,14 @@ class Study(Section):
                 steps = self.integrator.sampling_steps(point.sampling_times)
             except ValueError as error:
                 raise ValueError(f"at T = {point.temperature:g}: {error}") from None
+            if self.source != "simulation":
+                needed = len(steps) if self.source == "botan" else 1
+                if len(point.files) != needed or not all("{configuration}" in pattern for pattern in point.files):
+                    raise ValueError(
+                        f"at T = {point.temperature:g} source {self.source} needs {needed} entries in files, each with "
+                        f"{{configuration}} for the number of the configuration, found {list(point.files)}"
+                    )
+                continue
             times = len(self.ensemble.relaxation_steps(steps))
             if times < FEWEST_RELAXATION_TIMES:
                 raise ValueError(
@@ -446,7 +471,11 @@ class Study(Section):
                 for time in model.times:
                     if time not in known:
                         raise ValueError(f"model {model.name} is trained at t = {time:g}, which is no sampling time")
-        if any(model.starts_from_pretrained for model in self.models):
+        seeds = {seed for model in self.models if model.starts_from_pretrained for seed in model.seeds}
+        if self.pretraining.weights is not None:
+            if len(seeds) > 1 and "{seed}" not in self.pretraining.weights:
+                raise ValueError(f"pretraining.weights is one file for seeds {sorted(seeds)}; put {{seed}} in its name")
+        elif seeds:
             at = [point for point in self.temperatures if point.temperature == self.pretraining.temperature]
             if not at or self.pretraining.time not in at[0].sampling_times:
                 raise ValueError(
@@ -499,11 +528,13 @@ class Study(Section):
             time_index=point.sampling_times.index(self.pretraining.time) + 1,
             model=Model(name=PRETRAINING, p=0, pretrained=False),
             seed=seed,
-            training=Training(**self.pretraining.model_dump(exclude={"temperature", "time"})),
+            training=Training(**self.pretraining.model_dump(exclude={"temperature", "time", "weights"})),
         )
 
     def pretraining_runs(self) -> Iterator[TrainingRun]:
         """Every pretrained network that some model starts from."""
+        if self.pretraining.weights is not None:
+            return iter(())
         seeds = {seed for model in self.models if model.starts_from_pretrained for seed in model.seeds}
         return (self.pretraining_run(seed) for seed in sorted(seeds))
 

@@ -26,7 +26,7 @@ def run(*arguments, **kwargs):
     "stage",
     ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "accept", "relaxation", "train",
      "predict", "score", "draw-quality", "draw-relaxation", "draw-pearson", "draw-losses", "draw-map", "check", "cost",
-     "doctor", "schema"],
+     "doctor", "schema", "import", "export"],
 )  # fmt: skip
 def test_every_stage_explains_itself(stage):
     result = run("glassbotan", stage, "--help")

@@ -1,3 +1,4 @@
+import glob
 import os
 import shlex
 import sys
@@ -31,6 +32,8 @@ os.environ[DEVICE] = STUDY.device
 config.update(STUDY.model_dump(mode="json"))  # with every default, for the captions of the report
 
 RESULTS = f"results/{STUDY.name}"
+SIMULATED = STUDY.source == "simulation"
+PUT_THERE = "put the published release there, or name another place in the study's file"
 # `device: auto` means what this machine has; on a cluster, whose login node has no GPU, a study says `device: gpu`.
 ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
 PROCESSOR = "gpu" if ON_GPU else "cpu"
@@ -91,11 +94,32 @@ def run_of(wildcards):
         raise WorkflowError(f"study {STUDY.name} has no network {folder}; its networks are {', '.join(RUNS)}")
 
 
+def published_files(wildcards):
+    """The published files of a configuration, in order of the sampling times."""
+    found = []
+    for pattern in point_of(wildcards).files_of(int(wildcards.configuration)):
+        matches = glob.glob(pattern)
+        if len(matches) != 1:
+            raise WorkflowError(f"{pattern} names {len(matches)} files, but one was expected; {PUT_THERE}")
+        found += matches
+    return found
+
+
+def published_weights(wildcards):
+    """The published weights with a number."""
+    path = STUDY.pretraining.weights.replace("{seed}", wildcards.seed)
+    if not Path(path).exists():
+        raise WorkflowError(f"{path} does not exist; {PUT_THERE}")
+    return path
+
+
 def initial_of(wildcards):
     """The pretrained network that a network starts from, if it does."""
     run = run_of(wildcards)
     if not run.model.starts_from_pretrained:
         return []
+    if STUDY.pretraining.weights is not None:
+        return f"{RESULTS}/published/seed{run.seed}/model.pt"
     return f"{RESULTS}/{STUDY.pretraining_run(run.seed).folder}/model.pt"
 
 

@@ -21,6 +21,30 @@ rule accept:
         "python -m glassbotan accept {params.options} --output {output.accepted} {input.targets} > {log} 2>&1"
 
 
+rule import_weights:
+    input:
+        weights=published_weights,
+    output:
+        network=f"{RESULTS}/published/seed{{seed}}/model.pt",
+    log:
+        f"{RESULTS}/logs/import_weights/seed{{seed}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["train"],
+        options=lambda wildcards: options(
+            temperature=STUDY.pretraining.temperature,
+            time=STUDY.pretraining.time,
+            seed=int(wildcards.seed),
+        ),
+    shell:
+        "python -m glassbotan import weights {params.options} --output {output.network} {input.weights} > {log} 2>&1"
+
+
 rule train:
     input:
         # Its date does not count: other limits are no reason to train again.

@@ -1,4 +1,5 @@
-# Melt, quench, equilibrate (batches of configurations) and the isoconfigurational ensemble (one configuration a job).
+# Melt, quench, equilibrate (batches of configurations), the isoconfigurational ensemble and what moved in it (one
+# configuration a job).
 
 
 rule melt:
@@ -112,3 +113,30 @@ rule ensemble:
         ),
     shell:
         "python -m glassbotan ensemble {params.options} --input {input.batch} --output {output.ensemble} > {log} 2>&1"
+
+
+rule targets:
+    input:
+        ensemble=rules.ensemble.output.ensemble,
+    output:
+        targets=f"{RESULTS}/{{point}}/targets/c{{configuration}}.npz",
+    log:
+        f"{RESULTS}/logs/targets/{{point}}-c{{configuration}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/targets/{{point}}-c{{configuration}}.tsv"
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["targets"],
+        options=lambda wildcards: options(temperature=point_of(wildcards).temperature, targets=STUDY.targets),
+    shell:
+        "python -m glassbotan targets {params.options} --input {input.ensemble} --output {output.targets} > {log} 2>&1"
+
+
+rule simulate:
+    input:
+        ensembles(),

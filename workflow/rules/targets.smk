@@ -1,26 +1,4 @@
-# What moved: from the ensembles to dynamical targets and the relaxation time.
-
-
-rule targets:
-    input:
-        ensemble=rules.ensemble.output.ensemble,
-    output:
-        targets=f"{RESULTS}/{{point}}/targets/c{{configuration}}.npz",
-    log:
-        f"{RESULTS}/logs/targets/{{point}}-c{{configuration}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/targets/{{point}}-c{{configuration}}.tsv"
-    conda:
-        LEARN
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime="30m",
-    params:
-        version=STAGE_VERSIONS["targets"],
-        options=lambda wildcards: options(temperature=point_of(wildcards).temperature, targets=STUDY.targets),
-    shell:
-        "python -m glassbotan targets {params.options} --input {input.ensemble} --output {output.targets} > {log} 2>&1"
+# What the targets say about the liquid: its quality and its relaxation time.
 
 
 rule simulation_quality:

@@ -10,7 +10,7 @@ from pydantic_settings import CliPositionalArg
 
 from glassbotan import study
 from glassbotan.commands import Stage
-from glassbotan.commands.learn import Paths
+from glassbotan.commands.targets import Paths
 from glassbotan.errors import FileError
 from glassbotan.evaluate.predictions import Prediction, read_predictions
 from glassbotan.files import read_csv, read_json, write_csv, written_whole

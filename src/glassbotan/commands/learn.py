@@ -1,223 +1,34 @@
-"""From the ensembles to targets, networks and predictions."""
+"""Networks and their predictions."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
 from glassbotan import study
 from glassbotan.commands import LongStage, Stage
-from glassbotan.dynamics.scattering import fit_relaxation
-from glassbotan.dynamics.targets import dynamical_targets
-from glassbotan.errors import FileError, StudyError
-from glassbotan.files import read_npz, write_csv, write_json, write_npz
-from glassbotan.kob_andersen import interactions
+from glassbotan.commands.targets import Paths, read_all_targets, sampling_time
+from glassbotan.errors import FileError
+from glassbotan.files import read_npz, write_csv
 from glassbotan.progress import progress
-from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.quality import Energies, Quality, beyond, measure
-from glassbotan.simulate.trajectories import Moment, read_ensemble
 from glassbotan.stopping import StoppedError
-from glassbotan.study import Configurations, Integrator, Network, Training
+from glassbotan.study import Configurations, Network, Training
 from glassbotan.unfinished import unfinished
+
+if TYPE_CHECKING:
+    from glassbotan.learn.graphs import Graph
 
 HISTORY, HISTORY_RECORD = "history.csv", "history.provenance.json"
 EPOCHS_BETWEEN_CHECKPOINTS = 10
 LONGEST_UNSAVED = 60.0
 """Seconds of training after which a checkpoint is due whatever the epoch: writing one changes nothing."""
-
-Paths = Annotated[tuple[Path, ...], Field(min_length=1)]
-
-
-def read_targets(stage: Stage, path: Path, **settings: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays of a targets file of the stage's study, made with these settings, and its provenance."""
-    arrays, provenance = read_npz(path)
-    stage.require(path, provenance, stage="targets", **settings)
-    return arrays, provenance
-
-
-def read_all_targets(
-    stage: Stage, paths: Sequence[Path], **settings: Any
-) -> Iterator[tuple[Path, dict[str, np.ndarray], dict[str, Any]]]:
-    """Several targets files, one by one, which must have the same times and ranges."""
-    first: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None
-    for path in paths:
-        arrays, made = read_targets(stage, path, **settings)
-        first = first or (arrays, made)
-        same_times = all(np.array_equal(arrays[name], first[0][name]) for name in ("times", "scattering_times"))
-        if not same_times or made["settings"]["targets"] != first[1]["settings"]["targets"]:
-            raise FileError(
-                f"{path} has other times or ranges than {paths[0]}; make all targets of a study with the same settings"
-            )
-        yield path, arrays, made
-
-
-class Targets(Stage):
-    """Compute what moved: S, E, R, C, D, the overlap and F_s of one configuration, from its ensemble."""
-
-    input: Path = Field(description="the ensemble")
-    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
-    targets: study.Targets = study.Targets()
-
-    def cli_cmd(self) -> None:
-        provenance = self.provenance(self.input)
-        with read_ensemble(self.input) as ensemble:
-            made = ensemble.provenance
-            self.require(self.input, made, stage="ensemble", temperature=self.temperature)
-            integrator = Integrator(**made["settings"]["integrator"])
-            initial = ensemble.initial
-            steps = integrator.sampling_steps(made["settings"]["times"])
-            energies: list[Energies] = []
-            ends: list[Configuration] = []
-
-            def moments() -> Iterator[tuple[int, int, NDArray]]:
-                for moment in ensemble.moments():
-                    energies.append(energies_of(moment, integrator.timestep))
-                    if moment.step == steps[-1]:
-                        ends.append(replace(initial, positions=initial.positions + moment.displacements))
-                    yield moment.replica, moment.step, moment.displacements
-
-            try:
-                targets = dynamical_targets(
-                    initial.positions,
-                    initial.species,
-                    initial.box_length,
-                    moments(),
-                    steps,
-                    integrator.timestep,
-                    made["settings"]["ensemble"]["replicas"],
-                    **self.targets.model_dump(),
-                )
-            except ValueError as error:
-                raise FileError(f"{self.input}: {error}") from None
-        equilibration = made["equilibration"]
-        quality = measure(initial, ends, energies, (equilibration["time"], equilibration["potential_energy"]))
-        record = provenance.finish(configuration=made["settings"]["configuration"], quality=quality._asdict())
-        write_npz(
-            self.output,
-            record,
-            species=initial.species,
-            positions=initial.positions,
-            box_length=initial.box_length,
-            potential_energy=interactions(initial.positions, initial.species, initial.box_length).energies,
-            **vars(targets),
-        )
-
-
-def energies_of(moment: Moment, timestep: float) -> Energies:
-    """What a frame of an ensemble logged."""
-    log = {name: float(moment.log[name][0]) for name in ("potential_energy", "kinetic_energy", "pressure")}
-    return Energies(
-        moment.replica,
-        moment.step * timestep,
-        log["potential_energy"],
-        log["kinetic_energy"],
-        moment.log["momentum"],
-        log["pressure"],
-    )
-
-
-class Judging(Stage):
-    """A stage that reads what simulations say about themselves."""
-
-    limits: study.Limits = study.Limits()
-
-    def judged(self, paths: Sequence[Path], **settings: Any) -> Iterator[tuple[dict[str, Any], Quality, list[str]]]:
-        """Of each targets file: the record of its making, the quality, and what is beyond the limits."""
-        for path in paths:
-            _, made = read_targets(self, path, **settings)
-            quality = Quality(**made["quality"])
-            yield made, quality, beyond(quality, made["settings"]["temperature"], self.limits)
-
-
-class SimulationQuality(Judging):
-    """Say of every run whether it is the liquid that was meant: a table, and in words what is beyond the limits."""
-
-    inputs: CliPositionalArg[Paths] = Field(description="targets files of all configurations")
-
-    @property
-    def stage(self) -> str:
-        return "quality"
-
-    def cli_cmd(self) -> None:
-        import pandas as pd
-
-        provenance = self.provenance(*self.inputs)
-        rows = []
-        for made, quality, off in self.judged(self.inputs):
-            temperature = made["settings"]["temperature"]
-            for sentence in off:
-                print(f"T = {temperature:g}, configuration {made['configuration']}: {sentence}")
-            rows.append(
-                {
-                    "target_temperature": temperature,
-                    "configuration": made["configuration"],
-                    **quality._asdict(),
-                    "within_limits": not off,
-                }
-            )
-        table = pd.DataFrame(rows).sort_values(["target_temperature", "configuration"])
-        write_csv(self.output, table, provenance.finish())
-        print(f"{self.study}: {table.within_limits.sum()} of {len(table)} runs are within the limits")
-
-
-class Accept(Judging):
-    """Accept the simulations that networks will learn from, or refuse those beyond the limits by name."""
-
-    inputs: CliPositionalArg[Paths] = Field(description="targets files of the configurations that are learnt from")
-    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
-
-    def cli_cmd(self) -> None:
-        provenance = self.provenance(*self.inputs)
-        judged = self.judged(self.inputs, temperature=self.temperature)
-        faults = {made["configuration"]: "; ".join(off) for made, _, off in judged if off}
-        sentences = [f"configuration {number}: {fault}" for number, fault in faults.items()]
-        print("\n".join(sentences))
-        if faults and self.limits.enforce:
-            raise StudyError(
-                f"{len(faults)} of {len(self.inputs)} simulations at T = {self.temperature:g} are beyond the limits, "
-                f"{sentences[0]}; look at tables/simulation_quality.csv, and simulate longer or set limits "
-                "(limits.enforce: false learns from them all the same)"
-            )
-        write_json(self.output, {"faults": faults, "provenance": provenance.finish()})
-
-
-class Relaxation(Stage):
-    """Average F_s(k, t) over the configurations of a state point and fit tau_alpha (table and JSON beside it)."""
-
-    inputs: CliPositionalArg[Paths] = Field(description="targets files of one temperature")
-    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
-
-    def cli_cmd(self) -> None:
-        import pandas as pd
-
-        provenance = self.provenance(*self.inputs)
-        curves = {}  # of each configuration; the rest of a file is let go, hundreds of them would fill the memory
-        for _, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
-            times = arrays["scattering_times"]
-            curves[made["configuration"]] = arrays["scattering"]
-        try:
-            fitted = fit_relaxation(times, np.stack(list(curves.values())))
-        except (ValueError, RuntimeError) as error:
-            raise StudyError(
-                f"F_s at T = {self.temperature:g} cannot be fitted ({error}); sample longer or more times"
-            ) from None
-        table = pd.concat(
-            pd.DataFrame({"configuration": configuration, "time": times, "scattering": curve})
-            for configuration, curve in curves.items()
-        )
-        record = provenance.finish()
-        write_csv(self.output, table, record)
-        write_json(
-            self.output.with_suffix(".json"),
-            {"temperature": self.temperature, "n_configurations": len(curves), **fitted._asdict()},
-        )
+STRUCTURE = ("positions", "species", "box_length", "pairs")
+TARGETS = ("propensity", "pair_distance_change")
 
 
 class Train(LongStage):
@@ -242,7 +53,7 @@ class Train(LongStage):
         return self
 
     def cli_cmd(self) -> None:
-        from glassbotan.learn.graphs import structure_graph, with_targets
+        from glassbotan.learn.graphs import Graphs, Normalisation, normalisation_of
         from glassbotan.learn.models import (
             TrainedNetwork,
             newest_checkpoint,
@@ -262,22 +73,22 @@ class Train(LongStage):
             self.require(self.initial, start.provenance, stage="train")
             initial_weights = start.weights
             learnt_from |= set(start.provenance["learnt_from"])
-        graphs = {}
-        for path, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
+        files = {}
+        for path, arrays, made in read_all_targets(self, self.inputs, (), temperature=self.temperature):
             time = sampling_time(path, arrays, self.time_index)
-            graph = structure_graph(
-                arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
-            )
-            graphs[made["configuration"]] = with_targets(
-                graph,
-                arrays["propensity"][self.time_index - 1],
-                arrays["pair_distance_change"][self.time_index - 1],
-            )
-        missing = {*self.train, *self.validation} - graphs.keys()
+            files[made["configuration"]] = path
+        missing = {*self.train, *self.validation} - files.keys()
         if missing:
             raise FileError(f"no targets file was given for configurations {sorted(missing)}; add theirs")
         deadline = self.deadline()
         device = processor(self.device)
+        train, validation = (
+            Graphs([partial(self.graph, files[number]) for number in numbers], device)
+            for numbers in (self.train, self.validation)
+        )
+        normalisation = Normalisation()
+        if self.training.scale_targets:
+            normalisation = normalisation_of(self.targets(files[number]) for number in self.train)
         with (
             unfinished(self.output, self.stamp(provenance), HISTORY, HISTORY_RECORD) as folder,
             progress(f"Train {self.model}", self.training.epochs, "epochs") as advance,
@@ -302,12 +113,13 @@ class Train(LongStage):
 
             try:
                 fitted = fit(
-                    [graphs[number] for number in self.train],
-                    [graphs[number] for number in self.validation],
+                    train,
+                    validation,
                     self.network,
                     self.training,
                     self.p,
                     self.seed,
+                    normalisation,
                     initial_weights,
                     device,
                     saved,
@@ -326,7 +138,30 @@ class Train(LongStage):
                 epochs_before_this_run=len(saved["rows"]) if saved else 0,
             )
             write_csv(self.output.with_name(HISTORY), fitted.history, record)
-            write_model(self.output, TrainedNetwork(fitted.weights, self.network, fitted.normalisation, record))
+            write_model(self.output, TrainedNetwork(fitted.weights, self.network, normalisation, record))
+
+    def targets(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """S and E of a file at the sampling time."""
+        arrays, _ = read_npz(path, TARGETS)
+        propensity, pair = (arrays[name][self.time_index - 1] for name in TARGETS)
+        if self.p < 1 and np.isnan(pair).all():
+            raise FileError(f"{path} holds no pair-distance changes (its source published none); train with p = 1")
+        return propensity, pair
+
+    def graph(self, path: Path) -> "Graph":
+        """The graph of a targets file, with its targets at the sampling time."""
+        from glassbotan.learn.graphs import with_targets
+
+        structure, _ = read_npz(path, STRUCTURE)
+        return with_targets(graph_of(path, structure), *self.targets(path))
+
+
+def graph_of(path: Path, arrays: dict[str, np.ndarray]) -> "Graph":
+    """The graph of the structure in a targets file."""
+    from glassbotan.learn.graphs import structure_graph
+
+    positions, species, box_length, pairs = (arrays[name] for name in STRUCTURE)
+    return structure_graph(positions, species, float(box_length), pairs, str(path))
 
 
 class Predict(Stage):
@@ -341,7 +176,7 @@ class Predict(Stage):
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.predictions import Prediction, write_predictions
-        from glassbotan.learn.graphs import pair_average, structure_graph
+        from glassbotan.learn.graphs import pair_average
         from glassbotan.learn.models import read_model, require_network
         from glassbotan.learn.training import predict
 
@@ -357,16 +192,15 @@ class Predict(Stage):
         )
         module = trained.module()
         predictions = []
-        for path, arrays, made in read_all_targets(self, self.inputs, temperature=self.temperature):
+        names = {*STRUCTURE, "potential_energy", *TARGETS, *(f"{target}_halves" for target in TARGETS)}
+        for path, arrays, made in read_all_targets(self, self.inputs, names, temperature=self.temperature):
             sampling_time(path, arrays, self.time_index)
             if made["configuration"] in trained.provenance["learnt_from"]:
                 raise FileError(
                     f"{path} is configuration {made['configuration']}, which {self.network_file} has learnt from; "
                     "predict configurations that it has not seen"
                 )
-            graph = structure_graph(
-                arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"]
-            )
+            graph = graph_of(path, arrays)
             propensity, pair = predict(module, graph, trained.normalisation, self.predict.average_over_symmetries)
             at = self.time_index - 1
             predictions.append(
@@ -376,25 +210,9 @@ class Predict(Stage):
                     predicted_propensity=propensity.numpy(),
                     predicted_pair_distance_change=pair_average(graph, pair).numpy(),
                     **{name: arrays[name] for name in ("positions", "species", "potential_energy", "pairs")},
-                    **{
-                        name: arrays[name][at]
-                        for name in (
-                            "propensity",
-                            "propensity_halves",
-                            "pair_distance_change",
-                            "pair_distance_change_halves",
-                        )
-                    },
+                    **{name: arrays[name][at] for target in TARGETS for name in (target, f"{target}_halves")},
                 )
             )
         settings = trained.provenance["settings"]
         description = {key: settings[key] for key in ("temperature", "time_index", "model", "seed", "p")}
         write_predictions(self.output, predictions, provenance.finish(**description, time=trained.provenance["time"]))
-
-
-def sampling_time(path: Path, arrays: dict[str, np.ndarray], index: int) -> float:
-    """The sampling time of this index, counted from 1, in a targets file."""
-    times = arrays["times"]
-    if index > len(times):
-        raise FileError(f"{path} has {len(times)} sampling times, but number {index} was asked for")
-    return float(times[index - 1])

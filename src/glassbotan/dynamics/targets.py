@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,26 @@ class DynamicalTargets:
     scattering: NDArray[np.float64]
     """F_s(k, t) of species A, mean over the replicas sampled at that time, (n_s,)"""
 
+    @classmethod
+    def of_propensity(cls, times: NDArray, pairs: NDArray, propensity: NDArray) -> Self:
+        """The propensity (n_t, N) alone, where nothing else is known: the rest is not a number."""
+        n_t, n = propensity.shape
+        of_particles, of_pairs = np.full((n_t, n), np.nan, np.float32), np.full((n_t, len(pairs)), np.nan, np.float32)
+        return cls(
+            times=times,
+            pairs=pairs,
+            propensity=propensity.astype(np.float32),
+            propensity_halves=np.stack([of_particles, of_particles], axis=1),
+            pair_distance_change=of_pairs,
+            pair_distance_change_halves=np.stack([of_pairs, of_pairs], axis=1),
+            neighbor_relative=of_particles,
+            cage_relative=of_particles,
+            nonaffine=of_particles,
+            overlap=np.full((n_t, 1), np.nan),
+            scattering_times=times,
+            scattering=np.full(n_t, np.nan),
+        )
+
 
 def dynamical_targets(
     positions: NDArray,
@@ -60,6 +81,7 @@ def dynamical_targets(
     neighbor_range: float,
     overlap_distance: float,
     wave_number: float,
+    most_replicas: int | None = None,
 ) -> DynamicalTargets:
     """Compute S, E, R, C, D, Q and F_s; time and memory grow linearly with N.
 
@@ -70,6 +92,7 @@ def dynamical_targets(
     sampling_steps : steps of the sampling times, increasing
     timestep : dt, tau
     replicas : number of replicas that must be there at every sampling step, at least 2
+    most_replicas : take the first so many of them and leave out the others
     pair_range, neighbor_range : r_e of the pairs, and the range of the neighbours of R, C and D; sigma_AA
     overlap_distance, wave_number : a of Q(t), sigma_AA, and k of F_s(k, t), 1 / sigma_AA
 
@@ -78,6 +101,7 @@ def dynamical_targets(
     ValueError
         if a replica is missing at a sampling time or comes twice, or the box is too small
     """
+    replicas = min(replicas, most_replicas or replicas)
     n, n_t = len(positions), len(sampling_steps)
     pairs = neighbor_pairs(positions, box_length, pair_range)
     separations = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], box_length)
@@ -91,6 +115,8 @@ def dynamical_targets(
 
     time_of = {step: index for index, step in enumerate(sampling_steps)}
     for replica, step, displacements in moments:
+        if most_replicas and replica > most_replicas:
+            continue
         scattering.setdefault(step, []).append(self_scattering(displacements[species == 0], wave_number))
         if (time := time_of.get(step)) is None:
             continue

@@ -92,7 +92,8 @@ def draw_quality(table: pd.DataFrame, limits: Limits) -> Figure:
         ("potential_energy_trend", r"$\Delta U$ in equilibration, in $\sigma_U$", limits.potential_energy_trend),
         ("crystal_fraction", "crystal-like particles", limits.crystal_fraction),
     ]
-    figure, axes = panels(3, rows=2)
+    drawn = [(name, label, limit) for name, label, limit in drawn if table[name].notna().any()]
+    figure, axes = panels(min(3, len(drawn)), rows=-(-len(drawn) // 3))
     temperatures = sorted(table.target_temperature.unique())
     for ax, (name, label, limit) in zip(axes.flat, drawn, strict=True):
         relative = "temperature" in name

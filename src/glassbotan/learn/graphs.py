@@ -6,7 +6,9 @@ that the sum over the neighbours of a particle runs over contiguous memory.
 """
 
 import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,14 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from glassbotan.dynamics.pairs import both_ways, minimum_image
+
+
+class Graph(Data):  # type: ignore[misc] # torch-geometric has no types
+    """A graph whose edges know the edge that goes the other way, also in a batch of several graphs."""
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.num_edges if key == "reverse" else super().__inc__(key, value, *args, **kwargs)
+
 
 SIGNED_PERMUTATIONS = torch.tensor(
     [
@@ -36,7 +46,9 @@ class Normalisation:
     pair_scale: float = 1.0
 
 
-def structure_graph(positions: NDArray, species: NDArray, box_length: float, pairs: NDArray) -> Data:
+def structure_graph(
+    positions: NDArray, species: NDArray, box_length: float, pairs: NDArray, name: str = "a graph"
+) -> Graph:
     """The graph of one configuration.
 
     Parameters
@@ -45,45 +57,66 @@ def structure_graph(positions: NDArray, species: NDArray, box_length: float, pai
     species : (N,)
     box_length : edge of the cubic box
     pairs : (n_p, 2), i < j, within r_e
+    name : what messages call it
 
     Returns
     -------
-    Data
-        `species` (N, 1) float32; `edge_index` (2, 2 n_p) int64, sender and receiver, sorted by receiver;
-        `separation` (2 n_p, 3) float32, r_receiver - r_sender; `pair` (2 n_p,) int32, the pair that an edge belongs to
+    Graph
+        `species` (N, 1) float32; `edge_index` (2, 2 n_p) int32, sender and receiver, sorted by receiver; `reverse`
+        (2 n_p,) int32, where the edge is that goes the other way; `separation` (2 n_p, 3) float32,
+        r_receiver - r_sender; `pair` (2 n_p,) int32, the pair that an edge belongs to
     """
     ordered, source = both_ways(pairs)
     receiver, sender = ordered.T
     separation = minimum_image(positions[receiver] - positions[sender], box_length)
-    return Data(
+    place = np.empty_like(source)
+    place[source] = np.arange(len(source))
+    return Graph(
         num_nodes=len(positions),
         species=torch.from_numpy(species.astype(np.float32))[:, None],
-        edge_index=torch.from_numpy(np.stack([sender, receiver]).astype(np.int64)),
+        edge_index=torch.from_numpy(np.stack([sender, receiver]).astype(np.int32)),
+        reverse=torch.from_numpy(place[(source + len(pairs)) % len(source)].astype(np.int32)),
+        name=name,
         separation=torch.from_numpy(separation.astype(np.float32)),
         pair=torch.from_numpy((source % len(pairs)).astype(np.int32)),
     )
 
 
-def with_targets(graph: Data, propensity: NDArray, pair_distance_change: NDArray) -> Data:
+def with_targets(graph: Graph, propensity: NDArray, pair_distance_change: NDArray) -> Graph:
     """Add S (N,) to the nodes and E (n_p,) to the edges, both ways, as `propensity` and `pair_distance_change`."""
     graph.propensity = torch.from_numpy(propensity.astype(np.float32))
     graph.pair_distance_change = torch.from_numpy(pair_distance_change.astype(np.float32))[graph.pair]
     return graph
 
 
-def normalisation_of(graphs: list[Data]) -> Normalisation:
-    """Mean and standard deviation of both targets over the given graphs."""
-    propensity = torch.cat([graph.propensity for graph in graphs]).double()
-    pair = torch.cat([graph.pair_distance_change for graph in graphs]).double()
-    return Normalisation(
-        propensity_mean=float(propensity.mean()),
-        propensity_scale=float(propensity.std()),
-        pair_mean=float(pair.mean()),
-        pair_scale=float(pair.std()),
-    )
+def normalisation_of(targets: Iterable[tuple[NDArray, NDArray]]) -> Normalisation:
+    """Mean and standard deviation of S (N,) and of E (n_p,) over the given configurations.
+
+    A target that is not known stays as it is.
+    """
+    propensity, pair = (np.concatenate(parts).astype(np.float64) for parts in zip(*targets, strict=True))
+    units = [(x.mean(), x.std()) if np.isfinite(x).all() else (0.0, 1.0) for x in (propensity, pair)]
+    return Normalisation(*(float(number) for unit in units for number in unit))
 
 
-def pair_average(graph: Data, edge_values: Tensor) -> Tensor:
+class Graphs:
+    """Graphs that are read when they are first asked for, and from then on stay on the processor that trains."""
+
+    def __init__(self, read: Sequence[Callable[[], Graph]], device: torch.device) -> None:
+        self._read = read
+        self._device = device
+        self._kept: dict[int, Graph] = {}
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def __getitem__(self, index: int) -> Graph:
+        if index not in self._kept:
+            self._kept[index] = self._read[index]().to(self._device)
+        return self._kept[index]
+
+
+def pair_average(graph: Graph, edge_values: Tensor) -> Tensor:
     """Mean of the two edges of each pair, shape (n_p,): E_ij knows no direction."""
     pairs = edge_values.new_zeros(graph.pair.numel() // 2)
     return pairs.index_add(0, graph.pair, edge_values) / 2

@@ -11,13 +11,16 @@ the same width with a ReLU after each; the decoders end in one linear layer more
 
 The first layer of a perceptron acts on concatenated inputs; here its weight is split into blocks, one for each input,
 so that nothing is concatenated: what depends on a particle is multiplied once per particle instead of once per edge,
-and what no round changes (h^0) once per configuration.
+and what no round changes (h^0) once per configuration. Edges, 36 times as many as particles, go through
+`glassbotan.learn.edge_update`.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize, relu
 
+from glassbotan.learn.edge_update import EdgePerceptron, Ends
+from glassbotan.learn.graphs import Graph
 from glassbotan.study import Network
 
 
@@ -41,12 +44,18 @@ class Perceptron(nn.Module):
         return self.first.weight.split(self.inputs, dim=1)
 
     def finish(self, before_first_relu: Tensor) -> Tensor:
-        """Everything after the first layer's sum, which is overwritten."""
-        return relu(self.second(relu(before_first_relu, inplace=True)), inplace=True)
+        """Everything after the first layer's sum."""
+        return relu(self.second(relu(before_first_relu)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply to one input of full width, (n, sum(inputs)) to (n, width)."""
         return self.finish(self.first(x))
+
+    def on_edges(self, x: Tensor, products: torch.dtype) -> Tensor:
+        """The same for many edges, the second layer in the type `products`, the first in that of x."""
+        first, constant = self.first.weight.to(x.dtype), self.first.bias.to(x.dtype)
+        y, _ = EdgePerceptron.apply(x, first, constant, self.second.weight.to(products), self.second.bias.to(products))
+        return y
 
 
 class Decoder(nn.Module):
@@ -60,6 +69,10 @@ class Decoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, width) to (n,)."""
         return self.last(self.perceptron(x)).squeeze(-1)
+
+    def on_edges(self, x: Tensor) -> Tensor:
+        """The same for many edges, the perceptron in the type of x."""
+        return self.last(self.perceptron.on_edges(x, x.dtype).to(self.last.weight.dtype)).squeeze(-1)
 
 
 class BOTAN(nn.Module):
@@ -103,37 +116,37 @@ class BOTAN(nn.Module):
             for decoder in (self.node_decoder, self.edge_decoder):
                 decoder.last.weight.mul_(0.3)
 
-    def forward(self, species: Tensor, edge_index: Tensor, separation: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, graph: Graph, products: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
         """Predict, in the units of the network's normalisation.
 
         Parameters
         ----------
-        species : (N, 1), 0 or 1
-        edge_index : (2, n_e), sender and receiver
-        separation : (n_e, 3), r_receiver - r_sender
+        graph : of a configuration, or a batch of several
+        products : type of the edges and of matrix products with them, for speed; the weights' own if not given
 
         Returns
         -------
         S : (N,)
         E : (n_e,)
         """
-        sender, receiver = edge_index
-        wide = torch.promote_types(separation.dtype, torch.float32)  # sums stay wide where products are bfloat16
-        node = self.node_encoder(species)
-        edge = self.edge_encoder(separation)
-        from_sender, from_receiver, from_edge, from_encoded_edge = self.edge_update.blocks()
+        products = products or self.edge_update.second.weight.dtype
+        ends = Ends(graph.edge_index, graph.reverse, len(graph.species))
+        encoded_node = node = self.node_encoder(graph.species)
+        encoded_edge = edge = self.edge_encoder.on_edges(graph.separation, products)
+        from_sender, from_receiver, from_edge, from_encoded_edge = (
+            block.to(products) for block in self.edge_update.blocks()
+        )
         from_node, from_encoded_node, from_sum = self.node_update.blocks()
-        edge_constant = linear(edge, from_encoded_edge, self.edge_update.first.bias)
-        node_constant = linear(node, from_encoded_node, self.node_update.first.bias)
+        edge_constant = linear(encoded_edge, from_encoded_edge, self.edge_update.first.bias.to(products))
+        node_constant = linear(encoded_node, from_encoded_node, self.node_update.first.bias)
+        second, bias = self.edge_update.second.weight.to(products), self.edge_update.second.bias.to(products)
 
         for _ in range(self.rounds):
-            # Sums over edges are the large arrays; adding in place makes no new ones.
-            before_relu = linear(edge, from_edge)
-            before_relu += edge_constant
-            before_relu += linear(node, from_sender).index_select(0, sender)
-            before_relu += linear(node, from_receiver).index_select(0, receiver)
-            edge = self.edge_update.finish(before_relu)
-            incoming = torch.zeros_like(node, dtype=wide).index_add(0, receiver, edge.to(wide))
-            node = self.node_update.finish(node_constant + linear(node, from_node) + linear(incoming, from_sum))
+            sent = node.to(products)
+            at_ends = linear(sent, from_sender), linear(sent, from_receiver)
+            edge, incoming = EdgePerceptron.apply(edge, from_edge, edge_constant, second, bias, *at_ends, ends)
+            node = self.node_update.finish(
+                node_constant + linear(node, from_node) + linear(incoming.to(node.dtype), from_sum)
+            )
 
-        return self.node_decoder(node), self.edge_decoder(edge)
+        return self.node_decoder(node), self.edge_decoder.on_edges(edge)

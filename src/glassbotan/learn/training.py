@@ -7,7 +7,7 @@ norm clipped, each graph turned by a random element of the cube's symmetry group
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch
 
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
-from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Normalisation, normalisation_of
+from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, Normalisation
 from glassbotan.learn.network import BOTAN
 from glassbotan.statistics import correlation
 from glassbotan.study import Device, Network, Training
+
+IDENTITY = next(turn for turn, matrix in enumerate(SIGNED_PERMUTATIONS) if torch.equal(matrix, torch.eye(3)))
+_AS_THEY_ARE = Normalisation()
 
 EpochReport = Callable[[dict[str, Any]], None]
 """Called after each epoch with the state to go on from; `rows` in it is the history."""
@@ -33,7 +36,6 @@ class Fit:
     """What training returns."""
 
     weights: dict[str, Tensor]
-    normalisation: Normalisation
     epoch: int
     """the epoch whose weights these are: the best on the validation set, or the last without one"""
     history: pd.DataFrame
@@ -61,23 +63,26 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def uses_bfloat16(training: Training, device: torch.device) -> bool:
-    """Whether matrix products are done in bfloat16; `auto` asks whether the processor has an instruction for it."""
-    if training.precision != "auto":
-        return training.precision == "bfloat16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch do not say
-    return bool(capabilities.get("avx512_bf16", False))
+def products_of(training: Training, device: torch.device) -> torch.dtype:
+    """Type of the matrix products on edges; `auto` takes bfloat16 where the processor has an instruction for it."""
+    if training.precision == "auto":
+        if device.type == "cuda":
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:  # older releases of torch do not say
+            capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+            fast = capabilities.get("avx512_bf16", False)
+        return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if training.precision == "bfloat16" else torch.float32
 
 
 def fit(
-    train: Sequence[Data],
-    validation: Sequence[Data],
+    train: Sequence[Graph] | Graphs,
+    validation: Sequence[Graph] | Graphs,
     network: Network,
     training: Training,
     p: float,
     seed: int,
+    normalisation: Normalisation = _AS_THEY_ARE,
     initial_weights: dict[str, Tensor] | None = None,
     device: torch.device | None = None,
     saved: dict[str, Any] | None = None,
@@ -88,10 +93,11 @@ def fit(
 
     Parameters
     ----------
-    train, validation : graphs with targets; without validation graphs the last epoch is kept
+    train, validation : graphs with targets, read when they are needed; without validation the last epoch is kept
     network, training : settings
     p : weight of S in the loss
     seed : of the initial weights, the order of the graphs and their turns
+    normalisation : units in which the network measures its targets
     initial_weights : where to start instead of at random
     device : default is the CPU
     saved : state that an earlier call gave to its `report`; training goes on from there as if nothing had happened
@@ -111,41 +117,43 @@ def fit(
     elif training.initial_weights == "spread":
         model.spread_initial_weights()
     model.to(device)
-    normalisation = normalisation_of(list(train)) if training.scale_targets else Normalisation()
-    scaled = [_scaled(graph, normalisation).to(device) for graph in train]
-    held_out = [_scaled(graph, normalisation).to(device) for graph in validation]
-    bfloat16 = uses_bfloat16(training, device)
-    progress = _Progress(model, training, seed, -(-len(scaled) // training.batch_size))
+    loss_of = _Loss(p, normalisation, products_of(training, device))
+    progress = _Progress(model, training, seed, -(-len(train) // training.batch_size))
     if saved is not None:
         progress.restore(saved)
 
     for epoch in range(len(progress.rows) + 1, training.epochs + 1):
         started = time.perf_counter()
         row: dict[str, float] = {"epoch": epoch, "learning_rate": progress.optimizer.param_groups[0]["lr"]}
-        losses = []
+        losses, graphs, names = [], [], []
         model.train()
-        for batch in _batches(scaled, training, progress.random):
+        for batch, of_batch in _batches(train, training, progress.random, device):
             check()
             progress.optimizer.zero_grad(set_to_none=True)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                loss, *parts = _losses(model, batch, p)
-            loss.backward()
+            parts, _ = loss_of(model, batch)
+            parts[0].backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
             progress.optimizer.step()
             progress.schedule.step()
-            losses.append(torch.stack([loss.detach(), *(part.detach() for part in parts)]) * batch.num_graphs)
-        total, propensity_loss, pair_loss = (torch.stack(losses).sum(dim=0) / len(scaled)).tolist()
-        row |= {"train_loss": total, "train_propensity_loss": propensity_loss, "train_pair_loss": pair_loss}
-        require_finite("training", total, epoch)
-        if held_out:
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                row |= _validate(model, held_out, p)
-            require_finite("validation", row["validation_loss"], epoch)
+            losses.append(parts.detach())  # stays where it is: to look at it would wait for the processor
+            graphs.append(len(of_batch))
+            names.append(", ".join(of_batch))
+        of_steps = torch.stack(losses).cpu().double()
+        require_finite("training", of_steps[:, 0].tolist(), names, epoch)
+        means = (of_steps * torch.tensor(graphs)[:, None]).sum(dim=0) / len(train)
+        row |= dict(zip(("train_loss", "train_propensity_loss", "train_pair_loss"), means.tolist(), strict=True))
+        if validation:
+            with torch.inference_mode():
+                graphs_there = [validation[index].to(device) for index in range(len(validation))]
+                judged = [_judge(model, graph, loss_of) for graph in graphs_there]
+            of_graphs = [one["validation_loss"] for one in judged]
+            require_finite("validation", of_graphs, [graph.name for graph in graphs_there], epoch)
+            row |= {name: sum(one[name] for one in judged) / len(judged) for name in judged[0]}
         progress.keep_if_best(epoch, row.get("validation_loss"))
         row["seconds"] = time.perf_counter() - started
         progress.rows.append(row)
         report(progress.state())
-    return Fit(progress.best, normalisation, progress.best_epoch, pd.DataFrame(progress.rows))
+    return Fit(progress.best, progress.best_epoch, pd.DataFrame(progress.rows))
 
 
 class _Progress:
@@ -190,34 +198,28 @@ class _Progress:
         self.best, self.best_loss, self.best_epoch = state["best"], state["best_loss"], state["best_epoch"]
 
 
-def require_finite(which: str, loss: float, epoch: int) -> None:
-    """Refuse to go on from a loss that is not a number."""
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the {which} loss is {loss} in epoch {epoch}: training diverged or a target is not a number; "
-            "take a smaller learning rate or make the targets again"
-        )
+def require_finite(which: str, losses: Sequence[float], names: Sequence[str], epoch: int) -> None:
+    """Refuse to go on from a loss that is not a number, and name the first graph that had one."""
+    for loss, name in zip(losses, names, strict=True):
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the {which} loss of {name} is {loss} in epoch {epoch}: training diverged, or a target there is not a "
+                "number; take a smaller learning rate or make the targets again"
+            )
 
 
 def predict(
-    model: BOTAN, graph: Data, normalisation: Normalisation, average_over_symmetries: bool = False
+    model: BOTAN, graph: Graph, normalisation: Normalisation, average_over_symmetries: bool = False
 ) -> tuple[Tensor, Tensor]:
     """S (N,) and E (n_e,) of one graph, in the targets' own units; perhaps averaged over the cube's symmetries."""
-    turns = SIGNED_PERMUTATIONS if average_over_symmetries else torch.eye(3)[None]
+    turns = range(len(SIGNED_PERMUTATIONS)) if average_over_symmetries else (IDENTITY,)
     with torch.inference_mode():
-        outputs = [model(graph.species, graph.edge_index, graph.separation @ turn) for turn in turns]
+        outputs = [model(_turned(graph, turn)) for turn in turns]
         propensity, pair = (sum(parts) / len(turns) for parts in zip(*outputs, strict=True))
     return (
         normalisation.propensity_mean + normalisation.propensity_scale * propensity,
         normalisation.pair_mean + normalisation.pair_scale * pair,
     )
-
-
-def _scaled(graph: Data, normalisation: Normalisation) -> Data:
-    scaled = graph.clone()
-    scaled.propensity = (graph.propensity - normalisation.propensity_mean) / normalisation.propensity_scale
-    scaled.pair_distance_change = (graph.pair_distance_change - normalisation.pair_mean) / normalisation.pair_scale
-    return scaled
 
 
 def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) -> Any:
@@ -227,50 +229,61 @@ def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) 
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=steps, pct_start=0.2)
 
 
-def _batches(graphs: Sequence[Data], training: Training, random: torch.Generator) -> Iterator[Batch]:
-    """The graphs in random order, each turned at random, `batch_size` at a time."""
+def _batches(
+    graphs: Sequence[Graph] | Graphs, training: Training, random: torch.Generator, device: torch.device
+) -> Iterator[tuple[Graph, list[str]]]:
+    """The graphs in random order, each turned at random, `batch_size` at a time, and their names."""
     order = torch.randperm(len(graphs), generator=random).tolist()
     turns = torch.randint(len(SIGNED_PERMUTATIONS), (len(graphs),), generator=random).tolist()
     for start in range(0, len(order), training.batch_size):
         batch = [
-            _turned(graphs[index], turns[index]) if training.augment else graphs[index]
+            _turned(graphs[index].to(device), turns[index] if training.augment else IDENTITY)
             for index in order[start : start + training.batch_size]
         ]
-        yield Batch.from_data_list(batch)
+        names = [str(graph.name) for graph in batch]
+        yield batch[0] if len(batch) == 1 else Batch.from_data_list(batch), names
 
 
-def _turned(graph: Data, turn: int) -> Data:
-    turned = graph.clone("separation")
+def _turned(graph: Graph, turn: int) -> Graph:
+    turned = copy(graph)
     turned.separation = graph.separation @ SIGNED_PERMUTATIONS[turn].to(graph.separation)
     return turned
 
 
-def _losses(model: BOTAN, graph: Data, p: float) -> tuple[Tensor, Tensor, Tensor]:
-    """P MSE(S) + (1 - p) MSE(E), and its two parts."""
-    propensity, pair = model(graph.species, graph.edge_index, graph.separation)
-    propensity_loss = mse_loss(propensity, graph.propensity)
-    pair_loss = mse_loss(pair, graph.pair_distance_change)
-    return p * propensity_loss + (1 - p) * pair_loss, propensity_loss, pair_loss
+class _Loss:
+    """p MSE(S) + (1 - p) MSE(E), its two parts, and the outputs; what has no weight counts as not known."""
+
+    def __init__(self, p: float, normalisation: Normalisation, products: torch.dtype) -> None:
+        self.p = p
+        self.normalisation = normalisation
+        self.products = products
+
+    def __call__(self, model: BOTAN, graph: Graph) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        propensity, pair = model(graph, self.products)
+        units = self.normalisation
+        parts = [
+            mse_loss(output, (target - mean) / scale) if weight > 0 else output.new_tensor(torch.nan)
+            for weight, output, target, mean, scale in (
+                (self.p, propensity, graph.propensity, units.propensity_mean, units.propensity_scale),
+                (1 - self.p, pair, graph.pair_distance_change, units.pair_mean, units.pair_scale),
+            )
+        ]
+        weighted = [weight * part for weight, part in zip((self.p, 1 - self.p), parts, strict=True) if weight > 0]
+        return torch.stack([sum(weighted[1:], weighted[0]), *parts]), (propensity, pair)
 
 
-def _validate(model: BOTAN, graphs: Sequence[Data], p: float) -> dict[str, float]:
-    """Losses and correlations of S over A and of E over all pairs, averaged over the graphs."""
+def _judge(model: BOTAN, graph: Graph, loss_of: _Loss) -> dict[str, float]:
+    """Losses and correlations of S over A and of E over all pairs of one graph."""
     model.eval()
-    rows = []
-    for graph in graphs:
-        propensity, pair = (output.float() for output in model(graph.species, graph.edge_index, graph.separation))
-        of_a = graph.species[:, 0] == 0
-        propensity_loss = mse_loss(propensity, graph.propensity)
-        pair_loss = mse_loss(pair, graph.pair_distance_change)
-        rows.append(
-            {
-                "validation_loss": float(p * propensity_loss + (1 - p) * pair_loss),
-                "validation_propensity_loss": float(propensity_loss),
-                "validation_pair_loss": float(pair_loss),
-                "validation_propensity_pearson": correlation(
-                    propensity[of_a].cpu().numpy(), graph.propensity[of_a].cpu().numpy()
-                ),
-                "validation_pair_pearson": correlation(pair.cpu().numpy(), graph.pair_distance_change.cpu().numpy()),
-            }
-        )
-    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+    losses, (propensity, pair) = loss_of(model, graph)
+    total, propensity_loss, pair_loss = losses.tolist()
+    of_a = graph.species[:, 0] == 0
+    return {
+        "validation_loss": total,
+        "validation_propensity_loss": propensity_loss,
+        "validation_pair_loss": pair_loss,
+        "validation_propensity_pearson": correlation(
+            propensity[of_a].cpu().numpy(), graph.propensity[of_a].cpu().numpy()
+        ),
+        "validation_pair_pearson": correlation(pair.cpu().numpy(), graph.pair_distance_change.cpu().numpy()),
+    }

@@ -35,6 +35,12 @@ class Configuration:
     box_length: float
     """edge L of the cubic box, sigma_AA"""
 
+    @classmethod
+    def at_rest(cls, positions: NDArray, species: NDArray, box_length: float) -> Self:
+        """The configuration with these positions, of which no more is known."""
+        zero = np.zeros_like(positions)
+        return cls(positions, zero.astype(np.int32), zero, species, box_length)
+
     def __len__(self) -> int:
         return len(self.positions)
 

@@ -33,25 +33,25 @@ class Energies(NamedTuple):
 
 
 class Quality(NamedTuple):
-    """What one configuration and its ensemble say about the simulation."""
+    """What one configuration and its ensemble say about the simulation; what is not known is nothing."""
 
-    energy_drift: float
-    """of the worst replica's total energy, from a straight line through it, epsilon_AA per particle and tau"""
-    momentum: float
-    """largest total momentum, per particle"""
-    temperature: float
-    """kinetic temperature of the ensemble, mean over replicas and times"""
     configurational_temperature: float
     """|grad U|^2 / nabla^2 U, mean over the configuration and the ends of its replicas"""
-    pressure: float
-    """mean over replicas and times, epsilon_AA / sigma_AA^3"""
-    potential_energy_trend: float
-    """change of the potential energy over the second half of the equilibration, from a straight line through it,
-    epsilon_AA per particle"""
-    potential_energy_fluctuation: float
-    """its standard deviation about that line"""
     crystal_fraction: float
     """fraction of particles with crystal-like surroundings"""
+    energy_drift: float | None = None
+    """of the worst replica's total energy, from a straight line through it, epsilon_AA per particle and tau"""
+    momentum: float | None = None
+    """largest total momentum, per particle"""
+    temperature: float | None = None
+    """kinetic temperature of the ensemble, mean over replicas and times"""
+    pressure: float | None = None
+    """mean over replicas and times, epsilon_AA / sigma_AA^3"""
+    potential_energy_trend: float | None = None
+    """change of the potential energy over the second half of the equilibration, from a straight line through it,
+    epsilon_AA per particle"""
+    potential_energy_fluctuation: float | None = None
+    """its standard deviation about that line"""
 
 
 def measure(
@@ -72,16 +72,22 @@ def measure(
     n = len(configuration)
     trend, fluctuation = _trend(*map(np.asarray, equilibration))
     freedom = 3 * n - 3
-    statics = [interactions(one.positions, one.species, one.box_length) for one in (configuration, *ends)]
-    gradient = np.mean([(static.forces**2).sum() for static in statics])
-    return Quality(
+    return of_structure(configuration, ends)._replace(
         energy_drift=max(_drift(energies, replica) for replica in {one.replica for one in energies}) / n,
         momentum=max(float(np.linalg.norm(one.momentum)) for one in energies) / n,
         temperature=float(np.mean([2 * one.kinetic / freedom for one in energies])),
-        configurational_temperature=float(gradient / np.mean([static.laplacian for static in statics])),
         pressure=float(np.mean([one.pressure for one in energies])),
         potential_energy_trend=trend,
         potential_energy_fluctuation=fluctuation,
+    )
+
+
+def of_structure(configuration: Configuration, ends: Iterable[Configuration] = ()) -> Quality:
+    """What positions alone say, those of the configuration and perhaps of the ends of its replicas."""
+    statics = [interactions(one.positions, one.species, one.box_length) for one in (configuration, *ends)]
+    gradient = np.mean([(static.forces**2).sum() for static in statics])
+    return Quality(
+        configurational_temperature=float(gradient / np.mean([static.laplacian for static in statics])),
         crystal_fraction=crystal_fraction(configuration),
     )
 
@@ -120,22 +126,24 @@ def beyond(quality: Quality, temperature: float, limits: Limits) -> list[str]:
     temperature : that the run was meant to have
     limits : of the study
     """
+
+    def relative(value: float | None, scale: float | None = temperature, centre: float = 1.0) -> float | None:
+        return abs(value / scale - centre) if value is not None and scale else None
+
+    trend = relative(quality.potential_energy_trend, quality.potential_energy_fluctuation, centre=0.0)
     off = {
         "energy_drift": (quality.energy_drift, limits.energy_drift),
         "momentum": (quality.momentum, limits.momentum),
-        "temperature": (abs(quality.temperature / temperature - 1), limits.temperature),
+        "temperature": (relative(quality.temperature), limits.temperature),
         "configurational_temperature": (
-            abs(quality.configurational_temperature / temperature - 1),
+            relative(quality.configurational_temperature),
             limits.configurational_temperature,
         ),
-        "potential_energy_trend": (
-            abs(quality.potential_energy_trend) / quality.potential_energy_fluctuation,
-            limits.potential_energy_trend,
-        ),
+        "potential_energy_trend": (trend, limits.potential_energy_trend),
         "crystal_fraction": (quality.crystal_fraction, limits.crystal_fraction),
     }
     return [
         f"{name} = {getattr(quality, name):.3g}, {found:.2g} beside the limit {limit:g}"
         for name, (found, limit) in off.items()
-        if not found <= limit
+        if found is not None and not found <= limit
     ]

@@ -1,0 +1,1 @@
+"""What others have published: their trajectories, their weights, and the benchmark that compares models."""
