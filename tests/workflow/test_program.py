@@ -120,6 +120,7 @@ def test_training_command_of_the_paper_study_is_understood(tmp_path):
         ["targets.py", "--size", "1024", "--replicas", "2"],
         ["stage_overhead.py", "--particles", "256", "--steps", "200", "--repeats", "1"],
         ["engines.py", "--particles", "256", "--seconds", "0.1", "--repeats", "1"],
+        ["training.py", "--sizes", "1", "--repeats", "1", "--threads", "1"],
     ],
     ids=lambda benchmark: benchmark[0],
 )
