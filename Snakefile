@@ -24,7 +24,8 @@ wildcard_constraints:
     configuration=r"\d\d\d\d+",
     time=r"\d\d+",
     model=r"[A-Za-z][A-Za-z0-9-]*",
-    seed=r"\d+",
+    seed=r"\d+(-[nr]\d+)?",
+    targets=r"targets(-r\d+)?",
 
 
 localrules:

@@ -145,13 +145,12 @@ def our_graph(data: Path) -> dict:
 
 def our_prediction(data: Path) -> dict:
     """One forward pass."""
-    from glassbotan.learn.graphs import Normalisation
     from glassbotan.learn.network import BOTAN
     from glassbotan.learn.training import predict
     from glassbotan.study import Network
 
     graph, model = structure(data), BOTAN(Network())
-    return timed_steps(lambda: predict(model, graph, Normalisation()))
+    return timed_steps(lambda: predict(model, graph))
 
 
 def grown_liquids(sizes: list[int], folder: Path) -> dict[int, Path]:

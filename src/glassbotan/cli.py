@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
-from glassbotan.commands.evaluate import DrawLosses, DrawMap, DrawPearson, DrawQuality, DrawRelaxation, Score
+from glassbotan.commands.evaluate import (
+    DrawLearningCurve,
+    DrawLosses,
+    DrawMap,
+    DrawPearson,
+    DrawQuality,
+    DrawRelaxation,
+    Score,
+)
 from glassbotan.commands.learn import Predict, Train
 from glassbotan.commands.published import Export, Import
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
@@ -43,6 +51,7 @@ class Program(BaseSettings):
     draw_relaxation: CliSubCommand[DrawRelaxation]
     draw_pearson: CliSubCommand[DrawPearson]
     draw_losses: CliSubCommand[DrawLosses]
+    draw_learning_curve: CliSubCommand[DrawLearningCurve]
     draw_map: CliSubCommand[DrawMap]
     export: CliSubCommand[Export]
     check: CliSubCommand[Check]

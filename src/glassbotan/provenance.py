@@ -25,8 +25,8 @@ STAGE_VERSIONS = {
     "accept": 1,
     "relaxation": 1,
     "train": 2,
-    "predict": 1,
-    "score": 1,
+    "predict": 2,
+    "score": 2,
     "draw": 1,
     "export": 1,
 }

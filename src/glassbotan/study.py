@@ -292,8 +292,18 @@ class Training(Section):
     )
     batch_size: PositiveInt = Field(1, description="graphs per step")
     gradient_clip: PositiveFloat = Field(1.0, description="largest norm of the gradient")
-    scale_targets: bool = Field(
-        False, description="measure S and E in units of their standard deviation over the training configurations"
+    target_units: Literal["reduced", "training set", "configuration"] = Field(
+        "reduced",
+        description="units of S and E in the loss: reduced Lennard-Jones, or standard deviations from the mean (S of "
+        "each species by itself), over the training set or within each configuration; within each, nothing is "
+        "spent on how much a configuration moves as a whole",
+    )
+    weight_average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay per step of a running average of the weights, which is then what is validated and kept; 0 "
+        "keeps the weights themselves",
     )
     augment: bool = Field(True, description="draw one of the 48 signed axis permutations for each graph and step")
     initial_weights: Literal["torch", "spread"] = Field(
@@ -337,6 +347,23 @@ class Model(Section):
         return self.pretrained and self.p < 1
 
 
+class LearningCurve(Section):
+    """What more data would buy: one model at one state point, trained on less than there is.
+
+    Every training takes as many steps as the one on all configurations.
+    """
+
+    model: str = Field(description="name of the model")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    time: PositiveFloat = Field(description="sampling time [tau]")
+    configurations: tuple[PositiveInt, ...] = Field(
+        (), description="numbers of training configurations, with all replicas"
+    )
+    replicas: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        (), description="numbers of replicas in the targets, with all training configurations"
+    )
+
+
 class Predict(Section):
     """How a trained network is used."""
 
@@ -364,11 +391,22 @@ class TrainingRun(NamedTuple):
     model: Model
     seed: int
     training: Training
+    train: tuple[int, ...]
+    """the training configurations"""
+    replicas: int | None = None
+    """how many replicas the targets are averaged over, if not all"""
+    less: str = ""
+    """in the learning curve: what there is less of, -n002 configurations or -r04 replicas"""
 
     @property
     def folder(self) -> str:
         """Where its files are, under the study's folder: T0.44/t07/BOTAN/seed0."""
-        return f"{self.point.label}/t{self.time_index:02d}/{self.model.name}/seed{self.seed}"
+        return f"{self.point.label}/t{self.time_index:02d}/{self.model.name}/seed{self.seed}{self.less}"
+
+    @property
+    def targets(self) -> str:
+        """Folder of the targets that it learns from, under the state point's."""
+        return "targets" if self.replicas is None else f"targets-r{self.replicas:02d}"
 
     @property
     def name(self) -> str:
@@ -408,12 +446,16 @@ class Study(Section):
     models: tuple[Model, ...] = Field(min_length=1, description="the networks that are trained")
     predict: Predict = Predict()
     scores: Scores = Scores()
+    learning_curve: LearningCurve | None = Field(
+        None, description="what figures/learning_curve.png is drawn from, a target of its own"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._check_ranges()
         self._check_times()
         self._check_models()
+        self._check_learning_curve()
         return self
 
     def _check_ranges(self) -> None:
@@ -483,6 +525,17 @@ class Study(Section):
                     "which is no state point and sampling time of this study"
                 )
 
+    def _check_learning_curve(self) -> None:
+        curve = self.learning_curve
+        everything = len(self.configurations.train)
+        if curve is not None and max(curve.configurations, default=1) > everything:
+            raise ValueError(f"learning_curve.configurations go beyond the {everything} training configurations")
+        if curve is not None and next(self.learning_curve_runs(), None) is None:
+            raise ValueError(
+                f"learning_curve is set for model {curve.model} at T = {curve.temperature:g}, t = {curve.time:g}, "
+                "where this study trains no such network"
+            )
+
     def batch(self, number: int) -> tuple[int, ...]:
         """The configurations of simulation batch `number`, counted from 1."""
         return self.configurations.all[(number - 1) * self.simulation_batch : number * self.simulation_batch]
@@ -518,7 +571,26 @@ class Study(Section):
                         own = model.model_dump(include={"epochs", "batch_size"}, exclude_none=True)
                         training = self.training.model_copy(update=own)
                         for seed in model.seeds:
-                            yield TrainingRun(point, index, model, seed, training)
+                            yield TrainingRun(point, index, model, seed, training, self.configurations.train)
+
+    def learning_curve_runs(self) -> Iterator[TrainingRun]:
+        """The networks of the learning curve, those on all that there is among them."""
+        curve = self.learning_curve
+        if curve is None:
+            return
+        for run in self.training_runs():
+            at = (run.model.name, run.point.temperature, run.point.sampling_times[run.time_index - 1])
+            if at != (curve.model, curve.temperature, curve.time):
+                continue
+            yield run
+            everything = len(run.train)
+            for count in curve.configurations:
+                if count < everything:
+                    steps = run.training.model_copy(update={"epochs": run.training.epochs * everything // count})
+                    yield run._replace(train=run.train[:count], training=steps, less=f"-n{count:03d}")
+            for count in curve.replicas:
+                if self.source != "simulation" or count < self.ensemble.replicas:
+                    yield run._replace(replicas=count, less=f"-r{count:02d}")
 
     def pretraining_run(self, seed: int) -> TrainingRun:
         """The pretrained network from which the networks with this seed start."""
@@ -529,6 +601,7 @@ class Study(Section):
             model=Model(name=PRETRAINING, p=0, pretrained=False),
             seed=seed,
             training=Training(**self.pretraining.model_dump(exclude={"temperature", "time", "weights"})),
+            train=self.configurations.train,
         )
 
     def pretraining_runs(self) -> Iterator[TrainingRun]:

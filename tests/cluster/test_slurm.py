@@ -26,7 +26,7 @@ STUDY = {
     "configurations": {"train": 1, "test": 2},
     "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
     "network": {"rounds": 2, "width": 8},
-    "training": {"epochs": 3, "learning_rate": 2e-3, "scale_targets": True},
+    "training": {"epochs": 3, "learning_rate": 2e-3, "target_units": "training set"},
     "models": [{"name": "NT-GNN", "p": 1.0, "times": [1.0]}],
 }
 

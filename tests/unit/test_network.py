@@ -9,14 +9,14 @@ from glassbotan.learn import edge_update
 from glassbotan.learn.edge_update import EdgePerceptron, Ends
 from glassbotan.learn.graphs import (
     SIGNED_PERMUTATIONS,
-    Normalisation,
-    normalisation_of,
     pair_average,
     structure_graph,
     with_targets,
 )
+from glassbotan.learn.models import TrainedNetwork
 from glassbotan.learn.network import BOTAN
 from glassbotan.learn.training import fit, predict
+from glassbotan.learn.units import REDUCED, mean_units, spread_units
 from glassbotan.study import Network, Training
 
 BOX = 4.6
@@ -37,10 +37,6 @@ def structure(rng):
 def graph_of(structure):
     positions, species, pairs = structure
     return structure_graph(positions, species, BOX, pairs)
-
-
-def outputs(model, graph):
-    return predict(model, graph, Normalisation())
 
 
 def test_graph_is_sorted_by_receiver_and_knows_its_pairs(structure):
@@ -83,7 +79,7 @@ def test_blocks_are_the_concatenation(structure):
     assert torch.allclose(found[1], expected[1], rtol=0, atol=1e-12)
 
 
-def perceptron_by_hand(x, first, constant, second, bias, from_sender, from_receiver, ends):
+def perceptron_by_hand(x, first, constant, second, bias, products, from_sender, from_receiver, ends):
     sender, receiver = ends.sender.long(), ends.receiver.long()
     before = x @ first.t() + constant + from_sender[sender] + from_receiver[receiver]
     y = torch.relu(torch.relu(before) @ second.t() + bias)
@@ -106,7 +102,7 @@ def test_edge_perceptron_and_its_derivative_are_those_of_the_formula(structure, 
     weights = [torch.randn(n, 8, dtype=torch.float64) for n in (len(ends.sender), 60)]
     found, expected = [], []
     for function, into in ((EdgePerceptron.apply, found), (perceptron_by_hand, expected)):
-        y, incoming = function(*inputs, ends)
+        y, incoming = function(*inputs[:5], torch.float64, *inputs[5:], ends)
         into += [y, incoming]
         into += torch.autograd.grad((y * weights[0]).sum() + (incoming * weights[1]).sum(), inputs)
     for ours, formula in zip(found, expected, strict=True):
@@ -138,14 +134,14 @@ def test_reverse_edges_also_in_a_batch(structure):
 def test_relabelling_particles_relabels_the_outputs(structure, rng):
     positions, species, pairs = structure
     model = BOTAN(Network())
-    propensity, pair = outputs(model, graph_of(structure))
+    propensity, pair = predict(model, graph_of(structure))
     order = rng.permutation(60)
     again = positions[order], species[order], neighbor_pairs(positions[order], BOX, 2.0)
     graph = graph_of(again)
-    permuted_propensity, permuted_pair = outputs(model, graph)
-    assert torch.allclose(permuted_propensity, propensity[order], atol=1e-5)
-    by_pair = dict(zip(map(tuple, pairs), pair_average(graph_of(structure), pair).tolist(), strict=True))
-    for (i, j), value in zip(again[2], pair_average(graph, permuted_pair).tolist(), strict=True):
+    permuted_propensity, permuted_pair = predict(model, graph)
+    assert np.allclose(permuted_propensity, propensity[order], atol=1e-5)
+    by_pair = dict(zip(map(tuple, pairs), pair, strict=True))
+    for (i, j), value in zip(again[2], permuted_pair, strict=True):
         assert value == pytest.approx(by_pair[tuple(sorted((order[i], order[j])))], abs=1e-5)
 
 
@@ -154,9 +150,9 @@ def test_translation_and_boundary_do_not_matter(structure):
     model = BOTAN(Network())
     moved = positions + [1.3, -7.0, 0.4]
     for first, second in zip(
-        outputs(model, graph_of(structure)), outputs(model, graph_of((moved, species, pairs))), strict=True
+        predict(model, graph_of(structure)), predict(model, graph_of((moved, species, pairs))), strict=True
     ):
-        assert torch.allclose(first, second, atol=1e-5)
+        assert np.allclose(first, second, atol=1e-5)
 
 
 def test_signed_permutations_are_the_symmetries_of_the_cube():
@@ -170,12 +166,12 @@ def test_averaging_over_symmetries_makes_predictions_symmetric(structure):
     turn = SIGNED_PERMUTATIONS[17].numpy()
     graph, turned = graph_of(structure), graph_of((positions @ turn, species, pairs))
     for first, second in zip(
-        predict(model, graph, Normalisation(), average_over_symmetries=True),
-        predict(model, turned, Normalisation(), average_over_symmetries=True),
+        predict(model, graph, average_over_symmetries=True),
+        predict(model, turned, average_over_symmetries=True),
         strict=True,
     ):
-        assert torch.allclose(first, second, atol=1e-6)
-    assert not torch.allclose(outputs(model, graph)[0], outputs(model, turned)[0], atol=1e-6)
+        assert np.allclose(first, second, atol=1e-6)
+    assert not np.allclose(predict(model, graph)[0], predict(model, turned)[0], atol=1e-6)
 
 
 def targets_for(structure, rng):
@@ -188,17 +184,18 @@ def targets_for(structure, rng):
 
 def test_a_small_sample_is_overfitted(structure, rng):
     propensity, pair = targets_for(structure, rng)
-    graph = with_targets(graph_of(structure), propensity, pair)
-    training = Training(epochs=400, learning_rate=2e-3, schedule="one-cycle", scale_targets=True, augment=False)
-    normalisation = normalisation_of([(propensity, pair)])
-    fitted = fit([graph], [], Network(rounds=2), training, p=0.4, seed=1, normalisation=normalisation)
+    species = structure[1]
+    units = spread_units([(species, propensity, pair)])
+    graph = with_targets(graph_of(structure), *units.measure(species, propensity, pair))
+    training = Training(epochs=400, learning_rate=2e-3, schedule="one-cycle", augment=False)
+    fitted = fit([graph], [], Network(rounds=2), training, p=0.4, seed=1)
     model = BOTAN(Network(rounds=2))
     model.load_state_dict(fitted.weights)
-    predicted_propensity, predicted_pair = predict(model, graph, normalisation)
+    predicted_propensity, predicted_pair = predict(model, graph, units)
     assert np.corrcoef(predicted_propensity, propensity)[0, 1] > 0.99
-    assert np.corrcoef(pair_average(graph, predicted_pair), pair)[0, 1] > 0.99
+    assert np.corrcoef(predicted_pair, pair)[0, 1] > 0.99
     # In the targets' own units, not only correlated with them.
-    assert np.abs(predicted_propensity.numpy() - propensity).max() < 0.1
+    assert np.abs(predicted_propensity - propensity).max() < 0.1
     assert fitted.epoch == 400  # without a validation set the last epoch is kept
 
 
@@ -230,6 +227,19 @@ def test_starting_weights_are_used(structure, rng):
     assert further.history.train_loss[0] == pytest.approx(start.history.train_loss.iloc[-1], rel=0.5)
 
 
+def test_published_weights_start_where_they_were_in_other_units(structure, rng):
+    species, (propensity, pair) = structure[1], targets_for(structure, rng)
+    graph, units = graph_of(structure), spread_units([(species, propensity, pair)])
+    network = Network(rounds=2, width=8)
+    start = TrainedNetwork(BOTAN(network).state_dict(), network, REDUCED, {})
+    moved = TrainedNetwork(start.weights_in(units), network, units, {})
+    found, expected = predict(moved.module(), graph, units), predict(start.module(), graph)
+    assert np.allclose(found[1], expected[1], atol=1e-5)
+    assert np.abs(found[0] - np.array(units.propensity_mean)[species]).max() < 0.1 * np.max(units.propensity_scale)
+    # What measures in spreads already goes on as it is.
+    assert moved.weights_in(units) is moved.weights
+
+
 def test_divergence_stops_with_a_sentence(structure, rng):
     propensity, pair = targets_for(structure, rng)
     propensity[3] = np.nan
@@ -247,8 +257,18 @@ def test_what_has_no_weight_need_not_be_known(structure, rng):
     assert history.train_pair_loss.isna().all()
 
 
-def test_normalisation_is_mean_and_spread(structure, rng):
-    propensity, pair = targets_for(structure, rng)
-    normalisation = normalisation_of([(propensity, pair)])
-    assert normalisation.propensity_mean == pytest.approx(propensity.mean(), rel=1e-5)
-    assert normalisation.pair_scale == pytest.approx(pair.std(), rel=1e-2)
+def test_units_have_mean_zero_and_spread_one_for_each_species(structure, rng):
+    species, (propensity, pair) = structure[1], targets_for(structure, rng)
+    units = spread_units([(species, propensity, pair), (species, 3 * propensity, pair)])
+    measured = [units.measure(species, factor * propensity, pair) for factor in (1, 3)]
+    for kind in (0, 1):
+        of_kind = np.concatenate([s[species == kind] for s, _ in measured])
+        assert abs(of_kind.mean()) < 1e-6
+        assert of_kind.std() == pytest.approx(1, rel=1e-6)
+    assert measured[0][1].std() == pytest.approx(1, rel=1e-6)
+    for back, given in zip(units.restore(species, *measured[0]), (propensity, pair), strict=True):
+        assert np.allclose(back, given, atol=1e-6)
+    # Means of units, and reduced units where a target is not known.
+    assert mean_units([units, units]) == units
+    unknown = spread_units([(species, propensity, np.full_like(pair, np.nan))])
+    assert (unknown.pair_mean, unknown.pair_scale) == (0, 1)

@@ -134,7 +134,7 @@ def test_predictions_go_out_as_they_came_in(ensemble, tmp_path):
         model, predictions = tmp_path / f"{index}.pt", tmp_path / f"{index}" / "predictions.npz"
         main(
             ["train", *common, "--time-index", index, "--model", "NT-GNN", "-p", "1", "--train", "1",
-             "--training.epochs", "2", "--training.scale-targets", "--output", str(model),
+             "--training.epochs", "2", "--training.target-units", "configuration", "--output", str(model),
              str(tmp_path / "train" / "c0001.npz")]
         )  # fmt: skip
         main(

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
@@ -88,8 +91,30 @@ def test_scored_pairs_are_a_a_and_near(predictions):
     assert 3 < scored.sum() < len(scored) / 2
 
 
+RUN = {"temperature": 0.64, "time": 1.65, "time_index": 3, "train_configurations": 8, "replicas": 4}
+
+
+def test_networks_that_differ_in_their_seed_are_also_scored_together(predictions, rng):
+    def another(prediction):
+        noise = 0.5 * rng.normal(size=len(prediction.species))
+        return replace(prediction, predicted_propensity=prediction.propensity + noise)
+
+    seeds = [(list(map(another, predictions)), {**RUN, "model": "NT-GNN", "p": 1.0, "seed": seed}) for seed in range(3)]
+    table = pearson_table(seeds, Scores())
+    of_s = table[table.target == "S"].set_index("model")
+    (together,) = of_s.index[of_s.index.str.contains("mean of 3")]
+    assert pd.isna(of_s.seed[together])
+    of_a = predictions[0].species == 0
+    mean = [
+        np.mean([seed[index].predicted_propensity for seed, _ in seeds], axis=0) for index in range(len(predictions))
+    ]
+    expected = [pearsonr(m[of_a], one.propensity[of_a]).statistic for m, one in zip(mean, predictions, strict=True)]
+    assert of_s.pearson[together] == pytest.approx(np.mean(expected))
+    assert of_s.pearson[together] > of_s.pearson["NT-GNN"].max()
+
+
 def test_table_has_every_model_and_what_needs_no_network(predictions):
-    run = {"temperature": 0.64, "time": 1.65, "time_index": 3, "seed": 0}
+    run = {**RUN, "seed": 0}
     table = pearson_table(
         [
             (predictions, {**run, "model": "BOTAN", "p": 0.4}),

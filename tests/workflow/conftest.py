@@ -52,13 +52,14 @@ TINY = {
     "configurations": {"train": "1-2", "validation": 3, "test": "4-5"},
     "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
     "network": {"rounds": 2, "width": 8},
-    "training": {"epochs": 3, "learning_rate": 2e-3, "scale_targets": True},
+    "training": {"epochs": 3, "learning_rate": 2e-3, "target_units": "training set"},
     "pretraining": {"epochs": 2, "temperature": 0.9, "time": 0.1},
     "models": [
         {"name": "BOTAN", "p": 0.4},
         {"name": "NT-GNN", "p": 1.0, "times": [1.0], "batch_size": 2},
         {"name": "pairs", "p": 0.0, "times": [1.0]},
     ],
+    "learning_curve": {"model": "BOTAN", "temperature": 0.9, "time": 1.0, "configurations": [1, 2], "replicas": [2]},
 }
 
 

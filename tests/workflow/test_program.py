@@ -25,7 +25,8 @@ def run(*arguments, **kwargs):
 @pytest.mark.parametrize(
     "stage",
     ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "accept", "relaxation", "train",
-     "predict", "score", "draw-quality", "draw-relaxation", "draw-pearson", "draw-losses", "draw-map", "check", "cost",
+     "predict", "score", "draw-quality", "draw-relaxation", "draw-pearson", "draw-losses", "draw-learning-curve",
+     "draw-map", "check", "cost",
      "doctor", "schema", "import", "export"],
 )  # fmt: skip
 def test_every_stage_explains_itself(stage):

@@ -60,6 +60,23 @@ def test_every_product_is_there(finished):
     assert not list(finished.results.rglob(".partial*"))
 
 
+def test_the_learning_curve_is_a_target_of_its_own(finished):
+    figure = finished.results / "figures" / "learning_curve.png"
+    assert not figure.exists()
+    result = finished.snakemake("--", str(figure.relative_to(finished.path)))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert Image.open(figure).size[0] > 1000
+    table = pd.read_csv(finished.results / "tables" / "learning_curve.csv")
+    networks = table[(table.model == "BOTAN") & (table.target == "S")]
+    assert sorted(zip(networks.train_configurations, networks.replicas, strict=True)) == [(1, 4), (2, 2), (2, 4)]
+    # As many steps of the optimiser, whatever there is to learn from: twice the epochs on half the configurations.
+    folder = finished.results / "T0.90" / "t02" / "BOTAN"
+    epochs = {name: len(pd.read_csv(folder / name / "history.csv")) for name in ("seed0", "seed0-n001", "seed0-r02")}
+    assert epochs == {"seed0": 3, "seed0-n001": 6, "seed0-r02": 3}
+    few, _ = read_npz(finished.results / "T0.90" / "targets-r02" / "c0001.npz")
+    assert few["overlap"].shape == (2, 2)
+
+
 def test_the_table_is_printed_and_tidy(finished):
     assert (finished.results / "tables" / "pearson.txt").read_text().strip() in finished.output
     table = pd.read_csv(finished.results / "tables" / "pearson.csv")

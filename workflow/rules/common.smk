@@ -43,7 +43,8 @@ SIMULATION_GPUS = int(ON_GPU and HOOMD_MAY_RUN)
 TRAINING_GPUS = int(ON_GPU and (SURE or not version("torch").endswith("cpu")))
 SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"
-RUNS = {run.folder: run for run in (*STUDY.pretraining_runs(), *STUDY.training_runs())}
+NETWORKS = [*STUDY.pretraining_runs(), *STUDY.training_runs()]
+RUNS = {run.folder: run for run in (*NETWORKS, *STUDY.learning_curve_runs())}
 
 
 def point_of(wildcards):
@@ -66,8 +67,20 @@ def options(**settings):
     return " ".join(words)
 
 
-def targets_of(label, configurations):
-    return [f"{RESULTS}/{label}/targets/c{number:04d}.npz" for number in configurations]
+def targets_of(label, configurations, folder="targets"):
+    return [f"{RESULTS}/{label}/{folder}/c{number:04d}.npz" for number in configurations]
+
+
+def learnt_from(wildcards):
+    """The targets that a network learns from."""
+    run = run_of(wildcards)
+    return targets_of(wildcards.point, (*run.train, *STUDY.configurations.validation), run.targets)
+
+
+def targets_settings(wildcards):
+    """The targets' settings, perhaps with fewer replicas than there are."""
+    _, _, replicas = wildcards.targets.partition("-r")
+    return STUDY.targets.model_copy(update={"most_replicas": int(replicas)}) if replicas else STUDY.targets
 
 
 def equilibrated_batch(wildcards):
@@ -133,12 +146,19 @@ def train_options(wildcards):
         time_index=run.time_index,
         p=run.model.p,
         seed=run.seed,
-        train=STUDY.configurations.train,
+        train=run.train,
         validation=STUDY.configurations.validation,
         network=STUDY.network,
         training=run.training,
         **({"initial": initial} if initial else {}),
     )
+
+
+def learning_curve_predictions(wildcards):
+    """Predictions of every network of the learning curve."""
+    if STUDY.learning_curve is None:
+        raise WorkflowError(f"study {STUDY.name} has no section learning_curve, which would say what to draw")
+    return [f"{RESULTS}/{run.folder}/predictions.npz" for run in STUDY.learning_curve_runs()]
 
 
 def figure(name, caption, category):

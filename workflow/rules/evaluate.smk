@@ -24,3 +24,24 @@ rule score:
         options=options(scores=STUDY.scores),
     shell:
         "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
+
+
+rule learning_curve:
+    input:
+        predictions=learning_curve_predictions,
+    output:
+        table=f"{RESULTS}/tables/learning_curve.csv",
+        readable=f"{RESULTS}/tables/learning_curve.txt",
+    log:
+        f"{RESULTS}/logs/learning_curve.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        version=STAGE_VERSIONS["score"],
+        options=options(scores=STUDY.scores),
+    shell:
+        "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"

@@ -49,7 +49,7 @@ rule train:
     input:
         # Its date does not count: other limits are no reason to train again.
         accepted=ancient(rules.accept.output.accepted),
-        targets=lambda wildcards: targets_of(wildcards.point, STUDY.configurations.learnt_from),
+        targets=learnt_from,
         initial=initial_of,
     output:
         network=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/model.pt",

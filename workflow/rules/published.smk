@@ -5,9 +5,9 @@ rule import_trajectories:
     input:
         files=published_files,
     output:
-        targets=f"{RESULTS}/{{point}}/targets/c{{configuration}}.npz",
+        targets=f"{RESULTS}/{{point}}/{{targets}}/c{{configuration}}.npz",
     log:
-        f"{RESULTS}/logs/targets/{{point}}-c{{configuration}}.log",
+        f"{RESULTS}/logs/{{targets}}/{{point}}-c{{configuration}}.log",
     conda:
         LEARN
     threads: 1
@@ -22,7 +22,7 @@ rule import_trajectories:
             configuration=int(wildcards.configuration),
             times=point_of(wildcards).sampling_times,
             liquid=STUDY.liquid,
-            targets=STUDY.targets,
+            targets=targets_settings(wildcards),
         ),
     shell:
         "python -m glassbotan import {params.format} {params.options} --output {output.targets} {input.files} > {log} 2>&1"

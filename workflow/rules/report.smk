@@ -64,8 +64,8 @@ rule draw_pearson:
 
 rule draw_losses:
     input:
-        histories=[f"{RESULTS}/{folder}/history.csv" for folder in RUNS],
-        records=[f"{RESULTS}/{folder}/history.provenance.json" for folder in RUNS],
+        histories=[f"{RESULTS}/{run.folder}/history.csv" for run in NETWORKS],
+        records=[f"{RESULTS}/{run.folder}/history.provenance.json" for run in NETWORKS],
     output:
         **figure("losses", "losses", "Training"),
     log:
@@ -101,3 +101,23 @@ rule draw_map:
         options=options(scores=STUDY.scores),
     shell:
         "python -m glassbotan draw-map {params.options} --input {input.predictions} --output {output.png} > {log} 2>&1"
+
+
+rule draw_learning_curve:
+    input:
+        table=rules.learning_curve.output.table,
+    output:
+        **figure("learning_curve", "learning_curve", "Training"),
+    log:
+        f"{RESULTS}/logs/draw_learning_curve.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["draw"],
+        options=options(),
+    shell:
+        "python -m glassbotan draw-learning-curve {params.options} --output {output.png} --input {input.table} > {log} 2>&1"

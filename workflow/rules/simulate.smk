@@ -119,11 +119,11 @@ rule targets:
     input:
         ensemble=rules.ensemble.output.ensemble,
     output:
-        targets=f"{RESULTS}/{{point}}/targets/c{{configuration}}.npz",
+        targets=f"{RESULTS}/{{point}}/{{targets}}/c{{configuration}}.npz",
     log:
-        f"{RESULTS}/logs/targets/{{point}}-c{{configuration}}.log",
+        f"{RESULTS}/logs/{{targets}}/{{point}}-c{{configuration}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/targets/{{point}}-c{{configuration}}.tsv"
+        f"{RESULTS}/benchmarks/{{targets}}/{{point}}-c{{configuration}}.tsv"
     conda:
         LEARN
     threads: 1
@@ -132,7 +132,9 @@ rule targets:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["targets"],
-        options=lambda wildcards: options(temperature=point_of(wildcards).temperature, targets=STUDY.targets),
+        options=lambda wildcards: options(
+            temperature=point_of(wildcards).temperature, targets=targets_settings(wildcards)
+        ),
     shell:
         "python -m glassbotan targets {params.options} --input {input.ensemble} --output {output.targets} > {log} 2>&1"
 

@@ -108,6 +108,18 @@ class DrawPearson(Figure):
         self.save(draw_pearson(read_csv(self.input)), provenance)
 
 
+class DrawLearningCurve(Figure):
+    """Draw the Pearson coefficients against the number of training configurations and of replicas."""
+
+    input: Path = Field(description="the table of the learning curve")
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.figures import draw_learning_curve
+
+        provenance = self.provenance(self.input)
+        self.save(draw_learning_curve(read_csv(self.input)), provenance)
+
+
 class DrawLosses(Figure):
     """Draw the loss of every network against the epoch (Fig. 3 for pretraining)."""
 

@@ -1,6 +1,7 @@
 """Networks and their predictions."""
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -15,6 +16,7 @@ from glassbotan.commands import LongStage, Stage
 from glassbotan.commands.targets import Paths, read_all_targets, sampling_time
 from glassbotan.errors import FileError
 from glassbotan.files import read_npz, write_csv
+from glassbotan.learn.units import REDUCED, Units, mean_units, spread_units
 from glassbotan.progress import progress
 from glassbotan.stopping import StoppedError
 from glassbotan.study import Configurations, Network, Training
@@ -53,7 +55,7 @@ class Train(LongStage):
         return self
 
     def cli_cmd(self) -> None:
-        from glassbotan.learn.graphs import Graphs, Normalisation, normalisation_of
+        from glassbotan.learn.graphs import Graphs
         from glassbotan.learn.models import (
             TrainedNetwork,
             newest_checkpoint,
@@ -65,30 +67,28 @@ class Train(LongStage):
         from glassbotan.learn.training import device_name, fit, processor
 
         provenance = self.provenance(*self.inputs, *([self.initial] if self.initial else []))
-        initial_weights = None
+        start = None
         learnt_from = {*self.train, *self.validation}
         if self.initial:
             start = read_model(self.initial)
             require_network(self.initial, start, self.network)
             self.require(self.initial, start.provenance, stage="train")
-            initial_weights = start.weights
             learnt_from |= set(start.provenance["learnt_from"])
         files = {}
-        for path, arrays, made in read_all_targets(self, self.inputs, (), temperature=self.temperature):
+        for path, arrays, made in read_all_targets(self, self.inputs, ["overlap"], temperature=self.temperature):
             time = sampling_time(path, arrays, self.time_index)
             files[made["configuration"]] = path
+            replicas = arrays["overlap"].shape[1]
         missing = {*self.train, *self.validation} - files.keys()
         if missing:
             raise FileError(f"no targets file was given for configurations {sorted(missing)}; add theirs")
         deadline = self.deadline()
         device = processor(self.device)
+        units = self.units([files[number] for number in self.train])
         train, validation = (
-            Graphs([partial(self.graph, files[number]) for number in numbers], device)
+            Graphs([partial(self.graph, files[number], units) for number in numbers], device)
             for numbers in (self.train, self.validation)
         )
-        normalisation = Normalisation()
-        if self.training.scale_targets:
-            normalisation = normalisation_of(self.targets(files[number]) for number in self.train)
         with (
             unfinished(self.output, self.stamp(provenance), HISTORY, HISTORY_RECORD) as folder,
             progress(f"Train {self.model}", self.training.epochs, "epochs") as advance,
@@ -119,8 +119,7 @@ class Train(LongStage):
                     self.training,
                     self.p,
                     self.seed,
-                    normalisation,
-                    initial_weights,
+                    start.weights_in(units) if start else None,
                     device,
                     saved,
                     report,
@@ -132,28 +131,40 @@ class Train(LongStage):
                 raise
             record = provenance.finish(
                 time=time,
+                replicas=replicas,
                 epoch=fitted.epoch,
                 learnt_from=sorted(learnt_from),
                 device=device_name(device),
                 epochs_before_this_run=len(saved["rows"]) if saved else 0,
             )
             write_csv(self.output.with_name(HISTORY), fitted.history, record)
-            write_model(self.output, TrainedNetwork(fitted.weights, self.network, normalisation, record))
+            write_model(self.output, TrainedNetwork(fitted.weights, self.network, units, record))
 
-    def targets(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        """S and E of a file at the sampling time."""
-        arrays, _ = read_npz(path, TARGETS)
+    def targets(self, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Species, S and E of a file at the sampling time."""
+        arrays, _ = read_npz(path, ("species", *TARGETS))
         propensity, pair = (arrays[name][self.time_index - 1] for name in TARGETS)
         if self.p < 1 and np.isnan(pair).all():
             raise FileError(f"{path} holds no pair-distance changes (its source published none); train with p = 1")
-        return propensity, pair
+        return arrays["species"], propensity, pair
 
-    def graph(self, path: Path) -> "Graph":
+    def units(self, paths: Sequence[Path]) -> Units:
+        """The units in which the network measures, from the training configurations."""
+        if self.training.target_units == "reduced":
+            return REDUCED
+        if self.training.target_units == "training set":
+            return spread_units(self.targets(path) for path in paths)
+        return mean_units([spread_units([self.targets(path)]) for path in paths])
+
+    def graph(self, path: Path, units: Units) -> "Graph":
         """The graph of a targets file, with its targets at the sampling time."""
         from glassbotan.learn.graphs import with_targets
 
         structure, _ = read_npz(path, STRUCTURE)
-        return with_targets(graph_of(path, structure), *self.targets(path))
+        targets = self.targets(path)
+        if self.training.target_units == "configuration":
+            units = spread_units([targets])
+        return with_targets(graph_of(path, structure), *units.measure(*targets))
 
 
 def graph_of(path: Path, arrays: dict[str, np.ndarray]) -> "Graph":
@@ -176,7 +187,6 @@ class Predict(Stage):
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.predictions import Prediction, write_predictions
-        from glassbotan.learn.graphs import pair_average
         from glassbotan.learn.models import read_model, require_network
         from glassbotan.learn.training import predict
 
@@ -201,18 +211,20 @@ class Predict(Stage):
                     "predict configurations that it has not seen"
                 )
             graph = graph_of(path, arrays)
-            propensity, pair = predict(module, graph, trained.normalisation, self.predict.average_over_symmetries)
+            propensity, pair = predict(module, graph, trained.units, self.predict.average_over_symmetries)
             at = self.time_index - 1
             predictions.append(
                 Prediction(
                     configuration=made["configuration"],
                     box_length=float(arrays["box_length"]),
-                    predicted_propensity=propensity.numpy(),
-                    predicted_pair_distance_change=pair_average(graph, pair).numpy(),
+                    predicted_propensity=propensity.astype(np.float32),
+                    predicted_pair_distance_change=pair.astype(np.float32),
                     **{name: arrays[name] for name in ("positions", "species", "potential_energy", "pairs")},
                     **{name: arrays[name][at] for target in TARGETS for name in (target, f"{target}_halves")},
                 )
             )
         settings = trained.provenance["settings"]
         description = {key: settings[key] for key in ("temperature", "time_index", "model", "seed", "p")}
-        write_predictions(self.output, predictions, provenance.finish(**description, time=trained.provenance["time"]))
+        of_training = {"train_configurations": len(settings["train"]), "replicas": trained.provenance["replicas"]}
+        record = provenance.finish(**description, **of_training, time=trained.provenance["time"])
+        write_predictions(self.output, predictions, record)

@@ -124,14 +124,14 @@ class Weights(Stage):
         return "train"
 
     def cli_cmd(self) -> None:
-        from glassbotan.learn.graphs import Normalisation
         from glassbotan.learn.models import TrainedNetwork, write_model
+        from glassbotan.learn.units import REDUCED
         from glassbotan.published.weights import PUBLISHED, read_weights
 
         provenance = self.provenance(self.input)
         weights = read_weights(self.input)
         record = provenance.finish(time=self.time, learnt_from=list(self.learnt_from), device="unknown")
-        write_model(self.output, TrainedNetwork(weights, PUBLISHED, Normalisation(), record))
+        write_model(self.output, TrainedNetwork(weights, PUBLISHED, REDUCED, record))
 
 
 class Import(BaseModel):

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glassbotan.dynamics.scattering import double_stretched
-from glassbotan.evaluate.tables import DISTANCE, ENERGY
+from glassbotan.evaluate.tables import DISTANCE, ENERGY, LEARNT_FROM
 from glassbotan.study import Limits
 
 mpl.use("Agg")
@@ -167,6 +167,38 @@ def _draw_scores(ax: Axes, scores: pd.DataFrame, styles: dict[str, dict[str, Any
         ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=styles[str(model)]["color"], lw=0.9)
 
 
+def draw_learning_curve(table: pd.DataFrame) -> Figure:
+    """The Pearson coefficient of S and E against the number of training configurations and of replicas."""
+    networks = table[table.train_configurations.notna()]
+    figure, axes = panels(2, sharey=True)
+    most = {name: networks[name].max() for name in LEARNT_FROM}
+    labels = {"train_configurations": "training configurations", "replicas": "replicas in the training targets"}
+    looks = {
+        "S": {"color": COLORS[0], "marker": MARKERS[0], "label": r"$\rho(S)$, species A"},
+        "E": {"color": COLORS[1], "marker": MARKERS[1], "label": r"$\rho(E)$, A-A pairs"},
+    }
+    for ax, name, other in zip(axes[0], LEARNT_FROM, reversed(LEARNT_FROM), strict=True):
+        varied = networks[networks[other] == most[other]]
+        for target, look in looks.items():
+            scores = varied[varied.target == target]
+            mean = scores.groupby(name)[["pearson", "ci_low", "ci_high", "ceiling"]].mean()
+            if mean.empty:
+                continue
+            ax.plot(mean.index, mean.pearson, **look)
+            ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=look["color"], lw=0.9)
+            ax.axhline(mean.ceiling.mean(), color=look["color"], lw=0.9, ls="--")
+        counts = sorted(varied[name].unique())
+        ax.set(xscale="log", xlabel=labels[name], ylim=(min(-0.05, networks.ci_low.min() - 0.05), 1.02))
+        ax.set_xticks(counts, labels=[str(count) for count in counts])
+        ax.minorticks_off()
+    axes[0, 0].set_ylabel("Pearson coefficient")
+    axes[0, 0].plot([], [], color="0.4", lw=0.9, ls="--", label="noise ceiling")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    one = networks.iloc[0]
+    figure.suptitle(f"{one.model}, $T = {one.temperature:g}$, $t = {one.time:g}$", fontsize=9)
+    return figure
+
+
 def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Figure:
     """Training (solid) and validation loss (dashed) against the epoch; a panel for each model, a colour for each time.
 
@@ -192,8 +224,8 @@ def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fig
             if "validation_loss" in history:
                 ax.plot(history.epoch, history.validation_loss, color=color, ls="--", lw=1)
                 ax.plot(made["epoch"], history.validation_loss[history.epoch == made["epoch"]], "o", ms=4, color=color)
-        scaled = runs[0][1]["settings"]["training"]["scale_targets"]
-        ax.set(xlabel="epoch", ylabel="loss" + (" (scaled targets)" if scaled else ""), title=model)
+        units = runs[0][1]["settings"]["training"]["target_units"]
+        ax.set(xlabel="epoch", ylabel="loss" + ("" if units == "reduced" else " (in variances)"), title=model)
         losses = pd.concat([history.filter(["train_loss", "validation_loss"]).stack() for history, _ in runs])
         if losses.max() > 5 * losses.min():
             ax.set_yscale("log")

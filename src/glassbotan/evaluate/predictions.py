@@ -1,7 +1,7 @@
 """Prediction and truth of the test configurations, as one file holds them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,24 @@ class Prediction:
         both_a = (self.species[self.pairs] == 0).all(axis=1)
         near: NDArray[np.bool_] = both_a & (np.linalg.norm(self.separations, axis=1) < within)
         return near
+
+
+def running_mean(mean: Sequence[Prediction], more: Sequence[Prediction], count: int) -> list[Prediction]:
+    """Mean of the predictions of `count` networks, from that of all before and those of the last."""
+    if not mean:
+        return list(more)
+
+    def step(old: NDArray, new: NDArray) -> NDArray:
+        return old + (new - old) / count
+
+    return [
+        replace(
+            old,
+            predicted_propensity=step(old.predicted_propensity, new.predicted_propensity),
+            predicted_pair_distance_change=step(old.predicted_pair_distance_change, new.predicted_pair_distance_change),
+        )
+        for old, new in zip(mean, more, strict=True)
+    ]
 
 
 _PER_PARTICLE = ("positions", "species", "potential_energy", "propensity", "predicted_propensity")

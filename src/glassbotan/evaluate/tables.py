@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from glassbotan.evaluate.predictions import Prediction
+from glassbotan.evaluate.predictions import Prediction, running_mean
 from glassbotan.evaluate.scores import Score, score
 from glassbotan.study import Scores
 
@@ -20,6 +21,10 @@ DISTANCE = "-r_ij(0)"
 """Predictor of E without a network: minus the pair's distance at t = 0."""
 
 COLUMNS = ["temperature", "time", "time_index", "model", "seed", "target", "species", *Score._fields]
+LEARNT_FROM = ["train_configurations", "replicas"]
+"""How many configurations a network learnt from, and over how many replicas their targets were averaged."""
+WHERE = ("temperature", "time_index")
+NO_NETWORK = dict.fromkeys(["seed", *LEARNT_FROM], pd.NA)
 
 
 def pearson_rows(
@@ -30,12 +35,12 @@ def pearson_rows(
     Parameters
     ----------
     predictions : of every test configuration
-    description : temperature, time, time_index, model, seed and p of the network
+    description : temperature, time, time_index, model, seed and p of the network, and what it learnt from
     settings : range of the scored pairs, bootstrap
     baselines : add the predictors that need no network
     """
     p = description["p"]
-    run = {key: description[key] for key in ("temperature", "time", "time_index", "model", "seed")}
+    run = {key: description[key] for key in ("temperature", "time", "time_index", "model", "seed", *LEARNT_FROM)}
     of_a = [prediction.species == 0 for prediction in predictions]
     near = [prediction.pairs_of_a(settings.pair_range) for prediction in predictions]
 
@@ -60,20 +65,29 @@ def pearson_rows(
     if baselines:
         energies = [prediction.potential_energy for prediction in predictions]
         distances = [-np.linalg.norm(prediction.separations, axis=1) for prediction in predictions]
-        rows.append(row("S", {"model": ENERGY, "seed": pd.NA}, energies))
-        rows.append(row("E", {"model": DISTANCE, "seed": pd.NA}, distances))
+        rows.append(row("S", {"model": ENERGY, **NO_NETWORK}, energies))
+        rows.append(row("E", {"model": DISTANCE, **NO_NETWORK}, distances))
     return rows
 
 
 def pearson_table(files: Iterable[tuple[Sequence[Prediction], dict[str, Any]]], settings: Scores) -> pd.DataFrame:
-    """All rows, in order of temperature, time and target; predictors without a network once per time."""
+    """All rows, in order of temperature, time and target; predictors without a network once per time.
+
+    Networks that differ in their seed alone must follow each other; the mean of their predictions is scored as well.
+    """
     rows, seen = [], set()
-    for predictions, description in files:
-        where = (description["temperature"], description["time_index"])
-        rows += pearson_rows(predictions, description, settings, baselines=where not in seen)
-        seen.add(where)
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table["seed"] = table["seed"].astype("Int64")
+    for of_seeds, group in groupby(files, key=lambda file: [file[1][name] for name in (*WHERE, "model", *LEARNT_FROM)]):
+        where = tuple(of_seeds[: len(WHERE)])
+        together: list[Prediction] = []
+        for count, (predictions, description) in enumerate(group, start=1):
+            rows += pearson_rows(predictions, description, settings, baselines=where not in seen)
+            seen.add(where)
+            together = running_mean(together, predictions, count)
+        if count > 1:
+            ensemble = description | {"model": f"{description['model']}, mean of {count}", "seed": pd.NA}
+            rows += pearson_rows(together, ensemble, settings, baselines=False)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *LEARNT_FROM])
+    table = table.astype(dict.fromkeys(["seed", *LEARNT_FROM], "Int64"))
     return table.sort_values(["temperature", "time_index", "target"], kind="stable", ignore_index=True)
 
 

@@ -40,18 +40,19 @@ class Ends:
         self.in_order = torch.arange(len(self.receiver), device=edge_index.device)
 
     def sum_to_receivers(self, edges: Tensor) -> Tensor:
-        """Sum over the edges that end at each particle, (n_e, width) to (N, width)."""
-        return embedding_bag(self.in_order, edges, self.first, mode="sum")
+        """Sum over the edges that end at each particle, (n_e, width) to (N, width), in float32 or wider."""
+        return embedding_bag(self.in_order, edges.to(_wide(edges)), self.first, mode="sum")
 
     def sum_to_senders(self, edges: Tensor) -> Tensor:
         """Sum over the edges that start at each particle: the reverse of those that end there."""
-        return embedding_bag(self.reverse, edges, self.first, mode="sum")
+        return embedding_bag(self.reverse, edges.to(_wide(edges)), self.first, mode="sum")
 
 
 class EdgePerceptron(torch.autograd.Function):
     """The two layers and, if the ends are given, the sums over the edges that end at each particle.
 
-    Products are taken in the types of `first` and `second`; gradients of weights are summed in float32 or wider.
+    The first layer multiplies in the type of x, the second in the type `products`; sums over edges, of values and of
+    gradients of weights, are float32 or wider.
     """
 
     @staticmethod
@@ -62,6 +63,7 @@ class EdgePerceptron(torch.autograd.Function):
         constant: Tensor,
         second: Tensor,
         bias: Tensor,
+        products: torch.dtype,
         from_sender: Tensor | None = None,
         from_receiver: Tensor | None = None,
         ends: Ends | None = None,
@@ -74,6 +76,7 @@ class EdgePerceptron(torch.autograd.Function):
         first : (width, k), W_1
         constant : (n_e, width), or (width,) if it is the same for all edges
         second, bias : (width, width), W_2, and (width,), b_2
+        products : type of the second layer and of y
         from_sender, from_receiver : (N, width), s and r
         ends : of the edges, if they depend on their ends
 
@@ -82,10 +85,11 @@ class EdgePerceptron(torch.autograd.Function):
         y : (n_e, width)
         incoming : (N, width), or nothing without `ends`
         """
-        y = x.new_empty(len(x), len(second), dtype=second.dtype)
+        y = x.new_empty(len(x), len(second), dtype=products)
+        layer = _FirstLayer(x, first, constant, from_sender, from_receiver, ends)
+        weight, shift = second.t().to(products), bias.to(products)
         for block in _blocks(x):
-            hidden = _first_layer(block, x, first, constant, from_sender, from_receiver, ends)
-            torch.addmm(bias, hidden.to(second.dtype), second.t(), out=y[block]).relu_()
+            torch.addmm(shift, layer(block).to(products), weight, out=y[block]).relu_()
         ctx.save_for_backward(x, first, constant, second, from_sender, from_receiver, y)
         ctx.ends = ends
         return y, ends.sum_to_receivers(y) if ends else None
@@ -95,53 +99,74 @@ class EdgePerceptron(torch.autograd.Function):
         """Derivatives, from those with respect to y and to the sums."""
         x, first, constant, second, from_sender, from_receiver, y = ctx.saved_tensors
         ends: Ends | None = ctx.ends
-        wide = torch.promote_types(second.dtype, torch.float32)
-        d_first, d_second = torch.zeros_like(first, dtype=wide), torch.zeros_like(second, dtype=wide)
-        d_bias = second.new_zeros(len(second), dtype=wide)
+        layer = _FirstLayer(x, first, constant, from_sender, from_receiver, ends)
+        first_weight, second_weight = first.to(x.dtype), second.to(y.dtype)
+        into_ends = d_incoming.to(y.dtype) if ends is not None and d_incoming is not None else None
+        d_first, d_second, d_bias = (
+            torch.zeros_like(weight, dtype=_wide(weight)) for weight in (first, second, second[0])
+        )
         dx = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        d_before = y.new_empty(y.shape, dtype=first.dtype)  # before the first ReLU
+        d_before = torch.empty_like(y, dtype=x.dtype)  # before the first ReLU
         for block in _blocks(x):
-            hidden = _first_layer(block, x, first, constant, from_sender, from_receiver, ends)
+            hidden = layer(block)
             d = dy[block]
-            if ends is not None and d_incoming is not None:
-                d = d_incoming.index_select(0, ends.receiver[block]).add_(d)
+            if into_ends is not None and ends is not None:
+                d = into_ends.index_select(0, ends.receiver[block]).add_(d)
             d = threshold_backward(d, y[block], 0)
-            d_second += d.t() @ hidden.to(second.dtype)
-            d_bias += d.sum(dim=0, dtype=wide)
-            d = threshold_backward((d @ second).to(first.dtype), hidden, 0)
+            d_second += d.t() @ hidden.to(y.dtype)
+            d_bias += d.sum(dim=0, dtype=d_bias.dtype)
+            d = threshold_backward((d @ second_weight).to(x.dtype), hidden, 0)
             d_first += d.t() @ x[block]
             d_before[block] = d
             if dx is not None:
-                torch.mm(d, first, out=dx[block])
+                torch.mm(d, first_weight, out=dx[block])
         return (
             dx,
-            d_first.to(first.dtype),
-            d_before if constant.dim() == 2 else d_before.sum(dim=0, dtype=wide).to(constant.dtype),
-            d_second.to(second.dtype),
-            d_bias.to(second.dtype),
+            d_first,
+            d_before if constant.dim() == 2 else d_before.sum(dim=0, dtype=_wide(constant)),
+            d_second,
+            d_bias,
+            None,
             ends.sum_to_senders(d_before) if ends is not None else None,
             ends.sum_to_receivers(d_before) if ends is not None else None,
             None,
         )
 
 
-def _first_layer(
-    block: slice,
-    x: Tensor,
-    first: Tensor,
-    constant: Tensor,
-    from_sender: Tensor | None,
-    from_receiver: Tensor | None,
-    ends: Ends | None,
-) -> Tensor:
+class _FirstLayer:
     """relu(W_1 x + c + s[sender] + r[receiver]) of a block of edges."""
-    before = torch.addmm(constant[block] if constant.dim() == 2 else constant, x[block], first.t())
-    if ends is not None and from_sender is not None and from_receiver is not None:
-        before += from_sender.index_select(0, ends.sender[block])
-        before += from_receiver.index_select(0, ends.receiver[block])
-    return before.relu_()
+
+    def __init__(
+        self,
+        x: Tensor,
+        first: Tensor,
+        constant: Tensor,
+        from_sender: Tensor | None,
+        from_receiver: Tensor | None,
+        ends: Ends | None,
+    ) -> None:
+        self.x, self.weight, self.constant = x, first.t().to(x.dtype), constant.to(x.dtype)
+        self.at_ends = [
+            (values.to(x.dtype), particles)
+            for values, particles in (
+                ((from_sender, ends.sender), (from_receiver, ends.receiver)) if ends is not None else ()
+            )
+            if values is not None
+        ]
+
+    def __call__(self, block: slice) -> Tensor:
+        constant = self.constant[block] if self.constant.dim() == 2 else self.constant
+        before = torch.addmm(constant, self.x[block], self.weight)
+        for values, particles in self.at_ends:
+            before += values.index_select(0, particles[block])
+        return before.relu_()
 
 
 def _blocks(x: Tensor) -> list[slice]:
     size = BLOCK * torch.get_num_threads() if x.device.type == "cpu" else max(1, len(x))
     return [slice(start, start + size) for start in range(0, len(x), size)]
+
+
+def _wide(values: Tensor) -> torch.dtype:
+    """Type of sums of many values."""
+    return torch.promote_types(values.dtype, torch.float32)

@@ -6,8 +6,7 @@ that the sum over the neighbours of a particle runs over contiguous memory.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,16 +33,6 @@ SIGNED_PERMUTATIONS = torch.tensor(
     ]
 )
 """(48, 3, 3), the symmetries of the cube: every permutation of the axes with every choice of signs."""
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """Units in which a network measures its targets: target = mean + scale x output, for S and for E."""
-
-    propensity_mean: float = 0.0
-    propensity_scale: float = 1.0
-    pair_mean: float = 0.0
-    pair_scale: float = 1.0
 
 
 def structure_graph(
@@ -87,16 +76,6 @@ def with_targets(graph: Graph, propensity: NDArray, pair_distance_change: NDArra
     graph.propensity = torch.from_numpy(propensity.astype(np.float32))
     graph.pair_distance_change = torch.from_numpy(pair_distance_change.astype(np.float32))[graph.pair]
     return graph
-
-
-def normalisation_of(targets: Iterable[tuple[NDArray, NDArray]]) -> Normalisation:
-    """Mean and standard deviation of S (N,) and of E (n_p,) over the given configurations.
-
-    A target that is not known stays as it is.
-    """
-    propensity, pair = (np.concatenate(parts).astype(np.float64) for parts in zip(*targets, strict=True))
-    units = [(x.mean(), x.std()) if np.isfinite(x).all() else (0.0, 1.0) for x in (propensity, pair)]
-    return Normalisation(*(float(number) for unit in units for number in unit))
 
 
 class Graphs:

@@ -1,4 +1,4 @@
-"""A trained network on disk: weights, settings, normalisation and provenance in one file."""
+"""A trained network on disk: weights, settings, units and provenance in one file."""
 
 import io
 import pickle
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from glassbotan.errors import FileError, TrainingError
 from glassbotan.files import written_whole
-from glassbotan.learn.graphs import Normalisation
 from glassbotan.learn.network import BOTAN
+from glassbotan.learn.units import REDUCED, Units
 from glassbotan.study import Network
 from glassbotan.unfinished import set_aside
 
-FORMAT = "glassbotan model 1"
+FORMAT = "glassbotan model 2"
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,27 @@ class TrainedNetwork:
 
     weights: dict[str, Tensor]
     network: Network
-    normalisation: Normalisation
+    units: Units
+    """in which it measures S and E"""
     provenance: dict[str, Any]
+
+    def weights_in(self, units: Units) -> dict[str, Tensor]:
+        """Weights to start from in other units.
+
+        A network in units of spread gives S and E in units of whatever spread they have; one in reduced units would
+        start far off. Its pairs are carried over, and its particles, of which one trained on pairs alone says nothing
+        yet, begin near the mean.
+        """
+        if self.units != REDUCED or units == REDUCED:
+            return self.weights
+        weight, bias = (self.weights[f"edge_decoder.last.{name}"] for name in ("weight", "bias"))
+        of_particles = self.weights["node_decoder.last.weight"], self.weights["node_decoder.last.bias"]
+        return self.weights | {
+            "edge_decoder.last.weight": weight / units.pair_scale,
+            "edge_decoder.last.bias": (bias - units.pair_mean) / units.pair_scale,
+            "node_decoder.last.weight": 0.05 * of_particles[0],
+            "node_decoder.last.bias": 0 * of_particles[1],
+        }
 
     def module(self) -> BOTAN:
         """The network, ready to predict."""
@@ -45,7 +64,7 @@ def write_model(path: Path, model: TrainedNetwork) -> None:
             "format": FORMAT,
             "weights": model.weights,
             "network": model.network.model_dump(),
-            "normalisation": asdict(model.normalisation),
+            "units": asdict(model.units),
             "provenance": model.provenance,
         },
     )
@@ -66,7 +85,7 @@ def read_model(path: Path) -> TrainedNetwork:
     return TrainedNetwork(
         weights=content["weights"],
         network=Network(**content["network"]),
-        normalisation=Normalisation(**content["normalisation"]),
+        units=Units(**content["units"]),
         provenance=content["provenance"],
     )
 

@@ -53,8 +53,9 @@ class Perceptron(nn.Module):
 
     def on_edges(self, x: Tensor, products: torch.dtype) -> Tensor:
         """The same for many edges, the second layer in the type `products`, the first in that of x."""
-        first, constant = self.first.weight.to(x.dtype), self.first.bias.to(x.dtype)
-        y, _ = EdgePerceptron.apply(x, first, constant, self.second.weight.to(products), self.second.bias.to(products))
+        y, _ = EdgePerceptron.apply(
+            x, self.first.weight, self.first.bias, self.second.weight, self.second.bias, products
+        )
         return y
 
 
@@ -117,7 +118,7 @@ class BOTAN(nn.Module):
                 decoder.last.weight.mul_(0.3)
 
     def forward(self, graph: Graph, products: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
-        """Predict, in the units of the network's normalisation.
+        """Predict, in the network's units (`glassbotan.learn.units`).
 
         Parameters
         ----------
@@ -133,20 +134,17 @@ class BOTAN(nn.Module):
         ends = Ends(graph.edge_index, graph.reverse, len(graph.species))
         encoded_node = node = self.node_encoder(graph.species)
         encoded_edge = edge = self.edge_encoder.on_edges(graph.separation, products)
-        from_sender, from_receiver, from_edge, from_encoded_edge = (
-            block.to(products) for block in self.edge_update.blocks()
-        )
+        from_sender, from_receiver, from_edge, from_encoded_edge = self.edge_update.blocks()
         from_node, from_encoded_node, from_sum = self.node_update.blocks()
-        edge_constant = linear(encoded_edge, from_encoded_edge, self.edge_update.first.bias.to(products))
+        edge_constant = linear(encoded_edge, from_encoded_edge.to(products), self.edge_update.first.bias.to(products))
         node_constant = linear(encoded_node, from_encoded_node, self.node_update.first.bias)
-        second, bias = self.edge_update.second.weight.to(products), self.edge_update.second.bias.to(products)
+        second = self.edge_update.second
 
         for _ in range(self.rounds):
-            sent = node.to(products)
-            at_ends = linear(sent, from_sender), linear(sent, from_receiver)
-            edge, incoming = EdgePerceptron.apply(edge, from_edge, edge_constant, second, bias, *at_ends, ends)
-            node = self.node_update.finish(
-                node_constant + linear(node, from_node) + linear(incoming.to(node.dtype), from_sum)
+            at_ends = linear(node, from_sender), linear(node, from_receiver)
+            edge, incoming = EdgePerceptron.apply(
+                edge, from_edge, edge_constant, second.weight, second.bias, products, *at_ends, ends
             )
+            node = self.node_update.finish(node_constant + linear(node, from_node) + linear(incoming, from_sum))
 
         return self.node_decoder(node), self.edge_decoder.on_edges(edge)

@@ -9,23 +9,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import mse_loss
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch_geometric.data import Batch
 
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
-from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, Normalisation
+from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, pair_average
 from glassbotan.learn.network import BOTAN
+from glassbotan.learn.units import REDUCED, Units
 from glassbotan.statistics import correlation
 from glassbotan.study import Device, Network, Training
 
 IDENTITY = next(turn for turn, matrix in enumerate(SIGNED_PERMUTATIONS) if torch.equal(matrix, torch.eye(3)))
-_AS_THEY_ARE = Normalisation()
 
 EpochReport = Callable[[dict[str, Any]], None]
 """Called after each epoch with the state to go on from; `rows` in it is the history."""
@@ -82,7 +84,6 @@ def fit(
     training: Training,
     p: float,
     seed: int,
-    normalisation: Normalisation = _AS_THEY_ARE,
     initial_weights: dict[str, Tensor] | None = None,
     device: torch.device | None = None,
     saved: dict[str, Any] | None = None,
@@ -93,11 +94,11 @@ def fit(
 
     Parameters
     ----------
-    train, validation : graphs with targets, read when they are needed; without validation the last epoch is kept
+    train, validation : graphs with targets in the network's units, read when they are needed; without validation the
+        last epoch is kept
     network, training : settings
     p : weight of S in the loss
     seed : of the initial weights, the order of the graphs and their turns
-    normalisation : units in which the network measures its targets
     initial_weights : where to start instead of at random
     device : default is the CPU
     saved : state that an earlier call gave to its `report`; training goes on from there as if nothing had happened
@@ -117,7 +118,7 @@ def fit(
     elif training.initial_weights == "spread":
         model.spread_initial_weights()
     model.to(device)
-    loss_of = _Loss(p, normalisation, products_of(training, device))
+    loss_of = _Loss(p, products_of(training, device))
     progress = _Progress(model, training, seed, -(-len(train) // training.batch_size))
     if saved is not None:
         progress.restore(saved)
@@ -135,6 +136,7 @@ def fit(
             torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
             progress.optimizer.step()
             progress.schedule.step()
+            progress.averaged.update_parameters(model)
             losses.append(parts.detach())  # stays where it is: to look at it would wait for the processor
             graphs.append(len(of_batch))
             names.append(", ".join(of_batch))
@@ -145,7 +147,7 @@ def fit(
         if validation:
             with torch.inference_mode():
                 graphs_there = [validation[index].to(device) for index in range(len(validation))]
-                judged = [_judge(model, graph, loss_of) for graph in graphs_there]
+                judged = [_judge(progress.kept, graph, loss_of) for graph in graphs_there]
             of_graphs = [one["validation_loss"] for one in judged]
             require_finite("validation", of_graphs, [graph.name for graph in graphs_there], epoch)
             row |= {name: sum(one[name] for one in judged) / len(judged) for name in judged[0]}
@@ -161,6 +163,8 @@ class _Progress:
 
     def __init__(self, model: BOTAN, training: Training, seed: int, steps_per_epoch: int) -> None:
         self.model = model
+        self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(training.weight_average))
+        self.kept = cast(BOTAN, self.averaged.module)  # the average; the weights themselves where its decay is 0
         self.optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, eps=1e-8)
         self.schedule = _schedule(self.optimizer, training, training.epochs * steps_per_epoch)
         self.random = torch.Generator().manual_seed(seed)
@@ -173,12 +177,15 @@ class _Progress:
         """Keep the weights if no epoch before was better, or if nothing judges epochs."""
         if validation_loss is None or validation_loss < self.best_loss:
             self.best_loss, self.best_epoch = validation_loss or 0.0, epoch
-            self.best = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+            self.best = {
+                name: value.detach().cpu().clone() for name, value in self.averaged.module.state_dict().items()
+            }
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on, as it is now."""
         return {
             "model": deepcopy(self.model.state_dict()),
+            "averaged": deepcopy(self.averaged.state_dict()),
             "optimizer": deepcopy(self.optimizer.state_dict()),
             "schedule": deepcopy(self.schedule.state_dict()),
             "random": self.random.get_state(),
@@ -191,6 +198,7 @@ class _Progress:
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state."""
         self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.random.set_state(state["random"])
@@ -209,17 +217,15 @@ def require_finite(which: str, losses: Sequence[float], names: Sequence[str], ep
 
 
 def predict(
-    model: BOTAN, graph: Graph, normalisation: Normalisation, average_over_symmetries: bool = False
-) -> tuple[Tensor, Tensor]:
-    """S (N,) and E (n_e,) of one graph, in the targets' own units; perhaps averaged over the cube's symmetries."""
+    model: BOTAN, graph: Graph, units: Units = REDUCED, average_over_symmetries: bool = False
+) -> tuple[NDArray, NDArray]:
+    """S (N,) and E (n_p,) of one graph from a network with these units, perhaps averaged over the cube's symmetries."""
     turns = range(len(SIGNED_PERMUTATIONS)) if average_over_symmetries else (IDENTITY,)
     with torch.inference_mode():
         outputs = [model(_turned(graph, turn)) for turn in turns]
         propensity, pair = (sum(parts) / len(turns) for parts in zip(*outputs, strict=True))
-    return (
-        normalisation.propensity_mean + normalisation.propensity_scale * propensity,
-        normalisation.pair_mean + normalisation.pair_scale * pair,
-    )
+    species = graph.species[:, 0].int().numpy()
+    return units.restore(species, propensity.numpy(), pair_average(graph, pair).numpy())
 
 
 def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) -> Any:
@@ -253,19 +259,17 @@ def _turned(graph: Graph, turn: int) -> Graph:
 class _Loss:
     """p MSE(S) + (1 - p) MSE(E), its two parts, and the outputs; what has no weight counts as not known."""
 
-    def __init__(self, p: float, normalisation: Normalisation, products: torch.dtype) -> None:
+    def __init__(self, p: float, products: torch.dtype) -> None:
         self.p = p
-        self.normalisation = normalisation
         self.products = products
 
     def __call__(self, model: BOTAN, graph: Graph) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         propensity, pair = model(graph, self.products)
-        units = self.normalisation
         parts = [
-            mse_loss(output, (target - mean) / scale) if weight > 0 else output.new_tensor(torch.nan)
-            for weight, output, target, mean, scale in (
-                (self.p, propensity, graph.propensity, units.propensity_mean, units.propensity_scale),
-                (1 - self.p, pair, graph.pair_distance_change, units.pair_mean, units.pair_scale),
+            mse_loss(output, target) if weight > 0 else output.new_tensor(torch.nan)
+            for weight, output, target in (
+                (self.p, propensity, graph.propensity),
+                (1 - self.p, pair, graph.pair_distance_change),
             )
         ]
         weighted = [weight * part for weight, part in zip((self.p, 1 - self.p), parts, strict=True) if weight > 0]
