@@ -73,11 +73,11 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
     except ImportError as error:
         missing.append(f"PyTorch cannot be loaded ({error}); targets can be made, but nothing can be trained")
         return [f"training     {error}"]
-    from glassbotan.learn.training import device_name, processor, products_of
+    from glassbotan.learn.training import arithmetic_of, device_name, processor
     from glassbotan.study import Training
 
     device = processor("auto")
-    products = str(products_of(Training(precision="auto"), device)).removeprefix("torch.")
+    products = str(arithmetic_of(Training(precision="auto"), device).products).removeprefix("torch.")
     if study:
         try:
             processor(study.device)

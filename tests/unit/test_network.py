@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +10,7 @@ from torch_geometric.data import Batch
 from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.errors import TrainingError
 from glassbotan.learn import edge_update
-from glassbotan.learn.edge_update import EdgePerceptron, Ends
+from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron, Ends
 from glassbotan.learn.graphs import (
     SIGNED_PERMUTATIONS,
     pair_average,
@@ -79,7 +83,7 @@ def test_blocks_are_the_concatenation(structure):
     assert torch.allclose(found[1], expected[1], rtol=0, atol=1e-12)
 
 
-def perceptron_by_hand(x, first, constant, second, bias, products, from_sender, from_receiver, ends):
+def perceptron_by_hand(x, first, constant, second, bias, arithmetic, from_sender, from_receiver, ends):
     sender, receiver = ends.sender.long(), ends.receiver.long()
     before = x @ first.t() + constant + from_sender[sender] + from_receiver[receiver]
     y = torch.relu(torch.relu(before) @ second.t() + bias)
@@ -102,11 +106,53 @@ def test_edge_perceptron_and_its_derivative_are_those_of_the_formula(structure, 
     weights = [torch.randn(n, 8, dtype=torch.float64) for n in (len(ends.sender), 60)]
     found, expected = [], []
     for function, into in ((EdgePerceptron.apply, found), (perceptron_by_hand, expected)):
-        y, incoming = function(*inputs[:5], torch.float64, *inputs[5:], ends)
+        y, incoming = function(*inputs[:5], Arithmetic(torch.float64), *inputs[5:], ends)
         into += [y, incoming]
         into += torch.autograd.grad((y * weights[0]).sum() + (incoming * weights[1]).sum(), inputs)
     for ours, formula in zip(found, expected, strict=True):
         assert torch.allclose(ours, formula, rtol=1e-12, atol=1e-12)
+
+
+KERNELS = """
+import sys
+import torch
+from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron, Ends
+
+torch.manual_seed(5)
+n, edges, width = 40, 300, 16
+forth = torch.randint(n, (2, edges // 2))
+order = torch.argsort(torch.cat([forth[1], forth[0]]), stable=True)
+edge_index = torch.cat([forth, forth.flip(0)], dim=1)[:, order].int()
+place = torch.empty(edges, dtype=torch.long)
+place[order] = torch.arange(edges)
+ends = Ends(edge_index, place[(order + edges // 2) % edges].int(), n)
+for dtype, tolerance in ((torch.float32, 1e-5), (torch.float16, 0.1)):  # a unit near zero may round to either side
+    for with_ends in (True, False):
+        shapes = [(edges, width), (width, width), (edges, width) if with_ends else (width,), (width, width), (width,)]
+        shapes += [(n, width)] * 2 if with_ends else []
+        inputs = [torch.randn(shape) / (4 if shape == (width, width) else 1) for shape in shapes]
+        inputs[0] = inputs[0].to(dtype)
+        weights = torch.randn(edges, width), torch.randn(n, width)
+        results = []
+        for fused in (False, True):
+            leaves = [one.clone().requires_grad_() for one in inputs]
+            arithmetic = Arithmetic(dtype, fused)
+            y, incoming = EdgePerceptron.apply(*leaves[:5], arithmetic, *leaves[5:], *([ends] if with_ends else []))
+            loss = (y.float() * weights[0]).sum() + ((incoming * weights[1]).sum() if with_ends else 0)
+            results.append([y, *torch.autograd.grad(loss, leaves)])
+        for number, (plain, fused) in enumerate(zip(*results, strict=True)):
+            error = (plain.double() - fused.double()).norm() / plain.double().norm()
+            assert error < tolerance, (dtype, with_ends, number, error)
+print("agree")
+"""
+
+
+def test_kernels_do_what_the_operations_do():
+    """On the CPU, in Triton's interpreter (which cannot multiply bfloat16; float16 takes its place)."""
+    pytest.importorskip("triton")
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    result = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, env=environment)
+    assert result.stdout.strip() == "agree", result.stderr
 
 
 def test_bfloat16_rounds_and_does_no_more(structure):
@@ -115,7 +161,7 @@ def test_bfloat16_rounds_and_does_no_more(structure):
     model = BOTAN(Network(rounds=3))
     model.spread_initial_weights()
     with torch.no_grad():
-        for exact, rounded in zip(model(graph), model(graph, torch.bfloat16), strict=True):
+        for exact, rounded in zip(model(graph), model(graph, Arithmetic(torch.bfloat16)), strict=True):
             assert exact.dtype == rounded.dtype == torch.float32
             assert 0 < (exact - rounded).std() < 0.05 * exact.std()
 

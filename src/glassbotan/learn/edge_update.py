@@ -10,7 +10,7 @@ computes the first layer again on the way back; and it goes through the edges in
 cache. Sums over neighbours are done here too: edges sorted by receiver make them sums over slices.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +20,15 @@ BLOCK = 2048
 """Edges that one thread works on at a time, so that intermediate values stay in its cache."""
 
 threshold_backward = torch.ops.aten.threshold_backward
+
+
+class Arithmetic(NamedTuple):
+    """How edges are computed."""
+
+    products: torch.dtype
+    """type of the edges and of matrix products with them"""
+    fused: bool = False
+    """in kernels of our own (`glassbotan.learn.edge_kernels`) instead of PyTorch's operations"""
 
 
 class Ends:
@@ -51,8 +60,8 @@ class Ends:
 class EdgePerceptron(torch.autograd.Function):
     """The two layers and, if the ends are given, the sums over the edges that end at each particle.
 
-    The first layer multiplies in the type of x, the second in the type `products`; sums over edges, of values and of
-    gradients of weights, are float32 or wider.
+    The first layer multiplies in the type of x, the second in that of the arithmetic; sums over edges, of values and
+    of gradients of weights, are float32 or wider.
     """
 
     @staticmethod
@@ -63,7 +72,7 @@ class EdgePerceptron(torch.autograd.Function):
         constant: Tensor,
         second: Tensor,
         bias: Tensor,
-        products: torch.dtype,
+        arithmetic: Arithmetic,
         from_sender: Tensor | None = None,
         from_receiver: Tensor | None = None,
         ends: Ends | None = None,
@@ -76,7 +85,7 @@ class EdgePerceptron(torch.autograd.Function):
         first : (width, k), W_1
         constant : (n_e, width), or (width,) if it is the same for all edges
         second, bias : (width, width), W_2, and (width,), b_2
-        products : type of the second layer and of y
+        arithmetic : type of the second layer and of y, and what computes them
         from_sender, from_receiver : (N, width), s and r
         ends : of the edges, if they depend on their ends
 
@@ -85,11 +94,17 @@ class EdgePerceptron(torch.autograd.Function):
         y : (n_e, width)
         incoming : (N, width), or nothing without `ends`
         """
-        y = x.new_empty(len(x), len(second), dtype=products)
-        layer = _FirstLayer(x, first, constant, from_sender, from_receiver, ends)
-        weight, shift = second.t().to(products), bias.to(products)
-        for block in _blocks(x):
-            torch.addmm(shift, layer(block).to(products), weight, out=y[block]).relu_()
+        products = arithmetic.products
+        ctx.kernels = _kernels(x, len(second), arithmetic)
+        weight, shift = second.to(products), bias.to(products)
+        if ctx.kernels:
+            at_ends = _at_ends(from_sender, from_receiver, ends, products)
+            y = ctx.kernels.forward(x, first.to(products), constant.to(products), weight, shift, at_ends)
+        else:
+            y = x.new_empty(len(x), len(second), dtype=products)
+            layer = _FirstLayer(x, first, constant, from_sender, from_receiver, ends)
+            for block in _blocks(x):
+                torch.addmm(shift, layer(block).to(products), weight.t(), out=y[block]).relu_()
         ctx.save_for_backward(x, first, constant, second, from_sender, from_receiver, y)
         ctx.ends = ends
         return y, ends.sum_to_receivers(y) if ends else None
@@ -97,40 +112,101 @@ class EdgePerceptron(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor, d_incoming: Tensor | None) -> tuple[Tensor | None, ...]:
         """Derivatives, from those with respect to y and to the sums."""
-        x, first, constant, second, from_sender, from_receiver, y = ctx.saved_tensors
-        ends: Ends | None = ctx.ends
-        layer = _FirstLayer(x, first, constant, from_sender, from_receiver, ends)
-        first_weight, second_weight = first.to(x.dtype), second.to(y.dtype)
-        into_ends = d_incoming.to(y.dtype) if ends is not None and d_incoming is not None else None
-        d_first, d_second, d_bias = (
-            torch.zeros_like(weight, dtype=_wide(weight)) for weight in (first, second, second[0])
-        )
-        dx = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        d_before = torch.empty_like(y, dtype=x.dtype)  # before the first ReLU
-        for block in _blocks(x):
-            hidden = layer(block)
-            d = dy[block]
-            if into_ends is not None and ends is not None:
-                d = into_ends.index_select(0, ends.receiver[block]).add_(d)
-            d = threshold_backward(d, y[block], 0)
-            d_second += d.t() @ hidden.to(y.dtype)
-            d_bias += d.sum(dim=0, dtype=d_bias.dtype)
-            d = threshold_backward((d @ second_weight).to(x.dtype), hidden, 0)
-            d_first += d.t() @ x[block]
-            d_before[block] = d
-            if dx is not None:
-                torch.mm(d, first_weight, out=dx[block])
+        saved = _Saved(ctx.ends, *ctx.saved_tensors)
+        if ctx.kernels:
+            gradients = _by_kernels(ctx.kernels, saved, dy, d_incoming)
+        else:
+            gradients = _by_blocks(saved, dy, d_incoming, ctx.needs_input_grad[0])
+        d_before, ends, constant = gradients.before, saved.ends, saved.constant
         return (
-            dx,
-            d_first,
+            gradients.x,
+            gradients.first,
             d_before if constant.dim() == 2 else d_before.sum(dim=0, dtype=_wide(constant)),
-            d_second,
-            d_bias,
+            gradients.second,
+            gradients.bias,
             None,
             ends.sum_to_senders(d_before) if ends is not None else None,
             ends.sum_to_receivers(d_before) if ends is not None else None,
             None,
         )
+
+
+class _Saved(NamedTuple):
+    """What the way back needs."""
+
+    ends: Ends | None
+    x: Tensor
+    first: Tensor
+    constant: Tensor
+    second: Tensor
+    from_sender: Tensor | None
+    from_receiver: Tensor | None
+    y: Tensor
+
+    def at_ends(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        """Values from senders and receivers, and which these are."""
+        return _at_ends(self.from_sender, self.from_receiver, self.ends, dtype)
+
+
+class _Gradients(NamedTuple):
+    """Derivatives with respect to x, to what is before the first ReLU, and to weights and bias."""
+
+    x: Tensor | None
+    before: Tensor
+    first: Tensor
+    second: Tensor
+    bias: Tensor
+
+
+def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: bool) -> _Gradients:
+    """With PyTorch's operations, block by block."""
+    x, first, y, ends = saved.x, saved.first, saved.y, saved.ends
+    layer = _FirstLayer(x, first, saved.constant, saved.from_sender, saved.from_receiver, ends)
+    first_weight, second_weight = first.to(x.dtype), saved.second.to(y.dtype)
+    into_ends = d_incoming.to(y.dtype) if ends is not None and d_incoming is not None else None
+    d_first, d_second, d_bias = (
+        torch.zeros_like(weight, dtype=_wide(weight)) for weight in (first, saved.second, saved.second[0])
+    )
+    dx = torch.empty_like(x) if needs_dx else None
+    d_before = torch.empty_like(y, dtype=x.dtype)
+    for block in _blocks(x):
+        hidden = layer(block)
+        d = dy[block]
+        if into_ends is not None and ends is not None:
+            d = into_ends.index_select(0, ends.receiver[block]).add_(d)
+        d = threshold_backward(d, y[block], 0)
+        d_second += d.t() @ hidden.to(y.dtype)
+        d_bias += d.sum(dim=0, dtype=d_bias.dtype)
+        d = threshold_backward((d @ second_weight).to(x.dtype), hidden, 0)
+        d_first += d.t() @ x[block]
+        d_before[block] = d
+        if dx is not None:
+            torch.mm(d, first_weight, out=dx[block])
+    return _Gradients(dx, d_before, d_first, d_second, d_bias)
+
+
+def _by_kernels(kernels: Any, saved: _Saved, dy: Tensor, d_incoming: Tensor | None) -> _Gradients:
+    """With kernels of our own."""
+    dtype = saved.x.dtype
+    weights = saved.first.to(dtype), saved.constant.to(dtype), saved.second.to(dtype)
+    return _Gradients(*kernels.backward(saved.x, *weights, saved.at_ends(dtype), saved.y, dy, d_incoming))
+
+
+def _kernels(x: Tensor, width: int, arithmetic: Arithmetic) -> Any:
+    """Our kernels, if they are asked for and can take these edges."""
+    if not arithmetic.fused:
+        return None
+    from glassbotan.learn import edge_kernels
+
+    return edge_kernels if x.dtype == arithmetic.products and edge_kernels.fits(x, width) else None
+
+
+def _at_ends(
+    from_sender: Tensor | None, from_receiver: Tensor | None, ends: Ends | None, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    if ends is None or from_sender is None or from_receiver is None:
+        return None
+    return from_sender.to(dtype).contiguous(), from_receiver.to(dtype).contiguous(), ends.sender, ends.receiver
 
 
 class _FirstLayer:

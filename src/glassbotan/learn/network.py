@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize, relu
 
-from glassbotan.learn.edge_update import EdgePerceptron, Ends
+from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron, Ends
 from glassbotan.learn.graphs import Graph
 from glassbotan.study import Network
 
@@ -51,10 +51,10 @@ class Perceptron(nn.Module):
         """Apply to one input of full width, (n, sum(inputs)) to (n, width)."""
         return self.finish(self.first(x))
 
-    def on_edges(self, x: Tensor, products: torch.dtype) -> Tensor:
-        """The same for many edges, the second layer in the type `products`, the first in that of x."""
+    def on_edges(self, x: Tensor, arithmetic: Arithmetic) -> Tensor:
+        """The same for many edges, the second layer in the arithmetic's type, the first in that of x."""
         y, _ = EdgePerceptron.apply(
-            x, self.first.weight, self.first.bias, self.second.weight, self.second.bias, products
+            x, self.first.weight, self.first.bias, self.second.weight, self.second.bias, arithmetic
         )
         return y
 
@@ -71,9 +71,9 @@ class Decoder(nn.Module):
         """(n, width) to (n,)."""
         return self.last(self.perceptron(x)).squeeze(-1)
 
-    def on_edges(self, x: Tensor) -> Tensor:
-        """The same for many edges, the perceptron in the type of x."""
-        return self.last(self.perceptron.on_edges(x, x.dtype).to(self.last.weight.dtype)).squeeze(-1)
+    def on_edges(self, x: Tensor, arithmetic: Arithmetic) -> Tensor:
+        """The same for many edges, the last layer in the type of its weights."""
+        return self.last(self.perceptron.on_edges(x, arithmetic).to(self.last.weight.dtype)).squeeze(-1)
 
 
 class BOTAN(nn.Module):
@@ -117,23 +117,24 @@ class BOTAN(nn.Module):
             for decoder in (self.node_decoder, self.edge_decoder):
                 decoder.last.weight.mul_(0.3)
 
-    def forward(self, graph: Graph, products: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, graph: Graph, arithmetic: Arithmetic | None = None) -> tuple[Tensor, Tensor]:
         """Predict, in the network's units (`glassbotan.learn.units`).
 
         Parameters
         ----------
         graph : of a configuration, or a batch of several
-        products : type of the edges and of matrix products with them, for speed; the weights' own if not given
+        arithmetic : how edges are computed; by default in the type of the weights
 
         Returns
         -------
         S : (N,)
         E : (n_e,)
         """
-        products = products or self.edge_update.second.weight.dtype
+        arithmetic = arithmetic or Arithmetic(self.edge_update.second.weight.dtype)
+        products = arithmetic.products
         ends = Ends(graph.edge_index, graph.reverse, len(graph.species))
         encoded_node = node = self.node_encoder(graph.species)
-        encoded_edge = edge = self.edge_encoder.on_edges(graph.separation, products)
+        encoded_edge = edge = self.edge_encoder.on_edges(graph.separation, arithmetic)
         from_sender, from_receiver, from_edge, from_encoded_edge = self.edge_update.blocks()
         from_node, from_encoded_node, from_sum = self.node_update.blocks()
         edge_constant = linear(encoded_edge, from_encoded_edge.to(products), self.edge_update.first.bias.to(products))
@@ -143,8 +144,8 @@ class BOTAN(nn.Module):
         for _ in range(self.rounds):
             at_ends = linear(node, from_sender), linear(node, from_receiver)
             edge, incoming = EdgePerceptron.apply(
-                edge, from_edge, edge_constant, second.weight, second.bias, products, *at_ends, ends
+                edge, from_edge, edge_constant, second.weight, second.bias, arithmetic, *at_ends, ends
             )
             node = self.node_update.finish(node_constant + linear(node, from_node) + linear(incoming, from_sum))
 
-        return self.node_decoder(node), self.edge_decoder.on_edges(edge)
+        return self.node_decoder(node), self.edge_decoder.on_edges(edge, arithmetic)

@@ -21,6 +21,7 @@ from torch_geometric.data import Batch
 
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
+from glassbotan.learn.edge_update import Arithmetic
 from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, pair_average
 from glassbotan.learn.network import BOTAN
 from glassbotan.learn.units import REDUCED, Units
@@ -65,16 +66,16 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def products_of(training: Training, device: torch.device) -> torch.dtype:
-    """Type of the matrix products on edges; `auto` takes bfloat16 where the processor has an instruction for it."""
+def arithmetic_of(training: Training, device: torch.device) -> Arithmetic:
+    """How edges are computed; precision `auto` takes bfloat16 where the processor has an instruction for it."""
+    fast = training.precision == "bfloat16"
     if training.precision == "auto":
         if device.type == "cuda":
             fast = torch.cuda.is_bf16_supported(including_emulation=False)
         else:  # older releases of torch do not say
             capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
             fast = capabilities.get("avx512_bf16", False)
-        return torch.bfloat16 if fast else torch.float32
-    return torch.bfloat16 if training.precision == "bfloat16" else torch.float32
+    return Arithmetic(torch.bfloat16 if fast else torch.float32, training.fused and device.type == "cuda")
 
 
 def fit(
@@ -118,7 +119,7 @@ def fit(
     elif training.initial_weights == "spread":
         model.spread_initial_weights()
     model.to(device)
-    loss_of = _Loss(p, products_of(training, device))
+    loss_of = _Loss(p, arithmetic_of(training, device))
     progress = _Progress(model, training, seed, -(-len(train) // training.batch_size))
     if saved is not None:
         progress.restore(saved)
@@ -259,12 +260,12 @@ def _turned(graph: Graph, turn: int) -> Graph:
 class _Loss:
     """p MSE(S) + (1 - p) MSE(E), its two parts, and the outputs; what has no weight counts as not known."""
 
-    def __init__(self, p: float, products: torch.dtype) -> None:
+    def __init__(self, p: float, arithmetic: Arithmetic) -> None:
         self.p = p
-        self.products = products
+        self.arithmetic = arithmetic
 
     def __call__(self, model: BOTAN, graph: Graph) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        propensity, pair = model(graph, self.products)
+        propensity, pair = model(graph, self.arithmetic)
         parts = [
             mse_loss(output, target) if weight > 0 else output.new_tensor(torch.nan)
             for weight, output, target in (

@@ -1,0 +1,160 @@
+"""The edge perceptron of `glassbotan.learn.edge_update` as two Triton kernels, for a GPU.
+
+What PyTorch does there in a dozen passes over all edges, each kernel does in one: a block of edges is read once, its
+intermediate values stay on the chip, and the way back computes the first layer again. Every program goes through many
+blocks and keeps its share of the gradients of the weights; the shares are added in a fixed order, so that the result
+does not depend on which program was faster.
+"""
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+EDGES = 64
+"""Edges in a block."""
+PROGRAMS_PER_PROCESSOR = 2
+
+
+def fits(x: Tensor, width: int) -> bool:
+    """Whether the kernels can take these edges: one width for input and output, as matrix units want it."""
+    return x.shape[1] == width and width in (16, 32, 64, 128)
+
+
+@triton.jit
+def _hidden(x, first, constant, from_sender, from_receiver, sender, receiver, edge, column, inside, width: tl.constexpr,
+            per_edge: tl.constexpr, has_ends: tl.constexpr, precision: tl.constexpr):  # fmt: skip
+    """The first layer of a block of edges, before its ReLU, in float32."""
+    before = tl.dot(x, tl.trans(first), input_precision=precision)
+    if per_edge:
+        before += tl.load(constant + edge[:, None] * width + column[None, :], mask=inside[:, None], other=0.0)
+    else:
+        before += tl.load(constant + column)[None, :]
+    if has_ends:
+        at = tl.load(sender + edge, mask=inside, other=0)
+        before += tl.load(from_sender + at[:, None] * width + column[None, :], mask=inside[:, None], other=0.0)
+        at = tl.load(receiver + edge, mask=inside, other=0)
+        before += tl.load(from_receiver + at[:, None] * width + column[None, :], mask=inside[:, None], other=0.0)
+    return before
+
+
+@triton.jit
+def _forward(x_at, first_at, constant, second_at, bias_at, from_sender, from_receiver, sender, receiver, y_at, n_edges,
+             width: tl.constexpr, block: tl.constexpr, per_edge: tl.constexpr, has_ends: tl.constexpr,
+             precision: tl.constexpr):  # fmt: skip
+    column = tl.arange(0, width)
+    square = column[:, None] * width + column[None, :]
+    first, second, bias = tl.load(first_at + square), tl.load(second_at + square), tl.load(bias_at + column)
+    edge = tl.program_id(0) * block + tl.arange(0, block)
+    inside = edge < n_edges
+    place = edge[:, None] * width + column[None, :]
+    x = tl.load(x_at + place, mask=inside[:, None], other=0.0)
+    before = _hidden(x, first, constant, from_sender, from_receiver, sender, receiver, edge, column, inside, width,
+                     per_edge, has_ends, precision)  # fmt: skip
+    hidden = tl.maximum(before, 0.0).to(x.dtype)
+    y = tl.dot(hidden, tl.trans(second), input_precision=precision) + bias[None, :]
+    tl.store(y_at + place, tl.maximum(y, 0.0).to(x.dtype), mask=inside[:, None])
+
+
+@triton.jit
+def _backward(x_at, first_at, constant, second_at, from_sender, from_receiver, sender, receiver, y_at, dy_at,
+              d_incoming, dx_at, d_before_at, d_first_at, d_second_at, d_bias_at, n_edges, width: tl.constexpr,
+              block: tl.constexpr, per_edge: tl.constexpr, has_ends: tl.constexpr,
+              precision: tl.constexpr):  # fmt: skip
+    program = tl.program_id(0)
+    column = tl.arange(0, width)
+    square = column[:, None] * width + column[None, :]
+    first, second = tl.load(first_at + square), tl.load(second_at + square)
+    d_first = tl.zeros((width, width), dtype=tl.float32)
+    d_second = tl.zeros((width, width), dtype=tl.float32)
+    d_bias = tl.zeros((width,), dtype=tl.float32)
+    for start in range(program * block, n_edges, tl.num_programs(0) * block):
+        edge = start + tl.arange(0, block)
+        inside = edge < n_edges
+        place = edge[:, None] * width + column[None, :]
+        x = tl.load(x_at + place, mask=inside[:, None], other=0.0)
+        before = _hidden(x, first, constant, from_sender, from_receiver, sender, receiver, edge, column, inside, width,
+                         per_edge, has_ends, precision)  # fmt: skip
+        hidden = tl.maximum(before, 0.0).to(x.dtype)
+        d = tl.load(dy_at + place, mask=inside[:, None], other=0.0).to(tl.float32)
+        if has_ends:
+            at = tl.load(receiver + edge, mask=inside, other=0)
+            d += tl.load(d_incoming + at[:, None] * width + column[None, :], mask=inside[:, None], other=0.0)
+        y = tl.load(y_at + place, mask=inside[:, None], other=0.0)
+        d = tl.where(y > 0, d, 0.0)
+        d_bias += tl.sum(d, axis=0)
+        rounded = d.to(x.dtype)
+        d_second += tl.dot(tl.trans(rounded), hidden, input_precision=precision)
+        d = tl.where(before > 0, tl.dot(rounded, second, input_precision=precision), 0.0)
+        rounded = d.to(x.dtype)
+        d_first += tl.dot(tl.trans(rounded), x, input_precision=precision)
+        tl.store(d_before_at + place, rounded, mask=inside[:, None])
+        dx = tl.dot(rounded, first, input_precision=precision)
+        tl.store(dx_at + place, dx.to(x.dtype), mask=inside[:, None])
+    tl.store(d_first_at + program * width * width + square, d_first)
+    tl.store(d_second_at + program * width * width + square, d_second)
+    tl.store(d_bias_at + program * width + column, d_bias)
+
+
+def forward(x: Tensor, first: Tensor, constant: Tensor, second: Tensor, bias: Tensor, ends: Any) -> Tensor:
+    """The two layers on all edges.
+
+    Parameters
+    ----------
+    x : (n_e, width), in the type of the products
+    first, second, bias : weights, in that type
+    constant : (n_e, width) or (width,), in that type
+    ends : values from senders and receivers (N, width) in that type and which these are (n_e,), or nothing
+
+    Returns
+    -------
+    y : (n_e, width)
+    """
+    y = torch.empty_like(x)
+    grid = (triton.cdiv(len(x), EDGES),)
+    _forward[grid](x, first, constant, second, bias, *_pointers(ends, x), y, len(x), **_constants(x, constant, ends))
+    return y
+
+
+def backward(
+    x: Tensor,
+    first: Tensor,
+    constant: Tensor,
+    second: Tensor,
+    ends: Any,
+    y: Tensor,
+    dy: Tensor,
+    d_incoming: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Derivatives with respect to x, to what is before the first ReLU, and to both weights and the bias (float32)."""
+    width, programs = x.shape[1], _programs(x)
+    dx, d_before = torch.empty_like(x), torch.empty_like(x)
+    d_first, d_second = (x.new_empty(programs, width, width, dtype=torch.float32) for _ in range(2))
+    d_bias = x.new_empty(programs, width, dtype=torch.float32)
+    into_ends = x if d_incoming is None else d_incoming.contiguous()  # without ends any address will do, unread
+    _backward[(programs,)](
+        x, first, constant, second, *_pointers(ends, x), y, dy.contiguous(), into_ends, dx, d_before, d_first, d_second,
+        d_bias, len(x), **_constants(x, constant, ends)
+    )  # fmt: skip
+    return dx, d_before, d_first.sum(dim=0), d_second.sum(dim=0), d_bias.sum(dim=0)
+
+
+def _pointers(ends: Any, x: Tensor) -> tuple[Tensor, ...]:
+    return ends or (x, x, x, x)
+
+
+def _constants(x: Tensor, constant: Tensor, ends: Any) -> dict[str, Any]:
+    return {
+        "width": x.shape[1],
+        "block": EDGES,
+        "per_edge": constant.dim() == 2,
+        "has_ends": ends is not None,
+        "precision": "tf32" if x.dtype == torch.bfloat16 else "ieee",  # of no account for bfloat16
+    }
+
+
+def _programs(x: Tensor) -> int:
+    processors = torch.cuda.get_device_properties(x.device).multi_processor_count if x.is_cuda else 4
+    return min(triton.cdiv(len(x), EDGES), PROGRAMS_PER_PROCESSOR * processors)
