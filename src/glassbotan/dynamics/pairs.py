@@ -22,7 +22,16 @@ def wrap(positions: NDArray, box_length: float) -> tuple[NDArray[np.float64], ND
 
 def minimum_image(r: NDArray, box_length: float) -> NDArray:
     """The shortest periodic image of each separation vector, shape (..., 3)."""
-    return r - box_length * np.rint(r / box_length)
+    images = r / box_length
+    np.rint(images, out=images)
+    images *= box_length
+    return np.subtract(r, images, out=images)
+
+
+def lengths(vectors: NDArray) -> NDArray[np.float64]:
+    """Length of each vector (n, 3), several times as fast as numpy's norm along the short axis."""
+    squared: NDArray[np.float64] = np.einsum("nx,nx->n", vectors, vectors)
+    return np.sqrt(squared)
 
 
 def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDArray[np.int32]:

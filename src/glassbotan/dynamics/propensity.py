@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.dynamics.pairs import lengths
+
 
 def displacement_lengths(displacements: NDArray) -> NDArray[np.float64]:
     """|r_i(t) - r_i(0)| of one replica, shape (N,); its mean over the replicas is the propensity S_i(t).
@@ -11,8 +13,7 @@ def displacement_lengths(displacements: NDArray) -> NDArray[np.float64]:
     ----------
     displacements : (N, 3), unwrapped
     """
-    lengths: NDArray[np.float64] = np.linalg.norm(displacements, axis=-1)
-    return lengths
+    return lengths(displacements)
 
 
 def overlap(displacements: NDArray, distance: float) -> float:
