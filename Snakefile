@@ -15,16 +15,16 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
 
-report: "workflow/report/study.rst"
-
-
 wildcard_constraints:
     point=r"T\d+\.\d\d",
     batch=r"\d\d\d+",
     configuration=r"\d\d\d\d+",
     time=r"\d\d+",
     model=r"[A-Za-z][A-Za-z0-9-]*",
-    seed=r"\d+(-[nr]\d+)?",
+    seed=r"\d+(-(n|r|rounds|p)[\d.]+)?",
+    other=r"T\d+\.\d\d",
+    other_time=r"\d\d+",
+    variation="learning_curve|rounds|loss_weight",
     targets=r"targets(-r\d+)?",
 
 
@@ -36,12 +36,7 @@ rule all:
     default_target: True
     input:
         rules.score.output,
-        rules.simulation_quality.output,
-        rules.draw_quality.output,
-        rules.draw_relaxation.output if SIMULATED else [],
-        rules.draw_pearson.output,
-        rules.draw_losses.output,
-        maps(),
+        rules.report.output,
 
 
 onsuccess:

@@ -7,15 +7,23 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
 from glassbotan.commands.evaluate import (
-    DrawLearningCurve,
+    CostTable,
+    DrawAgainst,
+    DrawHeterogeneity,
+    DrawJointDistribution,
     DrawLosses,
     DrawMap,
     DrawPearson,
+    DrawPropensityMaps,
     DrawQuality,
     DrawRelaxation,
+    DrawTransfer,
+    Heterogeneity,
+    Report,
     Score,
+    View,
 )
-from glassbotan.commands.learn import Predict, Train
+from glassbotan.commands.learn import Predict, PredictTest, Train
 from glassbotan.commands.published import Export, Import
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
 from glassbotan.commands.studies import Check, Cost, Doctor, Schema
@@ -45,14 +53,23 @@ class Program(BaseSettings):
     accept: CliSubCommand[Accept]
     relaxation: CliSubCommand[Relaxation]
     train: CliSubCommand[Train]
+    predict_test: CliSubCommand[PredictTest]
     predict: CliSubCommand[Predict]
+    view: CliSubCommand[View]
     score: CliSubCommand[Score]
+    heterogeneity: CliSubCommand[Heterogeneity]
+    cost_table: CliSubCommand[CostTable]
     draw_quality: CliSubCommand[DrawQuality]
     draw_relaxation: CliSubCommand[DrawRelaxation]
-    draw_pearson: CliSubCommand[DrawPearson]
     draw_losses: CliSubCommand[DrawLosses]
-    draw_learning_curve: CliSubCommand[DrawLearningCurve]
+    draw_pearson: CliSubCommand[DrawPearson]
+    draw_against: CliSubCommand[DrawAgainst]
+    draw_transfer: CliSubCommand[DrawTransfer]
+    draw_heterogeneity: CliSubCommand[DrawHeterogeneity]
+    draw_joint_distribution: CliSubCommand[DrawJointDistribution]
     draw_map: CliSubCommand[DrawMap]
+    draw_propensity_maps: CliSubCommand[DrawPropensityMaps]
+    report: CliSubCommand[Report]
     export: CliSubCommand[Export]
     check: CliSubCommand[Check]
     cost: CliSubCommand[Cost]

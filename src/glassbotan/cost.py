@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from glassbotan.errors import FileError
+from glassbotan.runs import pretraining_runs, training_runs
 from glassbotan.study import Study
 
 PAIRS_PER_PARTICLE = {"density": 1.2, "range": 2.0, "pairs": 18.2}
@@ -33,7 +34,7 @@ def stage_costs(study: Study) -> list[StageCost]:
     split = study.configurations
     pairs = n * PAIRS_PER_PARTICLE["pairs"] * study.liquid.density / PAIRS_PER_PARTICLE["density"]
     pairs *= (study.targets.pair_range / PAIRS_PER_PARTICLE["range"]) ** 3
-    runs = [*study.pretraining_runs(), *study.training_runs()]
+    runs = [*pretraining_runs(study), *training_runs(study)]
     frame = 12 * n  # three numbers in single precision for each particle
     costs = []
     for point in study.temperatures:
@@ -58,14 +59,14 @@ def stage_costs(study: Study) -> list[StageCost]:
 
         n_t = len(sampling_steps)
         on_disk = configurations * (
-            8 * pairs + n_t * (12 * pairs + 6 * 4 * n)
-        )  # pairs, E and halves; S, its halves, R, C, D
+            8 * pairs + n_t * (12 * pairs + 15 * 4 * n)
+        )  # pairs, E and halves; S, R, C, D and halves; the mean displacement
         costs.append(StageCost("targets", point.temperature, configurations, "", 0, on_disk))
 
         here = [run for run in runs if run.point == point]
         work = sum(run.training.epochs * len(split.train) * n for run in here)
         costs.append(StageCost("train", point.temperature, len(here), "train", work, 0))
-        scored = [run for run in study.training_runs() if run.point == point]
+        scored = [run for run in training_runs(study) if run.point == point]
         on_disk = len(scored) * len(split.test) * (24 * pairs + 36 * n)
         costs.append(StageCost("predict", point.temperature, len(scored), "", 0, on_disk))
     return costs

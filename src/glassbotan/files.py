@@ -71,10 +71,15 @@ def write_csv(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]) ->
     write_json(path.with_suffix(".provenance.json"), dict(provenance))
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write text."""
+    with written_whole(path) as beside:
+        beside.write_text(text)
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write plain data."""
-    with written_whole(path) as beside:
-        beside.write_text(json.dumps(content, indent=2) + "\n")
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_csv(path: Path) -> pd.DataFrame:

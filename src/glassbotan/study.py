@@ -7,10 +7,10 @@ file, the command line and its help, the JSON schema for editors and the checks 
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -331,11 +331,18 @@ class Pretraining(Training):
     time: PositiveFloat = Field(13.0, description="sampling time whose pairs are learnt [tau]")
 
 
+Motion = Literal["propensity", "neighbor_relative", "cage_relative", "nonaffine"]
+"""What can be learnt of a particle: S, R, C or D."""
+SYMBOLS: Mapping[Motion, str] = {"propensity": "S", "neighbor_relative": "R", "cage_relative": "C", "nonaffine": "D"}
+MOTION = "what is learnt of a particle: propensity S, or in its place neighbor_relative R, cage_relative C, nonaffine D"
+
+
 class Model(Section):
     """One kind of network: its loss and where it is trained."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
     p: float = Field(ge=0, le=1, description="weight of S in the loss p MSE(S) + (1 - p) MSE(E)")
+    motion: Motion = Field("propensity", description=MOTION)
     times: Literal["all"] | tuple[PositiveFloat, ...] = Field(
         "all", description="sampling times at which it is trained [tau], or all"
     )
@@ -350,21 +357,49 @@ class Model(Section):
         return self.pretrained and self.p < 1
 
 
-class LearningCurve(Section):
+class StatePoint(Section):
+    """One model at one state point and sampling time."""
+
+    model: str = Field(description="name of the model")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    time: PositiveFloat = Field(description="sampling time [tau]")
+
+
+class LearningCurve(StatePoint):
     """What more data would buy: one model at one state point, trained on less than there is.
 
     Every training takes as many steps as the one on all configurations.
     """
 
-    model: str = Field(description="name of the model")
-    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
-    time: PositiveFloat = Field(description="sampling time [tau]")
     configurations: tuple[PositiveInt, ...] = Field(
         (), description="numbers of training configurations, with all replicas"
     )
     replicas: tuple[Annotated[int, Field(ge=2)], ...] = Field(
         (), description="numbers of replicas in the targets, with all training configurations"
     )
+
+
+class Ablations(StatePoint):
+    """What the network's settings are worth: one model at one state point, with one of them changed at a time."""
+
+    rounds: tuple[PositiveInt, ...] = Field((), description="numbers of rounds of message passing n (Fig. 9)")
+    p: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (), description="weights of the particles in the loss (Fig. 10)"
+    )
+
+
+class Transfer(Section):
+    """Networks trained at one state point and sampling time and scored at another."""
+
+    model: str = Field(description="name of the model")
+    between: tuple[tuple[PositiveFloat, PositiveFloat], ...] = Field(
+        min_length=2, description="temperature and time of each place, every network is scored at all of them"
+    )
+
+    @property
+    def points(self) -> list[StatePoint]:
+        """The places."""
+        return [StatePoint(model=self.model, temperature=t, time=time) for t, time in self.between]
 
 
 class Predict(Section):
@@ -383,38 +418,6 @@ class Scores(Section):
     pair_range: PositiveFloat = Field(1.35, description="A-A pairs up to this distance are scored [sigma_AA]")
     resamples: PositiveInt = Field(2000, description="bootstrap resamples of the configurations")
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the bootstrap interval")
-
-
-class TrainingRun(NamedTuple):
-    """One network of the study: a model at a state point, a sampling time and a seed."""
-
-    point: Temperature
-    time_index: int
-    """of the sampling time, from 1"""
-    model: Model
-    seed: int
-    training: Training
-    train: tuple[int, ...]
-    """the training configurations"""
-    replicas: int | None = None
-    """how many replicas the targets are averaged over, if not all"""
-    less: str = ""
-    """in the learning curve: what there is less of, -n002 configurations or -r04 replicas"""
-
-    @property
-    def folder(self) -> str:
-        """Where its files are, under the study's folder: T0.44/t07/BOTAN/seed0."""
-        return f"{self.point.label}/t{self.time_index:02d}/{self.model.name}/seed{self.seed}{self.less}"
-
-    @property
-    def targets(self) -> str:
-        """Folder of the targets that it learns from, under the state point's."""
-        return "targets" if self.replicas is None else f"targets-r{self.replicas:02d}"
-
-    @property
-    def name(self) -> str:
-        """The same as one word, for the names of figures."""
-        return self.folder.replace("/", "_")
 
 
 class Study(Section):
@@ -452,13 +455,17 @@ class Study(Section):
     learning_curve: LearningCurve | None = Field(
         None, description="what figures/learning_curve.png is drawn from, a target of its own"
     )
+    ablations: Ablations | None = Field(
+        None, description="what figures/fig09_rounds.png and fig10_loss_weight.png are drawn from, targets of their own"
+    )
+    transfer: Transfer | None = Field(None, description="what figures/transfer.png is drawn from, a target of its own")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._check_ranges()
         self._check_times()
         self._check_models()
-        self._check_learning_curve()
+        self._check_variations()
         return self
 
     def _check_ranges(self) -> None:
@@ -528,16 +535,31 @@ class Study(Section):
                     "which is no state point and sampling time of this study"
                 )
 
-    def _check_learning_curve(self) -> None:
-        curve = self.learning_curve
+    def _check_variations(self) -> None:
+        curve, ablations = self.learning_curve, self.ablations
         everything = len(self.configurations.train)
         if curve is not None and max(curve.configurations, default=1) > everything:
             raise ValueError(f"learning_curve.configurations go beyond the {everything} training configurations")
-        if curve is not None and next(self.learning_curve_runs(), None) is None:
+        if ablations is not None and ablations.rounds and self.pretraining.weights is not None:
             raise ValueError(
-                f"learning_curve is set for model {curve.model} at T = {curve.temperature:g}, t = {curve.time:g}, "
-                "where this study trains no such network"
+                "ablations.rounds need pretrained networks with as many rounds, but pretraining.weights names "
+                "published ones; leave one of the two out"
             )
+        named: list[tuple[str, StatePoint | None]] = [("learning_curve", curve), ("ablations", ablations)]
+        named += [("transfer", point) for point in (self.transfer.points if self.transfer else ())]
+        for section, at in named:
+            if at is not None and not self._trains(at):
+                raise ValueError(
+                    f"{section} is set for model {at.model} at T = {at.temperature:g}, t = {at.time:g}, "
+                    "where this study trains no such network"
+                )
+
+    def _trains(self, at: StatePoint) -> bool:
+        """Whether the study has a network there."""
+        there = [point for point in self.temperatures if point.temperature == at.temperature]
+        models = [model for model in self.models if model.name == at.model]
+        known = bool(there and models) and at.time in there[0].sampling_times
+        return known and (models[0].times == "all" or at.time in models[0].times)
 
     def batch(self, number: int) -> tuple[int, ...]:
         """The configurations of simulation batch `number`, counted from 1."""
@@ -564,55 +586,6 @@ class Study(Section):
     def equilibration_time(self, point: Temperature) -> float:
         """Duration of the equilibration at a state point, tau."""
         return self.equilibration.relaxation_times * point.relaxation_time
-
-    def training_runs(self) -> Iterator[TrainingRun]:
-        """Every network of the study, the pretrained ones apart."""
-        for point in self.temperatures:
-            for index, time in enumerate(point.sampling_times, start=1):
-                for model in self.models:
-                    if model.times == "all" or time in model.times:
-                        own = model.model_dump(include={"epochs", "batch_size"}, exclude_none=True)
-                        training = self.training.model_copy(update=own)
-                        for seed in model.seeds:
-                            yield TrainingRun(point, index, model, seed, training, self.configurations.train)
-
-    def learning_curve_runs(self) -> Iterator[TrainingRun]:
-        """The networks of the learning curve, those on all that there is among them."""
-        curve = self.learning_curve
-        if curve is None:
-            return
-        for run in self.training_runs():
-            at = (run.model.name, run.point.temperature, run.point.sampling_times[run.time_index - 1])
-            if at != (curve.model, curve.temperature, curve.time):
-                continue
-            yield run
-            everything = len(run.train)
-            for count in curve.configurations:
-                if count < everything:
-                    steps = run.training.model_copy(update={"epochs": run.training.epochs * everything // count})
-                    yield run._replace(train=run.train[:count], training=steps, less=f"-n{count:03d}")
-            for count in curve.replicas:
-                if self.source != "simulation" or count < self.ensemble.replicas:
-                    yield run._replace(replicas=count, less=f"-r{count:02d}")
-
-    def pretraining_run(self, seed: int) -> TrainingRun:
-        """The pretrained network from which the networks with this seed start."""
-        point = next(point for point in self.temperatures if point.temperature == self.pretraining.temperature)
-        return TrainingRun(
-            point,
-            time_index=point.sampling_times.index(self.pretraining.time) + 1,
-            model=Model(name=PRETRAINING, p=0, pretrained=False),
-            seed=seed,
-            training=Training(**self.pretraining.model_dump(exclude={"temperature", "time", "weights"})),
-            train=self.configurations.train,
-        )
-
-    def pretraining_runs(self) -> Iterator[TrainingRun]:
-        """Every pretrained network that some model starts from."""
-        if self.pretraining.weights is not None:
-            return iter(())
-        seeds = {seed for model in self.models if model.starts_from_pretrained for seed in model.seeds}
-        return (self.pretraining_run(seed) for seed in sorted(seeds))
 
 
 def read_study(*paths: Path) -> Study:

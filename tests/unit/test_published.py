@@ -138,7 +138,7 @@ def test_predictions_go_out_as_they_came_in(ensemble, tmp_path):
              str(tmp_path / "train" / "c0001.npz")]
         )  # fmt: skip
         main(
-            ["predict", *common, "--time-index", index, "--network-file", str(model), "--output", str(predictions),
+            ["predict-test", *common, "--time-index", index, "--network-file", str(model), "--output", str(predictions),
              str(tmp_path / "c0004.npz")]
         )  # fmt: skip
     out = tmp_path / "glassbench"

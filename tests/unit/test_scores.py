@@ -3,11 +3,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import pearsonr
+from scipy.stats import pearsonr, spearmanr
 
+from glassbotan.evaluate.heterogeneity import dynamic_correlation, heterogeneity
 from glassbotan.evaluate.predictions import Prediction, read_predictions, write_predictions
 from glassbotan.evaluate.scores import score
-from glassbotan.evaluate.tables import DISTANCE, ENERGY, pearson_table, readable
+from glassbotan.evaluate.tables import (
+    DISTANCE,
+    ENERGY,
+    markdown,
+    means_over_seeds,
+    pearson_table,
+    published_beside,
+    readable,
+)
 from glassbotan.statistics import correlation, noise_ceiling
 from glassbotan.study import Scores
 
@@ -30,6 +39,10 @@ def test_noise_ceiling_is_what_the_truth_itself_reaches(rng):
     assert noise_ceiling(rng.normal(size=(2, 2)) * [[1, 1], [-1, -1]]) >= 0
 
 
+def r2_of(prediction, truth):
+    return 1 - np.mean((prediction - truth) ** 2) / np.var(truth)
+
+
 def test_score_averages_over_configurations_and_pools_beside(rng):
     truths = [rng.normal(size=500) + shift for shift in (0, 10, 20)]
     predictions = [0.5 * (truth - truth.mean()) + rng.normal(size=500) for truth in truths]  # knows no shift
@@ -43,6 +56,12 @@ def test_score_averages_over_configurations_and_pools_beside(rng):
     assert result.pooled_pearson < 0.2 < result.pearson
     assert result.ceiling == pytest.approx(1)
     assert result.n_configurations == 3
+    rank = [spearmanr(p, t).statistic for p, t in zip(predictions, truths, strict=True)]
+    assert result.spearman == pytest.approx(np.mean(rank))
+    squares = [r2_of(p, t) for p, t in zip(predictions, truths, strict=True)]
+    assert result.r_squared == pytest.approx(np.mean(squares))
+    assert result.of_ceiling == pytest.approx(result.pearson / result.ceiling)
+    assert np.isnan(score(predictions, truths, halves, Scores(), values=False).r_squared)
 
 
 @pytest.fixture
@@ -59,9 +78,10 @@ def predictions(rng):
                 positions=positions,
                 species=np.arange(40) % 5 // 4,
                 potential_energy=s + rng.normal(size=40),
-                propensity=s,
-                propensity_halves=np.stack([s, s]),
-                predicted_propensity=s + 0.5 * rng.normal(size=40),
+                overlap=rng.uniform(size=4),
+                motion=s,
+                motion_halves=np.stack([s, s]),
+                predicted_motion=s + 0.5 * rng.normal(size=40),
                 pairs=pairs,
                 pair_distance_change=e,
                 pair_distance_change_halves=np.stack([e, e]),
@@ -91,13 +111,23 @@ def test_scored_pairs_are_a_a_and_near(predictions):
     assert 3 < scored.sum() < len(scored) / 2
 
 
-RUN = {"temperature": 0.64, "time": 1.65, "time_index": 3, "train_configurations": 8, "replicas": 4}
+RUN = {
+    "temperature": 0.64,
+    "time": 1.65,
+    "time_index": 3,
+    "motion": "propensity",
+    "rounds": 7,
+    "train_configurations": 8,
+    "replicas": 4,
+    "trained_temperature": 0.64,
+    "trained_time": 1.65,
+}
 
 
 def test_networks_that_differ_in_their_seed_are_also_scored_together(predictions, rng):
     def another(prediction):
         noise = 0.5 * rng.normal(size=len(prediction.species))
-        return replace(prediction, predicted_propensity=prediction.propensity + noise)
+        return replace(prediction, predicted_motion=prediction.motion + noise)
 
     seeds = [(list(map(another, predictions)), {**RUN, "model": "NT-GNN", "p": 1.0, "seed": seed}) for seed in range(3)]
     table = pearson_table(seeds, Scores())
@@ -105,10 +135,8 @@ def test_networks_that_differ_in_their_seed_are_also_scored_together(predictions
     (together,) = of_s.index[of_s.index.str.contains("mean of 3")]
     assert pd.isna(of_s.seed[together])
     of_a = predictions[0].species == 0
-    mean = [
-        np.mean([seed[index].predicted_propensity for seed, _ in seeds], axis=0) for index in range(len(predictions))
-    ]
-    expected = [pearsonr(m[of_a], one.propensity[of_a]).statistic for m, one in zip(mean, predictions, strict=True)]
+    mean = [np.mean([seed[index].predicted_motion for seed, _ in seeds], axis=0) for index in range(len(predictions))]
+    expected = [pearsonr(m[of_a], one.motion[of_a]).statistic for m, one in zip(mean, predictions, strict=True)]
     assert of_s.pearson[together] == pytest.approx(np.mean(expected))
     assert of_s.pearson[together] > of_s.pearson["NT-GNN"].max()
 
@@ -134,8 +162,52 @@ def test_table_has_every_model_and_what_needs_no_network(predictions):
     }
     assert len(table) == 6
     of_a = predictions[0].species == 0
-    expected = np.mean([pearsonr(x.potential_energy[of_a], x.propensity[of_a]).statistic for x in predictions])
+    expected = np.mean([pearsonr(x.potential_energy[of_a], x.motion[of_a]).statistic for x in predictions])
     assert table[table.model == ENERGY].pearson.item() == pytest.approx(expected)
     text = readable(table, "test")
     assert "NT-GNN" in text
     assert "ceiling" in text
+
+
+def test_readable_tables_have_means_over_seeds_and_published_values(predictions):
+    other = [replace(one, predicted_motion=one.motion) for one in predictions]
+    files = [(predictions, 0), (other, 1)]
+    table = pearson_table([(file, {**RUN, "model": "BOTAN", "p": 0.4, "seed": seed}) for file, seed in files], Scores())
+    means = means_over_seeds(table)
+    (row,) = means[(means.model == "BOTAN") & (means.target == "S")].itertuples()
+    seeds = table[(table.model == "BOTAN") & (table.target == "S")].pearson
+    assert (row.pearson, row.seeds) == (pytest.approx(seeds.mean()), 2)
+    assert row.between_seeds == pytest.approx(seeds.std())
+    assert published_beside(0.64, 1.65)["BOTAN"] == 0.748
+    assert published_beside(0.64, 1.8).empty
+    text = markdown(table, "test")
+    assert "BOTAN (published)" in text
+    assert "0.75" in text
+    assert "published, full data" in readable(table, "test")
+
+
+def test_heterogeneity_sees_what_pearson_does_not(predictions):
+    # Half as large in every configuration and with no level of its own: rho is 1 all the same.
+    level = [one.motion + 3 * index for index, one in enumerate(predictions)]
+    blind = [
+        replace(one, motion=truth, predicted_motion=0.5 * (truth - truth[one.species == 0].mean()))
+        for one, truth in zip(predictions, level, strict=True)
+    ]
+    found = heterogeneity(blind)
+    of_a = predictions[0].species == 0
+    means = [truth[of_a].mean() for truth in level]
+    assert found.chi == pytest.approx(of_a.sum() * np.var(means, ddof=1))
+    assert found.predicted_chi == pytest.approx(0, abs=1e-12)
+    assert found.predicted_spread == pytest.approx(found.spread / 2)
+    overlaps = np.stack([one.overlap for one in predictions])
+    assert found.chi_4 == pytest.approx(40 * overlaps.var())
+    r, truth, predicted = dynamic_correlation(blind, bins=6)
+    assert truth == pytest.approx(predicted, nan_ok=True)  # it does not see how large
+    one = blind[0]
+    deviation = one.motion[of_a] - one.motion[of_a].mean()
+    apart = one.positions[of_a][:, None] - one.positions[of_a]
+    apart = np.linalg.norm(apart - BOX * np.rint(apart / BOX), axis=-1)
+    width = r[1] - r[0]
+    inside = (apart > r[-1] - width / 2) & (apart < r[-1] + width / 2)
+    alone = dynamic_correlation([one], bins=6)[1]
+    assert alone[-1] == pytest.approx(np.outer(deviation, deviation)[inside].mean() / deviation.var(), rel=1e-3)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from glassbotan.errors import StudyError
+from glassbotan.runs import training_runs
 from glassbotan.simulate.configurations import random_generator
 from glassbotan.study import Integrator, Study, Training, read_study, study_from
 
@@ -37,6 +38,10 @@ def test_studies_are_valid_and_complete(path):
         )
 
 
+def test_studies_of_the_benchmarks_are_valid():
+    assert read_study(ROOT / "config.yaml", ROOT / "benchmarks" / "physics.yaml").name == "physics"
+
+
 def test_schema_is_in_step_with_the_code():
     written = json.loads((ROOT / "workflow" / "schemas" / "study.schema.json").read_text())
     assert written == Study.model_json_schema(), "run: glassbotan schema > workflow/schemas/study.schema.json"
@@ -64,9 +69,9 @@ def test_paper_study_is_the_papers():
     assert study.ensemble.replicas == 32
     assert (study.training.epochs, study.training.learning_rate) == (1000, 1e-4)
     assert (study.pretraining.epochs, study.pretraining.temperature, study.pretraining.time) == (2000, 0.44, 13.0)
-    runs = list(study.training_runs())
+    runs = list(training_runs(study))
     assert {run.training.batch_size for run in runs if run.model.name == "NT-GNN"} == {5}
-    assert len(runs) == 3 * 29
+    assert len(runs) == 7 * 29
 
 
 def test_seeds_are_distinct_over_a_paper_size_study():

@@ -58,7 +58,10 @@ TINY = {
         {"name": "BOTAN", "p": 0.4},
         {"name": "NT-GNN", "p": 1.0, "times": [1.0], "batch_size": 2},
         {"name": "pairs", "p": 0.0, "times": [1.0]},
+        {"name": "NT-GNN-R", "p": 1.0, "motion": "neighbor_relative", "times": [1.0]},
     ],
+    "ablations": {"model": "BOTAN", "temperature": 0.9, "time": 1.0, "rounds": [1, 2], "p": [0, 0.4, 1]},
+    "transfer": {"model": "BOTAN", "between": [[0.9, 0.1], [0.9, 1.0]]},
     "learning_curve": {"model": "BOTAN", "temperature": 0.9, "time": 1.0, "configurations": [1, 2], "replicas": [2]},
 }
 

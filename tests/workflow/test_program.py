@@ -25,9 +25,9 @@ def run(*arguments, **kwargs):
 @pytest.mark.parametrize(
     "stage",
     ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "accept", "relaxation", "train",
-     "predict", "score", "draw-quality", "draw-relaxation", "draw-pearson", "draw-losses", "draw-learning-curve",
-     "draw-map", "check", "cost",
-     "doctor", "schema", "import", "export"],
+     "predict-test", "predict", "view", "score", "heterogeneity", "cost-table", "draw-quality", "draw-relaxation",
+     "draw-losses", "draw-pearson", "draw-against", "draw-transfer", "draw-heterogeneity", "draw-joint-distribution",
+     "draw-map", "draw-propensity-maps", "report", "check", "cost", "doctor", "schema", "import", "export"],
 )  # fmt: skip
 def test_every_stage_explains_itself(stage):
     result = run("glassbotan", stage, "--help")

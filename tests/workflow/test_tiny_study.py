@@ -12,6 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+import glassbotan
+from glassbotan.evaluate.predictions import read_predictions
 from glassbotan.files import read_npz
 from glassbotan.learn.models import read_model
 from glassbotan.simulate.configurations import read_configurations
@@ -35,6 +37,20 @@ def jobs(result):
     return found
 
 
+FIGURES = (
+    "simulation_quality",
+    "losses",
+    "fig02_relaxation",
+    "fig03_pretraining_loss",
+    "fig04_pair_maps_T0.90",
+    "fig05_pair_pearson",
+    "fig06_joint_distribution_T0.90",
+    "fig07_propensity_maps_T0.90",
+    "fig08_propensity_pearson",
+    "heterogeneity_T0.90",
+)
+
+
 def test_every_product_is_there(finished):
     for name in (
         "T0.90/melt/b003.gsd",
@@ -50,14 +66,15 @@ def test_every_product_is_there(finished):
         "tables/simulation_quality.csv",
         "tables/pearson.csv",
         "tables/pearson.txt",
-        *(
-            f"figures/{name}.{ending}"
-            for name in ("relaxation", "simulation_quality", "pearson", "losses", "map_T0.90_t02_BOTAN_seed0")
-            for ending in ("png", "svg")
-        ),
+        "tables/pearson.md",
+        "tables/heterogeneity.csv",
+        "tables/cost.csv",
+        "report.html",
+        *(f"figures/{name}.{ending}" for name in FIGURES for ending in ("png", "svg", "csv")),
     ):
         assert (finished.results / name).stat().st_size > 0, name
     assert not list(finished.results.rglob(".partial*"))
+    assert max(path.stat().st_size for path in (finished.results / "figures").glob("*.svg")) < 2e6
 
 
 def test_the_learning_curve_is_a_target_of_its_own(finished):
@@ -81,8 +98,11 @@ def test_the_table_is_printed_and_tidy(finished):
     assert (finished.results / "tables" / "pearson.txt").read_text().strip() in finished.output
     table = pd.read_csv(finished.results / "tables" / "pearson.csv")
     assert list(table.columns[:7]) == ["temperature", "time", "time_index", "model", "seed", "target", "species"]
-    # BOTAN at two times (S and E), NT-GNN (S) and pairs (E) at one, and two predictors without a network at each time.
-    assert len(table) == 4 + 2 + 4
+    # BOTAN at two times (S and E), NT-GNN (S), NT-GNN-R (R) and pairs (E) at one, and predictors without a network of
+    # S and E at each time, of R at one.
+    assert len(table) == 4 + 3 + 5
+    assert table[table.model == "pairs"].target.tolist() == ["E"]
+    assert table[table.model == "NT-GNN-R"].target.tolist() == ["R"]
     assert (table.n_configurations == 2).all()
     assert table.ceiling.between(0.3, 1).all()
     assert table.pearson.between(-1, 1).all()
@@ -164,7 +184,7 @@ def test_settings_rerun_their_stage_and_what_follows(finished, tiny_settings):
     try:
         finished.configure({**tiny_settings, "training": {**tiny_settings["training"], "epochs": 4}})
         planned = jobs(finished.snakemake("-n"))
-        assert planned["train"] == 4
+        assert planned["train"] == 5
         assert not {"melt", "quench", "equilibrate", "ensemble", "targets"} & planned.keys()
         (finished.path / "config.yaml").write_text("# a comment\n" + original)
         assert "Nothing to be done" in "".join(finished.snakemake("-n").stdout)
@@ -191,11 +211,16 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
             provenance.write_text(text)
             return planned
 
-        score = {"score": 1, "draw_pearson": 1, "all": 1}
-        learn = {"accept": 1, "train": 5, "predict": 4, "draw_losses": 1, "draw_map": 2, **score}
-        liquid = {"relaxation": 1, "draw_relaxation": 1, "simulation_quality": 1, "draw_quality": 1}
+        score = dict.fromkeys(
+            ("score", "draw_pair_pearson", "draw_propensity_pearson", "cost_table", "report", "all"), 1
+        )
+        drawn = ("heterogeneity", "draw_heterogeneity", "draw_pair_maps", "draw_propensity_maps")
+        predict = {"predict": 5, **dict.fromkeys(drawn, 1), **score}
+        learn = {"accept": 1, "train": 6, "draw_pretraining": 1, "draw_losses": 1, **predict}
+        of_targets = ("relaxation", "draw_relaxation", "simulation_quality", "draw_quality", "draw_joint_distribution")
+        liquid = dict.fromkeys(of_targets, 1)
         assert planned_with("score") == score
-        assert planned_with("predict") == {"predict": 4, "draw_map": 2, **score}
+        assert planned_with("predict") == predict
         assert planned_with("targets") == {"targets": 5, **liquid, **learn}
         assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 5, "targets": 5, **liquid, **learn}
     finally:
@@ -203,12 +228,119 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
         source.symlink_to(ROOT / "src")
 
 
-def test_report_is_one_file_with_captions(finished):
-    result = finished.snakemake("--report", "report.html")
+def test_the_report_is_one_page_that_needs_nothing_else(finished):
+    text = (finished.results / "report.html").read_text()
+    assert text.count('src="data:image/png;base64,') == len(FIGURES)
+    assert not re.search(r'(src|href)="(?!data:|#)', text)
+    assert "How well does the static structure" in text
+    for words in ("jackknife error", "5 of 5 runs are within", "(NT-GNN|BOTAN) predicts", "commit <code>"):
+        assert re.search(words, text), words
+
+
+def test_figures_come_with_their_numbers(finished):
+    figures = finished.results / "figures"
+    maps = pd.read_csv(figures / "fig04_pair_maps_T0.90.csv")
+    assert set(maps.time) == {0.1, 1.0}
+    assert {"x", "y", "z", "i", "j", "truth", "predicted"} <= set(maps.columns)
+    scores = pd.read_csv(figures / "fig08_propensity_pearson.csv")
+    assert set(scores.target) == {"S", "R"}
+    assert set(pd.read_csv(figures / "fig05_pair_pearson.csv").target) == {"E"}
+
+
+def test_heterogeneity_of_the_simulation_is_that_of_its_targets(finished):
+    table = pd.read_csv(finished.results / "tables" / "heterogeneity.csv")
+    row = table[(table.model == "BOTAN") & (table.time == 1.0)].iloc[0]
+    targets = [read_npz(finished.results / "T0.90" / "targets" / f"c{number:04d}.npz")[0] for number in (4, 5)]
+    overlaps = np.stack([arrays["overlap"][1] for arrays in targets])
+    assert row.chi_4 == pytest.approx(256 * overlaps.var())
+    of_a = targets[0]["species"] == 0
+    means = [arrays["propensity"][1, of_a].mean() for arrays in targets]
+    assert row.chi == pytest.approx(of_a.sum() * np.var(means, ddof=1), rel=1e-4)
+
+
+def test_ablations_and_transfer_are_targets_of_their_own(finished):
+    names = ("fig09_rounds", "fig10_loss_weight", "transfer", "map_T0.90_t01_BOTAN_seed0")
+    paths = [f"results/tiny/figures/{name}.png" for name in names]
+    result = finished.snakemake("--", *paths)
+    assert result.returncode == 0, result.stdout + result.stderr
+    tables = finished.results / "tables"
+    rounds = pd.read_csv(tables / "rounds.csv").query("model == 'BOTAN' and target == 'S'")
+    assert rounds["rounds"].tolist() == [1, 2]
+    start = read_model(finished.results / "T0.90/t01/pretraining/seed0-rounds01/model.pt")
+    assert start.network.rounds == 1
+    weights = pd.read_csv(tables / "loss_weight.csv").query("model == 'BOTAN'")
+    assert sorted(zip(weights.target, weights.p, strict=True)) == [("E", 0), ("E", 0.4), ("S", 0.4), ("S", 1)]
+    transfer = pd.read_csv(tables / "transfer.csv").query("model == 'BOTAN' and target == 'S'")
+    places = set(zip(transfer.trained_time, transfer.time, strict=True))
+    assert places == {(0.1, 0.1), (0.1, 1.0), (1.0, 0.1), (1.0, 1.0)}
+
+
+def test_figure_without_its_inputs_gets_a_sentence(finished, tiny_settings):
+    try:
+        finished.configure({**tiny_settings, "models": tiny_settings["models"][:1], "ablations": None})
+        for target, sentence in (
+            ("figures/fig07_propensity_maps_T0.90.png", "no time at T0.90 with both a network with p = 1 and one"),
+            ("figures/fig09_rounds.png", "has no ablations.rounds, which would say what to draw"),
+        ):
+            result = finished.snakemake("-n", f"results/tiny/{target}")
+            assert result.returncode != 0
+            assert sentence in result.stdout + result.stderr
+    finally:
+        finished.configure(tiny_settings)
+
+
+def test_a_snapshot_of_ones_own_is_predicted(finished, tmp_path):
+    model = finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.pt"
+    snapshot = finished.results / "T0.90" / "equilibrated" / "b003.gsd"  # configuration 5, of the test set
+    result = finished.glassbotan("predict", "--model", str(model), "--configuration", str(snapshot), "--output",
+                                 str(tmp_path / "mine.csv"), "--no-average-over-symmetries")  # fmt: skip
     assert result.returncode == 0, result.stderr
-    text = (finished.path / "report.html").read_text()
-    assert "jackknife error" in text
-    assert "pearson" in text
+    assert "256 particles at density 1.2; the network was trained at T = 0.9 for t = 1" in result.stdout
+    (configuration,), _ = read_configurations(snapshot)
+    predicted = glassbotan.predict(
+        glassbotan.load_network(model),
+        (configuration.positions, configuration.species, configuration.box_length),
+        average_over_symmetries=False,
+    )
+    assert pd.read_csv(tmp_path / "mine.csv").S.to_numpy() == pytest.approx(predicted.motion, abs=1e-6)
+    assert len(pd.read_csv(tmp_path / "mine-pairs.csv")) == len(predicted.pairs)
+    whole = glassbotan.open_study(finished.path / "config.yaml", results=finished.path / "results")
+    of_study = whole.predictions("BOTAN", 0.9, 1.0)[-1]
+    assert of_study.configuration == 5
+    assert of_study.predicted_motion == pytest.approx(predicted.motion, abs=1e-6)
+
+
+def test_a_view_holds_truth_prediction_and_error(finished, tmp_path):
+    predictions = finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "predictions.npz"
+    for name in ("view.gsd", "view.xyz"):
+        result = finished.glassbotan("view", str(predictions), "--output", str(tmp_path / name))
+        assert result.returncode == 0, result.stderr
+    with gsd.hoomd.open(tmp_path / "view.gsd") as trajectory:
+        log = trajectory[0].log
+    first = read_predictions(predictions)[0][0]
+    assert log["particles/S_error"] == pytest.approx(first.predicted_motion - first.motion, abs=1e-6)
+    assert log["particles/E_sum"].sum() == pytest.approx(2 * first.pair_distance_change.sum(), rel=1e-4)
+    again = glassbotan.read_configuration(tmp_path / "view.xyz")
+    assert again.positions == pytest.approx(first.positions, abs=1e-5)
+    assert (again.species == first.species).all()
+
+
+def test_documented_commands_run(finished):
+    """Every command of the documentation, on this study's files instead of the default one's."""
+    here = {"quickstart": "tiny", "T0.64": "T0.90", "0.64": "0.9", "t03": "t02", "t04": "t02", "1.65": "1.0"}
+    commands = [
+        line
+        for page in sorted((ROOT / "docs").glob("*.md"))
+        for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)
+        for line in block.strip().splitlines()
+    ]
+    assert len(commands) > 5
+    (finished.path / "docs").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "docs" / "example.py", finished.path / "docs")
+    for command in commands:
+        mine = re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], command)
+        result = finished.run("bash", "-c", mine)
+        assert result.returncode == 0, f"{mine}\n{result.stdout}{result.stderr}"
 
 
 def test_unknown_network_gets_a_sentence(finished):
@@ -249,14 +381,14 @@ def stage(finished, tmp_path):
 
 def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tmp_path):
     targets = finished.results / "T0.90" / "targets"
-    predict = ("predict", "--temperature", "0.9", "--network", '{{"rounds": 2, "width": 8}}')
+    predict = ("predict-test", "--temperature", "0.9", "--network", '{{"rounds": 2, "width": 8}}')
     model = "{t}/t02/BOTAN/seed0/model.pt"
 
     stage(*predict, "--study", "other", "--time-index", "2", "--network-file", model, "{t}/targets/c0004.npz",
           sentence="was made with study = 'tiny', but 'other' was expected")  # fmt: skip
     stage(*predict, "--study", "tiny", "--time-index", "1", "--network-file", model, "{t}/targets/c0004.npz",
           sentence="was made with time_index = 2, but 1 was expected")  # fmt: skip
-    stage("predict", "--temperature", "0.9", "--study", "tiny", "--time-index", "2", "--network-file", model,
+    stage("predict-test", "--temperature", "0.9", "--study", "tiny", "--time-index", "2", "--network-file", model,
           "{t}/targets/c0004.npz", sentence="has 2 rounds of width 8, but 7 of width 64 were asked for")  # fmt: skip
     stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", model, "{t}/targets/c0001.npz",
           sentence="is configuration 1, which")  # fmt: skip

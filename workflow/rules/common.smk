@@ -11,6 +11,20 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 from glassbotan.devices import DEVICE, gpu_driver
 from glassbotan.errors import StudyError
 from glassbotan.provenance import STAGE_VERSIONS
+from glassbotan.runs import (
+    drawn_correlations,
+    drawn_pairs,
+    drawn_particles,
+    drawn_times,
+    every_run,
+    learning_curve_runs,
+    loss_weight_runs,
+    pretraining_run,
+    pretraining_runs,
+    rounds_runs,
+    training_runs,
+    transfer_runs,
+)
 from glassbotan.study import Section, study_from
 
 
@@ -29,7 +43,6 @@ except StudyError as error:
     raise WorkflowError(str(error)) from None
 # No option and no param: where a stage runs is no reason to run it again.
 os.environ[DEVICE] = STUDY.device
-config.update(STUDY.model_dump(mode="json"))  # with every default, for the captions of the report
 
 RESULTS = f"results/{STUDY.name}"
 SIMULATED = STUDY.source == "simulation"
@@ -43,8 +56,9 @@ SIMULATION_GPUS = int(ON_GPU and HOOMD_MAY_RUN)
 TRAINING_GPUS = int(ON_GPU and (SURE or not version("torch").endswith("cpu")))
 SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"
-NETWORKS = [*STUDY.pretraining_runs(), *STUDY.training_runs()]
-RUNS = {run.folder: run for run in (*NETWORKS, *STUDY.learning_curve_runs())}
+OWN = list(training_runs(STUDY))
+NETWORKS = [*pretraining_runs(STUDY), *OWN]
+RUNS = every_run(STUDY)
 
 
 def point_of(wildcards):
@@ -56,14 +70,15 @@ def options(**settings):
     """Settings as options of a stage: numbers as they are, sections of the study as JSON, sequences with commas."""
     words = []
     for name, value in {"study": STUDY.name, **settings}.items():
-        if value == ():
+        if value == () or value is False:
             continue
         if isinstance(value, Section):
             value = value.model_dump_json()
         elif isinstance(value, tuple):
             value = ",".join(map(str, value))
         dashes = "--" if len(name) > 1 else "-"
-        words += [dashes + name.replace("_", "-"), shlex.quote(str(value))]
+        words.append(dashes + name.replace("_", "-"))
+        words += [] if value is True else [shlex.quote(str(value))]
     return " ".join(words)
 
 
@@ -133,7 +148,7 @@ def initial_of(wildcards):
         return []
     if STUDY.pretraining.weights is not None:
         return f"{RESULTS}/published/seed{run.seed}/model.pt"
-    return f"{RESULTS}/{STUDY.pretraining_run(run.seed).folder}/model.pt"
+    return f"{RESULTS}/{pretraining_run(STUDY, run).folder}/model.pt"
 
 
 def train_options(wildcards):
@@ -145,39 +160,104 @@ def train_options(wildcards):
         temperature=run.point.temperature,
         time_index=run.time_index,
         p=run.model.p,
+        motion=run.model.motion,
         seed=run.seed,
         train=run.train,
         validation=STUDY.configurations.validation,
-        network=STUDY.network,
+        network=run.network,
         training=run.training,
         **({"initial": initial} if initial else {}),
     )
 
 
-def learning_curve_predictions(wildcards):
-    """Predictions of every network of the learning curve."""
-    if STUDY.learning_curve is None:
-        raise WorkflowError(f"study {STUDY.name} has no section learning_curve, which would say what to draw")
-    return [f"{RESULTS}/{run.folder}/predictions.npz" for run in STUDY.learning_curve_runs()]
+def predict_options(wildcards, point, time, transferred=False):
+    """Options of the prediction of a network at a state point and time."""
+    return options(
+        temperature=STUDY.point(point).temperature,
+        time_index=int(time),
+        network=run_of(wildcards).network,
+        predict=STUDY.predict,
+        transferred=transferred,
+    )
 
 
-def figure(name, caption, category):
-    """The two files of a figure; the PNG goes into the report."""
-    path = f"{RESULTS}/figures/{name}"
-    return {
-        "png": report(f"{path}.png", caption=f"../report/{caption}.rst", category=category),
-        "svg": f"{path}.svg",
-    }
+def predictions(runs):
+    return [f"{RESULTS}/{run.folder}/predictions.npz" for run in runs]
 
 
-def maps():
-    """The map of every network that predicts both particles and pairs, first seed."""
-    return [
-        f"{RESULTS}/figures/map_{run.name}.{ending}"
-        for run in STUDY.training_runs()
-        if 0 < run.model.p < 1 and run.seed == run.model.seeds[0]
-        for ending in ("png", "svg")
+def needed(files, sentence):
+    """The files that a figure is drawn from, or a sentence that says why the study has none."""
+    if not files:
+        raise WorkflowError(f"study {STUDY.name} {sentence}")
+    return files
+
+
+VARIATIONS = {
+    "learning_curve": (learning_curve_runs, "no section learning_curve"),
+    "rounds": (rounds_runs, "no ablations.rounds"),
+    "loss_weight": (loss_weight_runs, "no ablations.p"),
+}
+
+
+def varied_predictions(wildcards):
+    """Predictions of every network of a variation."""
+    runs, missing = VARIATIONS[wildcards.variation]
+    return needed(predictions(runs(STUDY)), f"has {missing}, which would say what to draw")
+
+
+def transferred_predictions(wildcards):
+    """Predictions of networks where they were trained and elsewhere."""
+    files = [
+        f"{RESULTS}/{run.folder}/"
+        + ("predictions.npz" if run == on else f"on-{on.point.label}-t{on.time_index:02d}.npz")
+        for run, on in transfer_runs(STUDY)
     ]
+    return needed(files, "has no section transfer, which would say what to draw")
+
+
+def pretraining_histories(ending):
+    """Of every pretrained network, as an input function."""
+
+    def files(wildcards):
+        found = [f"{RESULTS}/{run.folder}/{ending}" for run in pretraining_runs(STUDY)]
+        return needed(found, "pretrains no network: no model starts from one, or weights are published ones")
+
+    return files
+
+
+def pair_maps(wildcards):
+    files = predictions(drawn_pairs(STUDY, point_of(wildcards)))
+    return needed(files, f"has no network at {wildcards.point} that predicts pairs")
+
+
+def propensity_maps(wildcards):
+    files = predictions(drawn_particles(STUDY, point_of(wildcards)))
+    return needed(files, f"has no time at {wildcards.point} with both a network with p = 1 and one with 0 < p < 1")
+
+
+def correlations(wildcards):
+    files = predictions(drawn_correlations(STUDY, point_of(wildcards)))
+    return needed(files, f"has no network at {wildcards.point} that predicts S")
+
+
+def figure(name):
+    """The files of a figure: for looking, for a paper, and its numbers."""
+    return {ending: f"{RESULTS}/figures/{name}.{ending}" for ending in ("png", "svg", "csv")}
+
+
+def figures():
+    """Every figure that the study has the inputs of, but for those that train networks of their own."""
+    names = ["simulation_quality", "losses"]
+    names += ["fig02_relaxation"] if SIMULATED else []
+    names += ["fig03_pretraining_loss"] if pretraining_runs(STUDY) else []
+    names += ["fig05_pair_pearson"] if any(run.model.p < 1 for run in OWN) else []
+    names += ["fig08_propensity_pearson"] if any(run.model.p > 0 for run in OWN) else []
+    for point in STUDY.temperatures:
+        names += [f"fig04_pair_maps_{point.label}"] if drawn_pairs(STUDY, point) else []
+        names += [f"fig06_joint_distribution_{point.label}"] if STUDY.source != "glassbench" else []
+        names += [f"fig07_propensity_maps_{point.label}"] if drawn_particles(STUDY, point) else []
+        names += [f"heterogeneity_{point.label}"] if drawn_correlations(STUDY, point) else []
+    return [f"{RESULTS}/figures/{name}.png" for name in names]
 
 
 def show_table(path):

@@ -81,6 +81,8 @@ rule predict:
         predictions=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/predictions.npz",
     log:
         f"{RESULTS}/logs/predict/{{point}}-t{{time}}-{{model}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/predict/{{point}}-t{{time}}-{{model}}-seed{{seed}}.tsv"
     conda:
         LEARN
     threads: 1
@@ -89,11 +91,27 @@ rule predict:
         runtime="1h",
     params:
         version=STAGE_VERSIONS["predict"],
-        options=lambda wildcards: options(
-            temperature=point_of(wildcards).temperature,
-            time_index=int(wildcards.time),
-            network=STUDY.network,
-            predict=STUDY.predict,
-        ),
+        options=lambda wildcards: predict_options(wildcards, wildcards.point, wildcards.time),
     shell:
-        "python -m glassbotan predict {params.options} --network-file {input.network} --output {output.predictions} {input.targets} > {log} 2>&1"
+        "python -m glassbotan predict-test {params.options} --network-file {input.network} --output {output.predictions} {input.targets} > {log} 2>&1"
+
+
+rule transfer:
+    input:
+        network=rules.train.output.network,
+        targets=lambda wildcards: targets_of(wildcards.other, STUDY.configurations.test),
+    output:
+        predictions=f"{RESULTS}/{{point}}/t{{time}}/{{model}}/seed{{seed}}/on-{{other}}-t{{other_time}}.npz",
+    log:
+        f"{RESULTS}/logs/transfer/{{point}}-t{{time}}-{{model}}-seed{{seed}}-on-{{other}}-t{{other_time}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        version=STAGE_VERSIONS["predict"],
+        options=lambda wildcards: predict_options(wildcards, wildcards.other, wildcards.other_time, transferred=True),
+    shell:
+        "python -m glassbotan predict-test {params.options} --network-file {input.network} --output {output.predictions} {input.targets} > {log} 2>&1"

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import CliPositionalArg
 
 from glassbotan import study
-from glassbotan.commands import Stage
-from glassbotan.commands.targets import Paths
+from glassbotan.commands import Command, Stage
+from glassbotan.commands.targets import Paths, read_all_targets, sampling_time
 from glassbotan.errors import FileError
 from glassbotan.evaluate.predictions import Prediction, read_predictions
-from glassbotan.files import read_csv, read_json, write_csv, written_whole
-from glassbotan.provenance import Provenance
+from glassbotan.files import read_csv, read_json, write_csv, write_text, written_whole
+from glassbotan.provenance import STAGE_VERSIONS, Provenance
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as MatplotlibFigure
+    from glassbotan.evaluate.figures import Drawing
 
 
 class Scored(Stage):
@@ -33,43 +33,95 @@ class Scored(Stage):
 
 
 class Score(Scored):
-    """Score predictions: the tidy Pearson table, and a readable one beside it that is also printed."""
+    """Score predictions: the tidy Pearson table, and beside it as Markdown and as text, which is also printed."""
 
     inputs: CliPositionalArg[Paths] = Field(description="predictions of every network")
 
     def cli_cmd(self) -> None:
-        from glassbotan.evaluate.tables import pearson_table, readable
+        from glassbotan.evaluate.tables import markdown, pearson_table, readable
 
         provenance = self.provenance(*self.inputs)
         files = map(self.predictions, self.inputs)  # one at a time: a paper-size study's do not fit into memory
         table = pearson_table(files, self.scores)
         write_csv(self.output, table, provenance.finish())
         text = readable(table, self.study)
-        with written_whole(self.output.with_suffix(".txt")) as beside:
-            beside.write_text(text)
+        write_text(self.output.with_suffix(".txt"), text)
+        write_text(self.output.with_suffix(".md"), markdown(table, self.study))
         print(text)
 
 
-class Figure(Stage):
-    """A stage that draws; the output is a PNG, and an SVG beside it."""
+class Heterogeneity(Scored):
+    """Compare dynamical heterogeneity in truth and prediction: chi_4, and how much whole configurations differ."""
+
+    inputs: CliPositionalArg[Paths] = Field(description="predictions of every network")
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.tables import heterogeneity_table
+
+        provenance = self.provenance(*self.inputs)
+        table = heterogeneity_table(map(self.predictions, self.inputs))
+        write_csv(self.output, table, provenance.finish())
+
+
+class CostTable(Stage):
+    """Add up what each stage of the study took, from the records that Snakemake keeps of its jobs."""
+
+    folder: Path = Field(description="folder of Snakemake's benchmark files, results/<study>/benchmarks")
+
+    @property
+    def stage(self) -> str:
+        return "cost"
+
+    def cli_cmd(self) -> None:
+        import pandas as pd
+
+        files = sorted(self.folder.rglob("*.tsv"))
+        if not files:
+            raise FileError(f"{self.folder} holds no benchmark files; Snakemake writes them as it runs the study")
+        provenance = self.provenance(*files)
+        jobs = pd.concat(
+            pd.read_csv(path, sep="\t", na_values="-").assign(
+                stage=path.relative_to(self.folder).parts[0].split("-")[0]
+            )
+            for path in files
+        )
+        stages = jobs.groupby("stage")
+        table = pd.DataFrame(
+            {
+                "jobs": stages.size(),
+                "wall_seconds": stages["s"].sum().round(1),
+                "cpu_seconds": stages["cpu_time"].sum().round(1),
+                "longest_job_seconds": stages["s"].max().round(1),
+                "peak_memory_mb": stages["max_rss"].max().round(),
+            }
+        ).reset_index()
+        order = [name for name in STAGE_VERSIONS if name in set(table.stage)]
+        table = table.set_index("stage").loc[order].reset_index()
+        write_csv(self.output, table, provenance.finish())
+
+
+class Draw(Stage):
+    """A stage that draws; the output is a PNG, and beside it an SVG and the numbers as CSV."""
 
     @property
     def stage(self) -> str:
         """All figures share a stage."""
         return "draw"
 
-    def save(self, figure: MatplotlibFigure, provenance: Provenance) -> None:
-        """Write the figure in both formats, with its provenance inside."""
+    def save(self, drawing: Drawing, provenance: Provenance) -> None:
+        """Write the figure in both formats, with its provenance inside, and its numbers."""
         from glassbotan.evaluate.figures import save
 
         if self.output.suffix != ".png":
-            raise FileError(f"--output {self.output}: a figure is written as .png (and .svg beside it)")
+            raise FileError(f"--output {self.output}: a figure is written as .png (and .svg and .csv beside it)")
         for path in (self.output, self.output.with_suffix(".svg")):
             with written_whole(path) as beside:
-                save(figure, beside, provenance.finish())
+                save(drawing.figure, beside, provenance.finish())
+        with written_whole(self.output.with_suffix(".csv")) as beside:
+            drawing.data.to_csv(beside, index=False, float_format="%.6g")
 
 
-class DrawRelaxation(Figure):
+class DrawRelaxation(Draw):
     """Draw F_s(k, t) with its fit and tau_alpha, for every temperature (Fig. 2)."""
 
     inputs: CliPositionalArg[Paths] = Field(description="relaxation tables; each has its fit as JSON beside it")
@@ -83,7 +135,7 @@ class DrawRelaxation(Figure):
         self.save(draw_relaxation(curves), provenance)
 
 
-class DrawQuality(Figure):
+class DrawQuality(Draw):
     """Draw what every run says about itself, with the limits."""
 
     input: Path = Field(description="the table of simulation quality")
@@ -96,31 +148,7 @@ class DrawQuality(Figure):
         self.save(draw_quality(read_csv(self.input), self.limits), provenance)
 
 
-class DrawPearson(Figure):
-    """Draw the Pearson coefficients against time with the noise ceiling, for every temperature (Figs. 5 and 8)."""
-
-    input: Path = Field(description="the Pearson table")
-
-    def cli_cmd(self) -> None:
-        from glassbotan.evaluate.figures import draw_pearson
-
-        provenance = self.provenance(self.input)
-        self.save(draw_pearson(read_csv(self.input)), provenance)
-
-
-class DrawLearningCurve(Figure):
-    """Draw the Pearson coefficients against the number of training configurations and of replicas."""
-
-    input: Path = Field(description="the table of the learning curve")
-
-    def cli_cmd(self) -> None:
-        from glassbotan.evaluate.figures import draw_learning_curve
-
-        provenance = self.provenance(self.input)
-        self.save(draw_learning_curve(read_csv(self.input)), provenance)
-
-
-class DrawLosses(Figure):
+class DrawLosses(Draw):
     """Draw the loss of every network against the epoch (Fig. 3 for pretraining)."""
 
     inputs: CliPositionalArg[Paths] = Field(description="histories; each has its provenance as JSON beside it")
@@ -137,14 +165,195 @@ class DrawLosses(Figure):
         )
 
 
-class DrawMap(Figure, Scored):
-    """Draw E on the bonds and S on the particles of a slab, truth beside prediction (Figs. 4 and 7)."""
+class DrawPearson(Draw):
+    """Draw the Pearson coefficients against time with the noise ceiling, for every temperature (Figs. 5 and 8)."""
 
-    input: Path = Field(description="the predictions; the first test configuration is drawn")
+    input: Path = Field(description="the Pearson table")
+    targets: tuple[str, ...] = Field(description="what is drawn, by its symbol, such as E or S,R,C,D")
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.figures import draw_pearson
+
+        provenance = self.provenance(self.input)
+        table = read_csv(self.input)
+        if not table.target.isin(self.targets).any():
+            raise FileError(f"{self.input} has no scores of {' or '.join(self.targets)}: no network predicts them")
+        self.save(draw_pearson(table, self.targets), provenance)
+
+
+class DrawAgainst(Draw):
+    """Draw the Pearson coefficients of one model against what was varied (Figs. 9 and 10, the learning curve)."""
+
+    input: Path = Field(description="table of the networks' scores")
+    varied: tuple[str, ...] = Field(description="columns of the table: train_configurations, replicas, rounds or p")
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.figures import draw_against
+
+        provenance = self.provenance(self.input)
+        self.save(draw_against(read_csv(self.input), self.varied), provenance)
+
+
+class DrawTransfer(Draw):
+    """Draw how networks do where they were not trained."""
+
+    input: Path = Field(description="table of the networks' scores")
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.figures import draw_transfer
+
+        provenance = self.provenance(self.input)
+        self.save(draw_transfer(read_csv(self.input)), provenance)
+
+
+class DrawHeterogeneity(Draw, Scored):
+    """Draw how whole configurations differ and how far motion is correlated, in truth and prediction."""
+
+    table: Path = Field(description="the table of heterogeneity")
+    inputs: CliPositionalArg[Paths] = Field(description="predictions of every model at one temperature and time")
+
+    def cli_cmd(self) -> None:
+        import pandas as pd
+
+        from glassbotan.evaluate.figures import draw_heterogeneity
+        from glassbotan.evaluate.heterogeneity import dynamic_correlation
+
+        provenance = self.provenance(self.table, *self.inputs)
+        table, correlations = read_csv(self.table), {}
+        for path in self.inputs:
+            predictions, made = self.predictions(path)
+            curve = dynamic_correlation(predictions)
+            correlations[made["model"]] = pd.DataFrame(dict(zip(("r", "truth", "predicted"), curve, strict=True)))
+        here = table[(table.temperature == made["temperature"]) & table.model.isin(correlations)]
+        self.save(draw_heterogeneity(here, correlations, (made["temperature"], made["time"])), provenance)
+
+
+class DrawMap(Draw, Scored):
+    """Draw a slab of the first test configuration, truth beside prediction, a row for each prediction (Fig. 4)."""
+
+    inputs: CliPositionalArg[Paths] = Field(description="predictions of the networks")
+    quantities: tuple[Literal["pair_distance_change", "motion"], ...] = Field(
+        ("pair_distance_change", "motion"), description="E on the bonds, S (or R, C, D) on the particles"
+    )
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.maps import draw_map
 
-        provenance = self.provenance(self.input)
-        predictions, made = self.predictions(self.input)
-        self.save(draw_map(predictions[0], made, self.scores.pair_range), provenance)
+        provenance = self.provenance(*self.inputs)
+        drawn = [(predictions[0], made) for predictions, made in map(self.predictions, self.inputs)]
+        self.save(draw_map(drawn, self.quantities, self.scores.pair_range), provenance)
+
+
+class DrawPropensityMaps(Draw, Scored):
+    """Draw S in a slab of the first test configuration: both networks, truth, flow and errors (Fig. 7)."""
+
+    inputs: CliPositionalArg[Annotated[tuple[Path, ...], Field(min_length=2, max_length=2)]] = Field(
+        description="predictions of two networks at one temperature and time"
+    )
+    targets: Path = Field(description="targets of the first test configuration")
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.maps import draw_propensity_maps
+
+        provenance = self.provenance(*self.inputs, self.targets)
+        files = [self.predictions(path) for path in self.inputs]
+        networks = [(predictions[0], made) for predictions, made in files]
+        for path, (_, made) in zip(self.inputs, networks, strict=True):
+            self.require(path, made, **{name: networks[0][1][name] for name in ("temperature", "time", "motion")})
+        first, made = networks[0]
+        ((_, arrays, _),) = read_all_targets(
+            self,
+            [self.targets],
+            ["mean_displacement"],
+            temperature=made["temperature"],
+            configuration=first.configuration,
+        )
+        moved = arrays["mean_displacement"][made["time_index"] - 1]
+        self.save(draw_propensity_maps(networks, moved, self.scores.pair_range), provenance)
+
+
+class DrawJointDistribution(Draw, Scored):
+    """Draw the joint distribution of E_ij and r_ij(0) of A-A pairs, a panel for each time (Fig. 6)."""
+
+    inputs: CliPositionalArg[Paths] = Field(description="targets of some configurations of one temperature")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    time_indices: tuple[PositiveInt, ...] = Field(description="sampling times, counted from 1")
+
+    def cli_cmd(self) -> None:
+        import numpy as np
+
+        from glassbotan.dynamics.pairs import lengths, minimum_image
+        from glassbotan.evaluate.maps import draw_joint_distribution
+
+        provenance = self.provenance(*self.inputs)
+        names = ("positions", "species", "box_length", "pairs", "pair_distance_change")
+        distances, changes = [], []
+        for path, arrays, _ in read_all_targets(self, self.inputs, names, temperature=self.temperature):
+            times = [sampling_time(path, arrays, index) for index in self.time_indices]
+            i, j = arrays["pairs"].T
+            of_a = (arrays["species"][arrays["pairs"]] == 0).all(axis=1)
+            r = lengths(minimum_image(arrays["positions"][j] - arrays["positions"][i], float(arrays["box_length"])))
+            distances.append(r[of_a])
+            changes.append(arrays["pair_distance_change"][[index - 1 for index in self.time_indices]][:, of_a])
+        drawing = draw_joint_distribution(
+            times, np.concatenate(distances), np.concatenate(changes, axis=1), self.temperature
+        )
+        self.save(drawing, provenance)
+
+
+class Report(Stage):
+    """Write the study's page: question, answer, checks, figures and provenance in one HTML file."""
+
+    settings: str = Field(description="the study's settings as JSON")
+    folder: Path = Field(description="folder of the study's results, results/<study>")
+    inputs: CliPositionalArg[Paths] = Field(description="figures to show (PNG)")
+
+    def cli_cmd(self) -> None:
+        import json
+
+        from glassbotan.evaluate.report import report
+
+        described = study.study_from(json.loads(self.settings), source="--settings")
+        tables = self.folder / "tables"
+        files = [tables / f"{name}.csv" for name in ("pearson", "simulation_quality", "heterogeneity", "cost")]
+        fits = sorted(self.folder.glob("T*/relaxation.json"))
+        # Optional figures are shown if somebody has asked for them.
+        figures = {path.name: path for path in (*self.inputs, *sorted((self.folder / "figures").glob("*.png")))}
+        provenance = self.provenance(*files, *fits, *figures.values())
+        scores, quality, heterogeneity, cost = map(read_csv, files)
+        page = report(
+            described,
+            scores,
+            quality,
+            [read_json(path) for path in fits],
+            {"Dynamical heterogeneity": heterogeneity, "What each stage took": cost},
+            list(figures.values()),
+            provenance.finish(),
+        )
+        write_text(self.output, page)
+
+
+class View(Command):
+    """Write a test configuration with what it did and what a network said as properties of its particles, for OVITO."""
+
+    input: CliPositionalArg[Path] = Field(description="predictions")
+    configuration: PositiveInt | None = Field(
+        None, description="number of the configuration; the first where not given"
+    )
+    output: Path = Field(description="file to write: .xyz, .extxyz or .gsd")
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.predictions import particle_properties
+        from glassbotan.simulate.configurations import Configuration
+        from glassbotan.snapshots import write_view
+
+        predictions, made = read_predictions(self.input)
+        by_number = {prediction.configuration: prediction for prediction in predictions}
+        number = self.configuration or predictions[0].configuration
+        if number not in by_number:
+            raise FileError(f"{self.input} has configurations {sorted(by_number)}, but {number} was asked for")
+        shown = by_number[number]
+        properties = particle_properties(shown, study.SYMBOLS[made["motion"]], made["p"])
+        configuration = Configuration.at_rest(shown.positions, shown.species, shown.box_length)
+        write_view(self.output, configuration, properties)
+        print(f"configuration {number}: {', '.join(properties)}")

@@ -12,14 +12,15 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 from pydantic_settings import CliPositionalArg
 
 from glassbotan import study
-from glassbotan.commands import LongStage, Stage
+from glassbotan.commands import Command, LongStage, Stage
 from glassbotan.commands.targets import Paths, read_all_targets, sampling_time
 from glassbotan.errors import FileError
 from glassbotan.files import read_npz, write_csv
+from glassbotan.kob_andersen import Species
 from glassbotan.learn.units import REDUCED, Units, mean_units, spread_units
 from glassbotan.progress import progress
 from glassbotan.stopping import StoppedError
-from glassbotan.study import Configurations, Network, Training
+from glassbotan.study import MOTION, Configurations, Motion, Network, Training
 from glassbotan.unfinished import unfinished
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ EPOCHS_BETWEEN_CHECKPOINTS = 10
 LONGEST_UNSAVED = 60.0
 """Seconds of training after which a checkpoint is due whatever the epoch: writing one changes nothing."""
 STRUCTURE = ("positions", "species", "box_length", "pairs")
-TARGETS = ("propensity", "pair_distance_change")
+PAIRS = "pair_distance_change"
 
 
 class Train(LongStage):
@@ -43,6 +44,7 @@ class Train(LongStage):
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_index: PositiveInt = Field(description="sampling time, counted from 1")
     p: float = Field(0.4, ge=0, le=1, description="weight of S in the loss p MSE(S) + (1 - p) MSE(E)")
+    motion: Motion = Field("propensity", description=MOTION)
     seed: NonNegativeInt = Field(0, description="of the initial weights, the order of the graphs and their turns")
     initial: Path | None = Field(None, description="network to start from, such as the pretrained one")
     network: Network = Network()
@@ -79,6 +81,7 @@ class Train(LongStage):
             time = sampling_time(path, arrays, self.time_index)
             files[made["configuration"]] = path
             replicas = arrays["overlap"].shape[1]
+            pair_range = made["settings"]["targets"]["pair_range"]
         missing = {*self.train, *self.validation} - files.keys()
         if missing:
             raise FileError(f"no targets file was given for configurations {sorted(missing)}; add theirs")
@@ -132,6 +135,7 @@ class Train(LongStage):
             record = provenance.finish(
                 time=time,
                 replicas=replicas,
+                pair_range=pair_range,
                 epoch=fitted.epoch,
                 learnt_from=sorted(learnt_from),
                 device=device_name(device),
@@ -141,12 +145,14 @@ class Train(LongStage):
             write_model(self.output, TrainedNetwork(fitted.weights, self.network, units, record))
 
     def targets(self, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Species, S and E of a file at the sampling time."""
-        arrays, _ = read_npz(path, ("species", *TARGETS))
-        propensity, pair = (arrays[name][self.time_index - 1] for name in TARGETS)
+        """Species, motion (S, R, C or D) and E of a file at the sampling time."""
+        arrays, _ = read_npz(path, ("species", self.motion, PAIRS))
+        motion, pair = (arrays[name][self.time_index - 1] for name in (self.motion, PAIRS))
         if self.p < 1 and np.isnan(pair).all():
             raise FileError(f"{path} holds no pair-distance changes (its source published none); train with p = 1")
-        return arrays["species"], propensity, pair
+        if self.p > 0 and np.isnan(motion).all():
+            raise FileError(f"{path} holds no {self.motion} (its source published none); learn another motion")
+        return arrays["species"], motion, pair
 
     def units(self, paths: Sequence[Path]) -> Units:
         """The units in which the network measures, from the training configurations."""
@@ -175,8 +181,49 @@ def graph_of(path: Path, arrays: dict[str, np.ndarray]) -> "Graph":
     return structure_graph(positions, species, float(box_length), pairs, str(path))
 
 
-class Predict(Stage):
-    """Predict S and E of the test configurations with a trained network, and keep the truth beside it."""
+class Predict(Command):
+    """Predict S (or R, C, D) of every particle, and E of every pair, of a snapshot of your own.
+
+    OUTPUT ending in .csv is a table of the particles, with one of the pairs beside it (`-pairs.csv`); in .xyz or .gsd,
+    particles with the prediction as a property, for OVITO.
+    """
+
+    model: Path = Field(description="the trained network, model.pt")
+    configuration: Path = Field(description="particles in a cubic periodic box: GSD, LAMMPS dump or extended XYZ")
+    frame: int = Field(-1, description="which frame of a trajectory, -1 for the last")
+    output: Path = Field(description="file to write: .csv, .xyz or .gsd")
+    average_over_symmetries: bool = Field(True, description="average over the 48 signed axis permutations")
+
+    def cli_cmd(self) -> None:
+        import pandas as pd
+
+        from glassbotan.learn.models import read_model
+        from glassbotan.learn.prediction import predict_configuration
+        from glassbotan.snapshots import read_configuration, write_view
+
+        if self.output.suffix not in (".csv", ".xyz", ".extxyz", ".gsd"):
+            raise FileError(f"--output {self.output}: a prediction is written as .csv, .xyz, .extxyz or .gsd")
+        network = read_model(self.model)
+        configuration = read_configuration(self.configuration, self.frame)
+        predicted = predict_configuration(network, configuration, self.average_over_symmetries, str(self.configuration))
+        if self.output.suffix != ".csv":
+            write_view(self.output, configuration, predicted.properties)
+        else:
+            particles = pd.DataFrame(configuration.positions, columns=["x", "y", "z"])
+            particles.insert(0, "species", np.array([kind.name for kind in Species])[configuration.species])
+            made = {"network": network.provenance, "configuration": str(self.configuration)}
+            write_csv(self.output, particles.assign(**predicted.properties), made)
+            if predicted.pair_distance_change is not None:
+                pairs = pd.DataFrame(predicted.pairs, columns=["i", "j"]).assign(E=predicted.pair_distance_change)
+                write_csv(self.output.with_name(f"{self.output.stem}-pairs.csv"), pairs, made)
+        print(
+            f"{len(configuration)} particles at density {len(configuration) / configuration.box_length**3:.4g}; "
+            f"the network was trained at T = {predicted.temperature:g} for t = {predicted.time:g}"
+        )
+
+
+class PredictTest(Stage):
+    """Predict the test configurations with a trained network, and keep the truth beside it."""
 
     network_file: Path = Field(description="the trained network")
     inputs: CliPositionalArg[Paths] = Field(description="targets files of the test configurations")
@@ -184,6 +231,11 @@ class Predict(Stage):
     time_index: PositiveInt = Field(description="sampling time, counted from 1")
     network: Network = Network()
     predict: study.Predict = study.Predict()
+    transferred: bool = Field(False, description="take a network that was trained at another state point or time")
+
+    @property
+    def stage(self) -> str:
+        return "predict"
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.predictions import Prediction, write_predictions
@@ -193,38 +245,46 @@ class Predict(Stage):
         provenance = self.provenance(self.network_file, *self.inputs)
         trained = read_model(self.network_file)
         require_network(self.network_file, trained, self.network)
-        self.require(
-            self.network_file,
-            trained.provenance,
-            stage="train",
-            temperature=self.temperature,
-            time_index=self.time_index,
-        )
+        here = {"temperature": self.temperature, "time_index": self.time_index}
+        self.require(self.network_file, trained.provenance, stage="train", **({} if self.transferred else here))
+        settings = trained.provenance["settings"]
+        motion = settings["motion"]
         module = trained.module()
         predictions = []
-        names = {*STRUCTURE, "potential_energy", *TARGETS, *(f"{target}_halves" for target in TARGETS)}
+        as_in_file = ("positions", "species", "potential_energy", "pairs")
+        names = {*STRUCTURE, *as_in_file, "overlap", motion, f"{motion}_halves", PAIRS, f"{PAIRS}_halves"}
         for path, arrays, made in read_all_targets(self, self.inputs, names, temperature=self.temperature):
-            sampling_time(path, arrays, self.time_index)
+            time = sampling_time(path, arrays, self.time_index)
             if made["configuration"] in trained.provenance["learnt_from"]:
                 raise FileError(
                     f"{path} is configuration {made['configuration']}, which {self.network_file} has learnt from; "
                     "predict configurations that it has not seen"
                 )
             graph = graph_of(path, arrays)
-            propensity, pair = predict(module, graph, trained.units, self.predict.average_over_symmetries)
+            of_particles, of_pairs = predict(module, graph, trained.units, self.predict.average_over_symmetries)
             at = self.time_index - 1
             predictions.append(
                 Prediction(
                     configuration=made["configuration"],
                     box_length=float(arrays["box_length"]),
-                    predicted_propensity=propensity.astype(np.float32),
-                    predicted_pair_distance_change=pair.astype(np.float32),
-                    **{name: arrays[name] for name in ("positions", "species", "potential_energy", "pairs")},
-                    **{name: arrays[name][at] for target in TARGETS for name in (target, f"{target}_halves")},
+                    overlap=arrays["overlap"][at],
+                    motion=arrays[motion][at],
+                    motion_halves=arrays[f"{motion}_halves"][at],
+                    predicted_motion=of_particles.astype(np.float32),
+                    pair_distance_change=arrays[PAIRS][at],
+                    pair_distance_change_halves=arrays[f"{PAIRS}_halves"][at],
+                    predicted_pair_distance_change=of_pairs.astype(np.float32),
+                    **{name: arrays[name] for name in as_in_file},
                 )
             )
-        settings = trained.provenance["settings"]
-        description = {key: settings[key] for key in ("temperature", "time_index", "model", "seed", "p")}
-        of_training = {"train_configurations": len(settings["train"]), "replicas": trained.provenance["replicas"]}
-        record = provenance.finish(**description, **of_training, time=trained.provenance["time"])
+        description = {key: settings[key] for key in ("model", "seed", "p", "motion")}
+        of_network = {
+            "rounds": trained.network.rounds,
+            # Of published weights less is known.
+            "train_configurations": len(settings.get("train", trained.provenance["learnt_from"])),
+            "replicas": trained.provenance.get("replicas"),
+            "trained_temperature": settings["temperature"],
+            "trained_time": trained.provenance["time"],
+        }
+        record = provenance.finish(**here, time=time, **description, **of_network)
         write_predictions(self.output, predictions, record)

@@ -116,7 +116,9 @@ class Weights(Stage):
     time: PositiveFloat = Field(13.0, description="the sampling time [tau]")
     model: str = Field(study.PRETRAINING, description="name of the model")
     p: float = Field(0.0, ge=0, le=1, description="weight of S in the loss that it was trained on")
+    motion: study.Motion = Field("propensity", description=study.MOTION)
     seed: int = Field(0, description="number that tells several of them apart")
+    pair_range: PositiveFloat = Field(2.0, description="range of the pairs in its graphs [sigma_AA]")
     learnt_from: Configurations = Field(default=(), description="configurations that it was trained on, if known")
 
     @property
@@ -130,7 +132,9 @@ class Weights(Stage):
 
         provenance = self.provenance(self.input)
         weights = read_weights(self.input)
-        record = provenance.finish(time=self.time, learnt_from=list(self.learnt_from), device="unknown")
+        record = provenance.finish(
+            time=self.time, pair_range=self.pair_range, learnt_from=list(self.learnt_from), device="unknown"
+        )
         write_model(self.output, TrainedNetwork(weights, PUBLISHED, REDUCED, record))
 
 
@@ -160,7 +164,7 @@ class Export(Stage):
         files, made = [], []
         for path in self.inputs:
             predictions, record = read_predictions(path)
-            self.require(path, record, stage="predict")
+            self.require(path, record, stage="predict", motion="propensity")
             files.append(predictions)
             made.append(record)
         of: dict[str, Any] = {name: {record[name] for record in made} for name in ("temperature", "model", "seed")}

@@ -15,6 +15,7 @@ from glassbotan.commands import Command
 from glassbotan.cost import read_speeds, speed, stage_costs
 from glassbotan.devices import gpu_driver
 from glassbotan.doctor import diagnosis
+from glassbotan.runs import training_runs
 from glassbotan.study import Device, Study, read_study
 
 Files = Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -30,7 +31,7 @@ class Check(Command):
     def cli_cmd(self) -> None:
         study = read_study(*self.files)
         split = study.configurations
-        runs = list(study.training_runs())
+        runs = list(training_runs(study))
         liquid = study.liquid
         print(f"{study.name}: N = {liquid.particles}, rho = {liquid.density:g}, L = {liquid.box_length:.5f}")
         print(

@@ -36,10 +36,18 @@ class DynamicalTargets:
     """(n_t, 2, n_p)"""
     neighbor_relative: NDArray[np.float32]
     """R_i(t), (n_t, N)"""
+    neighbor_relative_halves: NDArray[np.float32]
+    """(n_t, 2, N)"""
     cage_relative: NDArray[np.float32]
     """C_i(t), (n_t, N), the limit of R_i without local strain"""
+    cage_relative_halves: NDArray[np.float32]
+    """(n_t, 2, N)"""
     nonaffine: NDArray[np.float32]
     """D_i(t), (n_t, N)"""
+    nonaffine_halves: NDArray[np.float32]
+    """(n_t, 2, N)"""
+    mean_displacement: NDArray[np.float32]
+    """<r_i(t) - r_i(0)>, (n_t, N, 3)"""
     overlap: NDArray[np.float64]
     """Q(t) of each replica, (n_t, n_r)"""
     scattering_times: NDArray[np.float64]
@@ -51,17 +59,24 @@ class DynamicalTargets:
     def of_propensity(cls, times: NDArray, pairs: NDArray, propensity: NDArray) -> Self:
         """The propensity (n_t, N) alone, where nothing else is known: the rest is not a number."""
         n_t, n = propensity.shape
-        of_particles, of_pairs = np.full((n_t, n), np.nan, np.float32), np.full((n_t, len(pairs)), np.nan, np.float32)
+
+        def unknown(*shape: int) -> NDArray[np.float32]:
+            return np.full((n_t, *shape), np.nan, np.float32)
+
         return cls(
             times=times,
             pairs=pairs,
             propensity=propensity.astype(np.float32),
-            propensity_halves=np.stack([of_particles, of_particles], axis=1),
-            pair_distance_change=of_pairs,
-            pair_distance_change_halves=np.stack([of_pairs, of_pairs], axis=1),
-            neighbor_relative=of_particles,
-            cage_relative=of_particles,
-            nonaffine=of_particles,
+            propensity_halves=unknown(2, n),
+            pair_distance_change=unknown(len(pairs)),
+            pair_distance_change_halves=unknown(2, len(pairs)),
+            neighbor_relative=unknown(n),
+            neighbor_relative_halves=unknown(2, n),
+            cage_relative=unknown(n),
+            cage_relative_halves=unknown(2, n),
+            nonaffine=unknown(n),
+            nonaffine_halves=unknown(2, n),
+            mean_displacement=unknown(n, 3),
             overlap=np.full((n_t, 1), np.nan),
             scattering_times=times,
             scattering=np.full(n_t, np.nan),
@@ -109,7 +124,8 @@ def dynamical_targets(
 
     lengths = np.zeros((n_t, 2, n))
     changes = np.zeros((n_t, 2, len(pairs)))
-    relative = np.zeros((n_t, 3, n))
+    relative = np.zeros((n_t, 2, 3, n))
+    moved = np.zeros((n_t, n, 3))
     overlaps = np.full((n_t, replicas), np.nan)
     scattering: dict[int, list[float]] = {}
 
@@ -126,7 +142,8 @@ def dynamical_targets(
         overlaps[time, replica - 1] = overlap(displacements, overlap_distance)
         lengths[time, half] += displacement_lengths(displacements)
         changes[time, half] += pair_distance_changes(pairs, separations, displacements, box_length)
-        relative[time] += neighborhood.relative_motion(displacements)
+        relative[time, half] += neighborhood.relative_motion(displacements)
+        moved[time] += displacements
 
     missing = np.argwhere(np.isnan(overlaps))
     if len(missing):
@@ -134,18 +151,29 @@ def dynamical_targets(
         raise ValueError(f"replica {replica + 1} is missing at step {sampling_steps[time]}")
 
     in_half = np.array([replicas // 2, replicas - replicas // 2])[:, None]
-    neighbor_relative, cage_relative, nonaffine = (relative / replicas).astype(np.float32).transpose(1, 0, 2)
+
+    def mean(sums: NDArray) -> NDArray[np.float32]:
+        return (sums.sum(axis=1) / replicas).astype(np.float32)
+
+    def mean_of_halves(sums: NDArray) -> NDArray[np.float32]:
+        return (sums / in_half).astype(np.float32)
+
+    neighbor_relative, cage_relative, nonaffine = relative.transpose(2, 0, 1, 3)
     scattering_steps = sorted(scattering)
     return DynamicalTargets(
         times=np.array(sampling_steps) * timestep,
         pairs=pairs,
-        propensity=(lengths.sum(axis=1) / replicas).astype(np.float32),
-        propensity_halves=(lengths / in_half).astype(np.float32),
-        pair_distance_change=(changes.sum(axis=1) / replicas).astype(np.float32),
-        pair_distance_change_halves=(changes / in_half).astype(np.float32),
-        neighbor_relative=neighbor_relative,
-        cage_relative=cage_relative,
-        nonaffine=nonaffine,
+        propensity=mean(lengths),
+        propensity_halves=mean_of_halves(lengths),
+        pair_distance_change=mean(changes),
+        pair_distance_change_halves=mean_of_halves(changes),
+        neighbor_relative=mean(neighbor_relative),
+        neighbor_relative_halves=mean_of_halves(neighbor_relative),
+        cage_relative=mean(cage_relative),
+        cage_relative_halves=mean_of_halves(cage_relative),
+        nonaffine=mean(nonaffine),
+        nonaffine_halves=mean_of_halves(nonaffine),
+        mean_displacement=(moved / replicas).astype(np.float32),
         overlap=overlaps,
         scattering_times=np.array(scattering_steps) * timestep,
         scattering=np.array([np.mean(scattering[step]) for step in scattering_steps]),

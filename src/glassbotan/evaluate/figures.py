@@ -1,9 +1,9 @@
 """Curves: the relaxation of the liquid, the scores, the losses."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glassbotan.dynamics.scattering import double_stretched
-from glassbotan.evaluate.tables import DISTANCE, ENERGY, LEARNT_FROM
+from glassbotan.evaluate.tables import DISTANCE, ENERGY, FULL_DATA, published_pearson
 from glassbotan.study import Limits
 
 mpl.use("Agg")
@@ -41,7 +41,55 @@ PANEL = 3.4
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+MODELS = {"BOTAN": COLORS[0], "NT-GNN": COLORS[1], "pairs": COLORS[2]}
+"""The same model has the same colour everywhere; models of other names take the colours that are left."""
 WITHOUT_NETWORK = {ENERGY: "$U_i(0)$, no network", DISTANCE: "$-r_{ij}(0)$, no network"}
+AXES = {
+    "S": r"$\rho(S)$, species A",
+    "R": r"$\rho(R)$, species A",
+    "C": r"$\rho(C)$, species A",
+    "D": r"$\rho(D)$, species A",
+    "E": r"$\rho(E)$, A-A pairs",
+}
+QUANTITIES: dict[str, dict[str, Any]] = {
+    target: {"color": color, "marker": marker}
+    for target, color, marker in zip(
+        "SERCD", ("#000000", "#CC79A7", "#E69F00", "#56B4E9", "#009E73"), "XDov^", strict=True
+    )
+}
+"""Look of each target where the models are one; models have other colours."""
+VARIED = {
+    "train_configurations": "training configurations",
+    "replicas": "replicas in the training targets",
+    "rounds": "rounds of message passing $n$",
+    "p": "weight of the particles in the loss $p$",
+}
+
+
+class Drawing(NamedTuple):
+    """A figure and the numbers that it shows."""
+
+    figure: Figure
+    data: pd.DataFrame
+
+
+def model_looks(models: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour, marker and label of each model; a mean over seeds has its model's colour and another line."""
+    names = list(dict.fromkeys(models))
+    spare = iter(color for color in COLORS if color not in MODELS.values())
+    looks: dict[str, dict[str, Any]] = {}
+    colors = dict(MODELS)
+    for index, name in enumerate(names):
+        base, _, together = name.partition(", mean of")
+        if name in WITHOUT_NETWORK:
+            looks[name] = {"color": "0.5", "marker": "x", "ls": ":", "label": WITHOUT_NETWORK[name]}
+            continue
+        if base not in colors:
+            colors[base] = next(spare, "0.3")
+        looks[name] = {"color": colors[base], "marker": MARKERS[index % len(MARKERS)], "label": name}
+        if together:
+            looks[name]["ls"] = "--"
+    return looks
 
 
 def panels(count: int, rows: int = 1, **kwargs: Any) -> tuple[Figure, np.ndarray]:
@@ -59,7 +107,7 @@ def save(figure: Figure, path: Path, provenance: dict[str, Any]) -> None:
     figure.savefig(path, metadata=metadata)
 
 
-def draw_relaxation(curves: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Figure:
+def draw_relaxation(curves: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Drawing:
     """F_s(k, t) of every configuration, their mean, the fit and tau_alpha; a panel for each temperature."""
     figure, axes = panels(len(curves), sharey=True)
     for ax, (table, fit) in zip(axes[0], curves, strict=True):
@@ -79,10 +127,10 @@ def draw_relaxation(curves: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fi
     axes[0, 0].set_ylabel(r"$F_s(k=2\pi/\sigma_{AA},\,t)$, species A")
     axes[0, 0].plot([], [], color="0.8", label="single configurations")
     axes[0, 0].legend(loc="lower left")
-    return figure
+    return Drawing(figure, pd.concat([table.assign(temperature=fit["temperature"]) for table, fit in curves]))
 
 
-def draw_quality(table: pd.DataFrame, limits: Limits) -> Figure:
+def draw_quality(table: pd.DataFrame, limits: Limits) -> Drawing:
     """Every run against its number: temperatures, pressure, drifts, crystal-like particles, and the limits."""
     drawn: list[tuple[str, str, float | None]] = [
         ("temperature", r"kinetic $T$ / target", limits.temperature),
@@ -116,90 +164,165 @@ def draw_quality(table: pd.DataFrame, limits: Limits) -> Figure:
         ax.set(xlabel="configuration", ylabel=label)
     axes[0, 0].plot([], [], color="0.4", ls="--", lw=0.9, label="limits")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(temperatures) + 1)
-    return figure
+    return Drawing(figure, table)
 
 
-def draw_pearson(table: pd.DataFrame) -> Figure:
-    """The Pearson coefficient against time for S and E, and what limits it; a column for each temperature."""
+def draw_pearson(table: pd.DataFrame, targets: Sequence[str]) -> Drawing:
+    """The Pearson coefficient against time, and what limits it; a row for each target, a column for each temperature.
+
+    Published coefficients of S, from networks trained on the full data set, are marks without a line.
+    """
+    table = table[table.target.isin(targets)]
+    rows = [target for target in targets if (table.target == target).any()]
     temperatures = sorted(table.temperature.unique())
-    figure, axes = panels(len(temperatures), rows=2, sharey=True, sharex="col")
-    styles = _styles(table)
-    for row, (target, label) in enumerate((("S", r"$\rho(S)$, species A"), ("E", r"$\rho(E)$, A-A pairs"))):
-        axes[row, 0].set_ylabel(label)
-        for ax, temperature in zip(axes[row], temperatures, strict=True):
+    figure, axes = panels(len(temperatures), rows=len(rows), sharey=True, sharex="col")
+    looks = model_looks(table.model)
+    lowest = min(-0.05, table.ci_low.min() - 0.05)
+    drawn = [table]
+    for of_target, target in zip(axes, rows, strict=True):
+        of_target[0].set_ylabel(AXES[target])
+        for ax, temperature in zip(of_target, temperatures, strict=True):
             here = table[(table.target == target) & (table.temperature == temperature)]
-            _draw_scores(ax, here, styles)
-            ax.set(xscale="log", ylim=(min(-0.05, table.ci_low.min() - 0.05), 1.02))
-            if row == 0:
-                ax.set_title(f"$T = {temperature:g}$")
-            else:
-                ax.set_xlabel(r"$t\;[\tau]$")
-    handles, labels = [], []
-    for ax in axes[:, 0]:
+            _draw_scores(ax, here, "time", looks)
+            ax.set(xscale="log", ylim=(lowest, 1.02))
+            if target == "S":
+                drawn.append(_draw_published(ax, temperature))
+    for ax, temperature in zip(axes[0], temperatures, strict=True):
+        ax.set_title(f"$T = {temperature:g}$")
+    for ax in axes[-1]:
+        ax.set_xlabel(r"$t\;[\tau]$")
+    _legend(figure, axes.flat)
+    return Drawing(figure, pd.concat(drawn, ignore_index=True))
+
+
+def _legend(figure: Figure, axes: Iterable[Axes]) -> None:
+    """One legend below all panels, each label once."""
+    entries: dict[str, Any] = {}
+    for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            if label not in labels:
-                handles.append(handle)
-                labels.append(label)
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    figure.set_figheight(figure.get_figheight() + 0.25 * len(labels) / 2)
-    return figure
+            entries.setdefault(label, handle)
+    columns = min(3, len(entries)) if figure.get_figwidth() > PANEL else 2
+    figure.legend([*entries.values()], [*entries], loc="outside lower center", ncols=columns)
+    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(entries) // columns))
 
 
-def _styles(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The look of each model, the same in every panel."""
-    names = [name for name in dict.fromkeys(table.model) if name not in WITHOUT_NETWORK]
-    styles: dict[str, dict[str, Any]] = {
-        name: {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)], "label": name}
-        for i, name in enumerate(sorted(names))
-    }
-    for name, label in WITHOUT_NETWORK.items():
-        styles[name] = {"color": "0.5", "marker": "x", "ls": ":", "label": label}
-    return styles
-
-
-def _draw_scores(ax: Axes, scores: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
-    ceiling = scores.groupby("time").ceiling.mean()
+def _draw_scores(ax: Axes, scores: pd.DataFrame, against: str, looks: dict[str, dict[str, Any]]) -> None:
+    """Coefficient with its interval against a column for each model, means over the seeds, and the noise ceiling."""
+    ceiling = scores.groupby(against).ceiling.mean()
     ax.fill_between(ceiling.index, ceiling, 1.1, color="0.92", lw=0)
     ax.plot(ceiling.index, ceiling, color="0.6", lw=0.9, ls="--", label="noise ceiling")
-    for model, of_model in scores.groupby("model"):
-        mean = of_model.groupby("time")[["pearson", "ci_low", "ci_high"]].mean()
-        ax.plot(mean.index, mean.pearson, **styles[str(model)])
-        ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=styles[str(model)]["color"], lw=0.9)
+    for model, of_model in scores.groupby("model", sort=False):
+        mean = of_model.groupby(against)[["pearson", "ci_low", "ci_high"]].mean()
+        ax.plot(mean.index, mean.pearson, **looks[str(model)])
+        ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=looks[str(model)]["color"], lw=0.9)
 
 
-def draw_learning_curve(table: pd.DataFrame) -> Figure:
-    """The Pearson coefficient of S and E against the number of training configurations and of replicas."""
-    networks = table[table.train_configurations.notna()]
-    figure, axes = panels(2, sharey=True)
-    most = {name: networks[name].max() for name in LEARNT_FROM}
-    labels = {"train_configurations": "training configurations", "replicas": "replicas in the training targets"}
-    looks = {
-        "S": {"color": COLORS[0], "marker": MARKERS[0], "label": r"$\rho(S)$, species A"},
-        "E": {"color": COLORS[1], "marker": MARKERS[1], "label": r"$\rho(E)$, A-A pairs"},
-    }
-    for ax, name, other in zip(axes[0], LEARNT_FROM, reversed(LEARNT_FROM), strict=True):
-        varied = networks[networks[other] == most[other]]
-        for target, look in looks.items():
-            scores = varied[varied.target == target]
+def _draw_published(ax: Axes, temperature: float) -> pd.DataFrame:
+    """Marks at the published coefficients of a temperature, within the range of times that is drawn anyway."""
+    first, last = ax.get_xlim()
+    found = published_pearson()
+    found = found[np.isclose(found.temperature, temperature) & found.time.between(first / 1.2, last * 1.2)]
+    for (model, marks), marker in zip(found.groupby("model", sort=False), "oP^vDs", strict=False):
+        color = MODELS.get(str(model), "0.45")
+        ax.plot(marks.time, marks.pearson, ls="none", marker=marker, ms=4, mfc="none", color=color, mew=0.9,
+                label=f"{model} ({FULL_DATA})")  # fmt: skip
+    return found.assign(model=found.model + f" ({FULL_DATA})", target="S")
+
+
+def draw_against(table: pd.DataFrame, varied: Sequence[str]) -> Drawing:
+    """The Pearson coefficients of one model at one place against each of what was varied; a panel for each.
+
+    Parameters
+    ----------
+    table : scores of the networks; where several settings vary, each network has less than the most of one at most
+    varied : names of the columns of the settings: train_configurations, replicas, rounds or p
+    """
+    networks = table[table.p.notna()]
+    most = networks[list(varied)].max()
+    figure, axes = panels(len(varied), sharey=True)
+    lowest = min(-0.05, networks.ci_low.min() - 0.05)
+    for ax, name in zip(axes[0], varied, strict=True):
+        others = [other for other in varied if other != name]
+        shown = networks[(networks[others] == most[others]).all(axis=1)]
+        for target, scores in shown.groupby("target", sort=False):
+            look = QUANTITIES[str(target)]
             mean = scores.groupby(name)[["pearson", "ci_low", "ci_high", "ceiling"]].mean()
-            if mean.empty:
-                continue
-            ax.plot(mean.index, mean.pearson, **look)
+            ax.plot(mean.index, mean.pearson, label=AXES[str(target)], **look)
             ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=look["color"], lw=0.9)
             ax.axhline(mean.ceiling.mean(), color=look["color"], lw=0.9, ls="--")
-        counts = sorted(varied[name].unique())
-        ax.set(xscale="log", xlabel=labels[name], ylim=(min(-0.05, networks.ci_low.min() - 0.05), 1.02))
-        ax.set_xticks(counts, labels=[str(count) for count in counts])
-        ax.minorticks_off()
+        counts = sorted(shown[name].unique())
+        ax.set(xlabel=VARIED[name], ylim=(lowest, 1.02))
+        if name != "p":
+            ax.set_xscale("log")
+            ax.set_xticks(counts, labels=[str(count) for count in counts])
+            ax.minorticks_off()
     axes[0, 0].set_ylabel("Pearson coefficient")
     axes[0, 0].plot([], [], color="0.4", lw=0.9, ls="--", label="noise ceiling")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    _legend(figure, axes.flat)
     one = networks.iloc[0]
     figure.suptitle(f"{one.model}, $T = {one.temperature:g}$, $t = {one.time:g}$", fontsize=9)
-    return figure
+    return Drawing(figure, networks)
 
 
-def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Figure:
+def draw_transfer(table: pd.DataFrame) -> Drawing:
+    """Coefficients of networks at other places than where they were trained; a panel for each target."""
+    networks = table[table.p.notna()]
+    targets = list(dict.fromkeys(networks.target))
+    figure, axes = panels(len(targets))
+    figure.set_figheight(3.2)
+    for ax, target in zip(axes[0], targets, strict=True):
+        means = networks[networks.target == target].pivot_table(
+            index=["trained_temperature", "trained_time"], columns=["temperature", "time"], values="pearson"
+        )
+        image = ax.imshow(means, vmin=0, vmax=1, cmap="viridis")
+        for (row, column), value in np.ndenumerate(means.to_numpy()):
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="w" if value < 0.6 else "k")
+        for axis, places, which in ((ax.yaxis, means.index, "trained"), (ax.xaxis, means.columns, "scored")):
+            axis.set_ticks(range(len(places)), labels=[f"{t:g}, {time:g}" for t, time in places])
+            axis.set_label_text(f"{which} at $T, t$")
+        ax.tick_params(axis="x", rotation=30)
+        ax.tick_params(length=0)
+        figure.colorbar(image, ax=ax, label=AXES[target], shrink=0.8)
+    return Drawing(figure, networks)
+
+
+def draw_heterogeneity(
+    sizes: pd.DataFrame, correlations: Mapping[str, pd.DataFrame], place: tuple[float, float]
+) -> Drawing:
+    """How much whole configurations differ, and over what distance particles move alike, in truth and prediction.
+
+    Parameters
+    ----------
+    sizes : the table of heterogeneity at one temperature, of networks that predict S
+    correlations : r, truth and predicted of each model at one time
+    place : the temperature and that time
+    """
+    figure, axes = panels(2)
+    left, right = axes[0]
+    looks = model_looks(sizes.model)
+    means = sizes.groupby(["model", "time"], sort=False).mean(numeric_only=True).reset_index()
+    truth = means.groupby("time").chi.mean()
+    left.plot(truth.index, truth, color="k", marker="x", label="simulation")
+    for model, of_model in means.groupby("model", sort=False):
+        left.plot(of_model.time, of_model.predicted_chi, **looks[str(model)])
+    left.set(xscale="log", xlabel=r"$t\;[\tau]$", ylabel=r"$\chi_S = N_A\,\mathrm{Var}(\bar{S})\;[\sigma_{AA}^2]$")
+    if (means[["chi", "predicted_chi"]] > 0).to_numpy().all():
+        left.set_yscale("log")
+    left.set_title(f"$T = {place[0]:g}$, {int(sizes.n_configurations.max())} configurations")
+    data = [sizes.assign(panel="left")]
+    for model, curve in correlations.items():
+        right.plot(curve.r, curve.truth, color="k", lw=1)
+        right.plot(curve.r, curve.predicted, **{**looks[model], "marker": ""})
+        data.append(curve.assign(panel="right", model=model))
+    right.axhline(0, color="0.7", lw=0.7)
+    right.set(xlabel=r"$r\;[\sigma_{AA}]$", ylabel=r"$C_S(r)$", xlim=(0.8, None), title=f"$t = {place[1]:g}$")
+    beyond = pd.concat(correlations.values()).query("r > 0.95")[["truth", "predicted"]]
+    right.set_ylim(min(-0.05, beyond.min().min()), 1.1 * beyond.max().max())
+    _legend(figure, [left])
+    return Drawing(figure, pd.concat(data, ignore_index=True))
+
+
+def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Drawing:
     """Training (solid) and validation loss (dashed) against the epoch; a panel for each model, a colour for each time.
 
     Parameters
@@ -233,4 +356,8 @@ def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Fig
             if any("validation_loss" in history for history, _ in runs):
                 ax.plot([], [], color="0.4", ls="--", lw=1, label="validation")
             ax.legend(fontsize=7, loc="best")
-    return figure
+    data = [
+        history.assign(**{name: made["settings"][name] for name in ("temperature", "model", "seed")}, time=made["time"])
+        for history, made in histories
+    ]
+    return Drawing(figure, pd.concat(data, ignore_index=True))

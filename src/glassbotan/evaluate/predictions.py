@@ -25,11 +25,13 @@ class Prediction:
     """(N,)"""
     potential_energy: NDArray
     """(N,), of each particle at t = 0"""
-    propensity: NDArray
-    """S, (N,)"""
-    propensity_halves: NDArray
+    overlap: NDArray
+    """Q of each replica, (n_r,)"""
+    motion: NDArray
+    """of the particles, S or what the network learnt in its place, (N,)"""
+    motion_halves: NDArray
     """(2, N)"""
-    predicted_propensity: NDArray
+    predicted_motion: NDArray
     """(N,)"""
     pairs: NDArray
     """(n_p, 2), i < j"""
@@ -53,6 +55,32 @@ class Prediction:
         return near
 
 
+def particle_properties(prediction: Prediction, symbol: str, p: float) -> dict[str, NDArray]:
+    """What to look at, per particle: motion, its prediction and error, and E summed over a particle's pairs.
+
+    Parameters
+    ----------
+    prediction : one configuration
+    symbol : of the motion, S, R, C or D
+    p : weight of the particles in the network's loss; what has no weight is left out
+    """
+    found: dict[str, NDArray] = {"potential_energy": prediction.potential_energy}
+    if p > 0:
+        found |= {
+            symbol: prediction.motion,
+            f"{symbol}_predicted": prediction.predicted_motion,
+            f"{symbol}_error": prediction.predicted_motion - prediction.motion,
+        }
+    if p < 1:
+        n = len(prediction.species)
+        truth, predicted = (
+            np.bincount(prediction.pairs.T.ravel(), np.tile(values, 2), n)
+            for values in (prediction.pair_distance_change, prediction.predicted_pair_distance_change)
+        )
+        found |= {"E_sum": truth, "E_sum_predicted": predicted, "E_sum_error": predicted - truth}
+    return found
+
+
 def running_mean(mean: Sequence[Prediction], more: Sequence[Prediction], count: int) -> list[Prediction]:
     """Mean of the predictions of `count` networks, from that of all before and those of the last."""
     if not mean:
@@ -64,29 +92,30 @@ def running_mean(mean: Sequence[Prediction], more: Sequence[Prediction], count: 
     return [
         replace(
             old,
-            predicted_propensity=step(old.predicted_propensity, new.predicted_propensity),
+            predicted_motion=step(old.predicted_motion, new.predicted_motion),
             predicted_pair_distance_change=step(old.predicted_pair_distance_change, new.predicted_pair_distance_change),
         )
         for old, new in zip(mean, more, strict=True)
     ]
 
 
-_PER_PARTICLE = ("positions", "species", "potential_energy", "propensity", "predicted_propensity")
+_PER_CONFIGURATION = (
+    "positions", "species", "potential_energy", "overlap", "motion", "motion_halves", "predicted_motion",
+)  # fmt: skip
 _PER_PAIR = ("pairs", "pair_distance_change", "predicted_pair_distance_change")
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction], provenance: dict[str, Any]) -> None:
-    """Write configurations one after the other: per particle (n_c, N ...), per pair concatenated with counts."""
+    """Write configurations one after the other: stacked (n_c, ...), pairs concatenated with their counts."""
     arrays: dict[str, Any] = {
         "configurations": [prediction.configuration for prediction in predictions],
         "box_length": predictions[0].box_length,
         "pair_counts": [len(prediction.pairs) for prediction in predictions],
-        "propensity_halves": np.stack([prediction.propensity_halves for prediction in predictions]),
         "pair_distance_change_halves": np.concatenate(
             [prediction.pair_distance_change_halves for prediction in predictions], axis=1
         ),
     }
-    for name in _PER_PARTICLE:
+    for name in _PER_CONFIGURATION:
         arrays[name] = np.stack([getattr(prediction, name) for prediction in predictions])
     for name in _PER_PAIR:
         arrays[name] = np.concatenate([getattr(prediction, name) for prediction in predictions])
@@ -105,9 +134,8 @@ def read_predictions(path: Path) -> tuple[list[Prediction], dict[str, Any]]:
             Prediction(
                 configuration=int(arrays["configurations"][index]),
                 box_length=float(arrays["box_length"]),
-                propensity_halves=arrays["propensity_halves"][index],
                 pair_distance_change_halves=arrays["pair_distance_change_halves"][:, start:end],
-                **{name: arrays[name][index] for name in _PER_PARTICLE},
+                **{name: arrays[name][index] for name in _PER_CONFIGURATION},
                 **{name: arrays[name][start:end] for name in _PER_PAIR},
             )
         )

@@ -1,7 +1,8 @@
 """How well a prediction did.
 
 Pearson's coefficient is computed in each test configuration and averaged over them; the pooled coefficient, over the
-particles of all configurations together, is another number and has a column of its own.
+particles of all configurations together, is another number and has a column of its own, as have Spearman's, which
+asks for the order alone, and R^2, which asks for the values.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from glassbotan.statistics import correlation, noise_ceiling
 from glassbotan.study import Scores
@@ -22,13 +24,24 @@ class Score(NamedTuple):
     ci_low: float
     ci_high: float
     pooled_pearson: float
+    spearman: float
+    """rank correlation, mean over the configurations"""
+    r_squared: float
+    """1 - sum (prediction - truth)^2 / sum (truth - its mean)^2, mean over the configurations; not a number for a
+    predictor that is no prediction of the values"""
     ceiling: float
     """mean over the configurations of the largest coefficient that any prediction could reach"""
+    of_ceiling: float
+    """pearson / ceiling"""
     n_configurations: int
 
 
 def score(
-    predictions: Sequence[NDArray], truths: Sequence[NDArray], halves: Sequence[NDArray], settings: Scores
+    predictions: Sequence[NDArray],
+    truths: Sequence[NDArray],
+    halves: Sequence[NDArray],
+    settings: Scores,
+    values: bool = True,
 ) -> Score:
     """Judge a prediction.
 
@@ -37,17 +50,29 @@ def score(
     predictions, truths : (n,) for each configuration
     halves : (2, n) for each configuration, the half-ensemble averages of the truth
     settings : the percentile bootstrap over configurations
+    values : whether the prediction is meant to give values, and not their order alone
     """
-    per_configuration = np.array([correlation(x, y) for x, y in zip(predictions, truths, strict=True)])
+    both = list(zip(predictions, truths, strict=True))
+    per_configuration = np.array([correlation(x, y) for x, y in both])
     n = len(per_configuration)
     draws = np.random.default_rng(0).integers(n, size=(settings.resamples, n))
     tail = (1 - settings.confidence) / 2
     low, high = np.quantile(per_configuration[draws].mean(axis=1), [tail, 1 - tail])
+    pearson = float(per_configuration.mean())
+    ceiling = float(np.mean([noise_ceiling(half) for half in halves]))
     return Score(
-        pearson=float(per_configuration.mean()),
+        pearson=pearson,
         ci_low=float(low),
         ci_high=float(high),
         pooled_pearson=correlation(np.concatenate(predictions), np.concatenate(truths)),
-        ceiling=float(np.mean([noise_ceiling(half) for half in halves])),
+        spearman=float(np.mean([correlation(rankdata(x), rankdata(y)) for x, y in both])),
+        r_squared=float(np.mean([_r_squared(x, y) for x, y in both])) if values else float("nan"),
+        ceiling=ceiling,
+        of_ceiling=pearson / ceiling if ceiling > 0 else float("nan"),
         n_configurations=n,
     )
+
+
+def _r_squared(prediction: NDArray, truth: NDArray) -> float:
+    truth = truth.astype(np.float64)
+    return float(1 - ((prediction - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())

@@ -1,7 +1,11 @@
-"""The Pearson table: every model, state point, sampling time and seed, beside what needs no network."""
+"""The Pearson table: every model, state point, sampling time and seed, beside what needs no network.
+
+Tidy tables have a row for each network; the readable ones have means over seeds, beside what others have published.
+"""
 
 import io
 from collections.abc import Iterable, Sequence
+from importlib import resources
 from itertools import groupby
 from typing import Any
 
@@ -11,41 +15,72 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from glassbotan.evaluate.heterogeneity import Heterogeneity, heterogeneity
 from glassbotan.evaluate.predictions import Prediction, running_mean
 from glassbotan.evaluate.scores import Score, score
-from glassbotan.study import Scores
+from glassbotan.study import SYMBOLS, Scores
 
 ENERGY = "potential energy"
-"""Predictor of S without a network: the particle's potential energy U_i at t = 0."""
+"""Predictor of particle motion without a network: the particle's potential energy U_i at t = 0."""
 DISTANCE = "-r_ij(0)"
 """Predictor of E without a network: minus the pair's distance at t = 0."""
 
-COLUMNS = ["temperature", "time", "time_index", "model", "seed", "target", "species", *Score._fields]
-LEARNT_FROM = ["train_configurations", "replicas"]
-"""How many configurations a network learnt from, and over how many replicas their targets were averaged."""
-WHERE = ("temperature", "time_index")
-NO_NETWORK = dict.fromkeys(["seed", *LEARNT_FROM], pd.NA)
+WHERE = ["temperature", "time", "time_index"]
+NETWORK = ["p", "rounds", "train_configurations", "replicas", "trained_temperature", "trained_time"]
+"""What tells networks of a model apart: their settings, what they learnt from, and where."""
+COLUMNS = [*WHERE, "model", "seed", "target", "species", *Score._fields, *NETWORK]
+COUNTS = ["seed", "rounds", "train_configurations", "replicas"]
+NO_NETWORK = dict.fromkeys(["seed", *NETWORK], pd.NA)
+TARGETS = {
+    "S": "propensity S of A particles",
+    "R": "neighbour-relative displacement R of A particles",
+    "C": "cage-relative displacement C of A particles",
+    "D": "non-affine displacement D of A particles",
+    "E": "pair-distance change E of A-A pairs",
+}
+"""Everything that is scored, by its symbol."""
+FULL_DATA = "published, full data"
+SAME_TIME = 0.05
+"""Relative difference within which a published sampling time is taken for ours."""
+
+
+def published_pearson() -> pd.DataFrame:
+    """Published coefficients of S: columns temperature, time, model, pearson.
+
+    Of species A, mean over 100 test configurations of the coefficient per configuration, networks trained on the full
+    data set of 400: the GlassBench test set (Jung et al., arXiv:2311.14752, CC-BY-4.0) for BOTAN, CAGE, GlassMLP and
+    SE(3)-GNN; Jiang (2025) for EIGNN.
+    """
+    with resources.as_file(resources.files("glassbotan.published") / "pearson.csv") as path:
+        return pd.read_csv(path, comment="#")
+
+
+def published_beside(temperature: float, time: float) -> "pd.Series[float]":
+    """The published coefficients at a temperature and, within 5 per cent, a time, by model; perhaps none."""
+    table = published_pearson()
+    same = np.isclose(table.temperature, temperature) & (np.abs(table.time / time - 1) < SAME_TIME)
+    return table[same].set_index("model").pearson
 
 
 def pearson_rows(
-    predictions: Sequence[Prediction], description: dict[str, Any], settings: Scores, baselines: bool
+    predictions: Sequence[Prediction], description: dict[str, Any], settings: Scores, baselines: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The rows of one predictions file.
 
     Parameters
     ----------
     predictions : of every test configuration
-    description : temperature, time, time_index, model, seed and p of the network, and what it learnt from
+    description : where they are, model, seed, motion and p of the network, and what tells it apart
     settings : range of the scored pairs, bootstrap
-    baselines : add the predictors that need no network
+    baselines : targets (S, E ...) for which the predictors that need no network are added
     """
-    p = description["p"]
-    run = {key: description[key] for key in ("temperature", "time", "time_index", "model", "seed", *LEARNT_FROM)}
+    run = {key: description[key] for key in (*WHERE, "model", "seed", *NETWORK)}
+    symbol = SYMBOLS[description["motion"]]
     of_a = [prediction.species == 0 for prediction in predictions]
     near = [prediction.pairs_of_a(settings.pair_range) for prediction in predictions]
 
-    def row(target: str, model: dict[str, Any], predicted: list[np.ndarray]) -> dict[str, Any]:
-        species, truth, which = ("A", "propensity", of_a) if target == "S" else ("A-A", "pair_distance_change", near)
+    def row(target: str, predicted: list[np.ndarray], without_network: str | None = None) -> dict[str, Any]:
+        species, truth, which = ("A-A", "pair_distance_change", near) if target == "E" else ("A", "motion", of_a)
         result = score(
             [values[mask] for values, mask in zip(predicted, which, strict=True)],
             [getattr(prediction, truth)[mask] for prediction, mask in zip(predictions, which, strict=True)],
@@ -54,62 +89,96 @@ def pearson_rows(
                 for prediction, mask in zip(predictions, which, strict=True)
             ],
             settings,
+            values=without_network is None,
         )
+        model = {"model": without_network, **NO_NETWORK} if without_network else {}
         return {**run, **model, "target": target, "species": species, **result._asdict()}
 
     rows = []
-    if p > 0:
-        rows.append(row("S", {}, [prediction.predicted_propensity for prediction in predictions]))
-    if p < 1:
-        rows.append(row("E", {}, [prediction.predicted_pair_distance_change for prediction in predictions]))
-    if baselines:
-        energies = [prediction.potential_energy for prediction in predictions]
+    if run["p"] > 0:
+        rows.append(row(symbol, [prediction.predicted_motion for prediction in predictions]))
+    if run["p"] < 1:
+        rows.append(row("E", [prediction.predicted_pair_distance_change for prediction in predictions]))
+    if symbol in baselines:
+        rows.append(row(symbol, [prediction.potential_energy for prediction in predictions], ENERGY))
+    if "E" in baselines:
         distances = [-np.linalg.norm(prediction.separations, axis=1) for prediction in predictions]
-        rows.append(row("S", {"model": ENERGY, **NO_NETWORK}, energies))
-        rows.append(row("E", {"model": DISTANCE, **NO_NETWORK}, distances))
+        rows.append(row("E", distances, DISTANCE))
     return rows
 
 
 def pearson_table(files: Iterable[tuple[Sequence[Prediction], dict[str, Any]]], settings: Scores) -> pd.DataFrame:
-    """All rows, in order of temperature, time and target; predictors without a network once per time.
+    """All rows, in order of temperature, time and target; predictors without a network once per time and target.
 
     Networks that differ in their seed alone must follow each other; the mean of their predictions is scored as well.
     """
-    rows, seen = [], set()
-    for of_seeds, group in groupby(files, key=lambda file: [file[1][name] for name in (*WHERE, "model", *LEARNT_FROM)]):
-        where = tuple(of_seeds[: len(WHERE)])
+    rows: list[dict[str, Any]] = []
+    seen: set[tuple[Any, ...]] = set()
+    for _, group in groupby(files, key=lambda file: [file[1][name] for name in (*WHERE, "model", "motion", *NETWORK)]):
         together: list[Prediction] = []
         for count, (predictions, description) in enumerate(group, start=1):
-            rows += pearson_rows(predictions, description, settings, baselines=where not in seen)
-            seen.add(where)
+            where = tuple(description[name] for name in WHERE)
+            baselines = [target for target in (SYMBOLS[description["motion"]], "E") if (where, target) not in seen]
+            seen |= {(where, target) for target in baselines}
+            rows += pearson_rows(predictions, description, settings, baselines)
             together = running_mean(together, predictions, count)
         if count > 1:
             ensemble = description | {"model": f"{description['model']}, mean of {count}", "seed": pd.NA}
-            rows += pearson_rows(together, ensemble, settings, baselines=False)
-    table = pd.DataFrame(rows, columns=[*COLUMNS, *LEARNT_FROM])
-    table = table.astype(dict.fromkeys(["seed", *LEARNT_FROM], "Int64"))
-    return table.sort_values(["temperature", "time_index", "target"], kind="stable", ignore_index=True)
+            rows += pearson_rows(together, ensemble, settings, [])
+    table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
+    table["target"] = pd.Categorical(table.target, [*TARGETS])
+    table = table.sort_values(["temperature", "time_index", "target"], kind="stable", ignore_index=True)
+    return table.astype({"target": str})
+
+
+def heterogeneity_table(files: Iterable[tuple[Sequence[Prediction], dict[str, Any]]]) -> pd.DataFrame:
+    """Dynamical heterogeneity in truth and prediction, a row for each network that predicts particles."""
+    rows = []
+    for predictions, made in files:
+        if made["p"] > 0:
+            run = {key: made[key] for key in (*WHERE, "model", "seed")}
+            rows.append({**run, "target": SYMBOLS[made["motion"]], **heterogeneity(predictions)._asdict()})
+    return pd.DataFrame(rows, columns=[*WHERE, "model", "seed", "target", *Heterogeneity._fields])
+
+
+def means_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each model, place and target: means over the seeds, and the standard deviation between them."""
+    keys = [*WHERE, "target", "species", "model"]
+    groups = table.groupby(keys, sort=False, dropna=False)
+    means = groups[[name for name in Score._fields if name != "n_configurations"]].mean()
+    means.insert(1, "between_seeds", groups.pearson.std())
+    means["seeds"] = groups.seed.count()
+    means["n_configurations"] = groups.n_configurations.max()
+    return means.reset_index()
 
 
 def readable(table: pd.DataFrame, title: str) -> str:
-    """The table as text: a block for S and one for E, a line per state point and time, a column per model."""
+    """The table as text: a block for each target, a line per state point and time, a column per model."""
     text = io.StringIO()
-    console = Console(file=text, width=110, markup=False, highlight=False)
-    for target, what in (("S", "propensity S of A particles"), ("E", "pair-distance change E of A-A pairs")):
-        of_target = table[table.target == target]
+    console = Console(file=text, width=140, markup=False, highlight=False)
+    means = means_over_seeds(table)
+    for target, what in TARGETS.items():
+        of_target = means[means.target == target]
         if of_target.empty:
             continue
         models = list(dict.fromkeys(of_target.model))
         models.sort(key=lambda model: model in (ENERGY, DISTANCE))
+        places = of_target.groupby(["temperature", "time"])
+        published: dict[Any, Any] = {}
+        if target == "S":
+            published = {place: published_beside(*place) for place in map(tuple, of_target[WHERE[:2]].to_numpy())}
+        others = [] if all(found.empty for found in published.values()) else [f"BOTAN {FULL_DATA}"]
         view = Table(title=f"{title}: Pearson coefficient for the {what}", box=SIMPLE, title_justify="left")
-        for column in ("T", "t", *models, "ceiling"):
+        for column in ("T", "t", *models, "ceiling", *others):
             view.add_column(column, justify="right")
-        for (temperature, time), here in of_target.groupby(["temperature", "time"]):
-            cells = []
-            for model in models:
-                scores = here[here.model == model]
-                cells.append(_cell(scores) if len(scores) else "")
-            view.add_row(f"{temperature:g}", f"{time:g}", *cells, f"{here.ceiling.iloc[0]:.2f}")
+        for (temperature, time), here in places:
+            by_model = here.set_index("model")
+            cells = [cell(by_model.loc[model]) if model in by_model.index else "" for model in models]
+            cells.append(f"{here.ceiling.iloc[0]:.2f}")
+            if others:
+                found = published[temperature, time]
+                cells.append(f"{found['BOTAN']:.2f}" if "BOTAN" in found else "")
+            view.add_row(f"{temperature:g}", f"{time:g}", *cells)
         console.print(view)
     count = int(table.n_configurations.max())
     console.print(
@@ -119,5 +188,59 @@ def readable(table: pd.DataFrame, title: str) -> str:
     return text.getvalue()
 
 
-def _cell(scores: pd.DataFrame) -> str:
-    return f"{scores.pearson.mean():.2f} [{scores.ci_low.mean():.2f}, {scores.ci_high.mean():.2f}]"
+def rows(table: pd.DataFrame) -> list[Any]:
+    """The rows of a table, each with its columns as attributes."""
+    return list(table.itertuples())
+
+
+def cell(row: Any) -> str:
+    """A score with its interval."""
+    return f"{row.pearson:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}]"
+
+
+def markdown(table: pd.DataFrame, title: str) -> str:
+    """The table as Markdown: means over seeds with every kind of score, a table for each target."""
+    means = means_over_seeds(table)
+    parts = [f"# {title}: how well the structure predicted the dynamics\n"]
+    for target, what in TARGETS.items():
+        of_target = means[means.target == target]
+        if of_target.empty:
+            continue
+        shown = pd.DataFrame(
+            {
+                "T": of_target.temperature.map("{:g}".format),
+                "t": of_target.time.map("{:g}".format),
+                "model": of_target.model,
+                "ρ [interval]": [cell(row) for row in rows(of_target)],
+                "± seeds": [
+                    f"{row.between_seeds:.3f} ({row.seeds})" if row.seeds > 1 else "" for row in rows(of_target)
+                ],
+                "ρ pooled": of_target.pooled_pearson.map("{:.2f}".format),
+                "Spearman": of_target.spearman.map("{:.2f}".format),
+                "R²": of_target.r_squared.map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
+                "ceiling": of_target.ceiling.map("{:.2f}".format),
+                "ρ / ceiling": of_target.of_ceiling.map("{:.2f}".format),
+            }
+        )
+        if target == "S":
+            shown = pd.concat([shown, _published_columns(of_target)], axis=1)
+        parts += [f"## {what[0].upper()}{what[1:]}\n", markdown_table(shown)]
+    parts.append(
+        f"Means over {int(table.n_configurations.max())} test configurations and over the seeds, with a bootstrap "
+        "interval over the configurations. Published: by others, trained on the full data set of 400 configurations "
+        "with 32 replicas of N = 4096, at the same temperature and time.\n"
+    )
+    return "\n".join(parts)
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table of text as Markdown."""
+    return str(table.to_markdown(index=False, disable_numparse=True)) + "\n"
+
+
+def _published_columns(means: pd.DataFrame) -> pd.DataFrame:
+    """A column for each published model that has a value at one of these places."""
+    found = [published_beside(row.temperature, row.time) for row in rows(means)]
+    names = list(dict.fromkeys(name for row in found for name in row.index))
+    columns = {f"{name} (published)": [f"{row[name]:.2f}" if name in row else "" for row in found] for name in names}
+    return pd.DataFrame(columns, index=means.index)

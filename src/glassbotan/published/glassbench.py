@@ -42,8 +42,8 @@ def benchmark_files(
             {
                 "types": first.species.astype(np.int8) + 1,
                 "initial_positions": wrap(first.positions, first.box_length)[0],
-                "md_prop": np.stack([one.propensity for one in at_times]),
-                model: np.stack([one.predicted_propensity for one in at_times]),
+                "md_prop": np.stack([one.motion for one in at_times]),
+                model: np.stack([one.predicted_motion for one in at_times]),
             },
         )
 

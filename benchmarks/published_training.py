@@ -1,0 +1,114 @@
+"""The published training repeated: our loss and Pearson coefficients beside those of the published code.
+
+    python benchmarks/published_training.py pyg_botan [--seeds 0 1] [--epochs 30] [--precision float32] [--published]
+
+CODE is the published release: its ten training configurations at T = 0.44, t = 4120, its weights model1.pth (seed 0),
+model2.pth (seed 1) ..., p = 0.4, learning rate 1e-4. Every fifth epoch both are scored on configurations 401 to 403: S
+over A particles, E over A-A pairs nearer than 1.35, mean over the configurations; nothing is chosen by it.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from training import published_module, structure
+
+EVERY = 5
+RECORDED = ("epoch", "train_loss", "S", "E", "minutes")
+
+
+def data_files(code: Path, numbers: range) -> list[Path]:
+    """The release's files of some configurations."""
+    return [next(code.glob(f"small_data/T0.44/*/isoconfig_N4096T0.44_{number}_tc07.npz")) for number in numbers]
+
+
+def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
+    """Our training with the paper's settings."""
+    from glassbotan.learn.network import BOTAN
+    from glassbotan.learn.training import fit, predict
+    from glassbotan.published.weights import read_weights
+    from glassbotan.statistics import correlation
+    from glassbotan.study import Network, Training
+
+    train, test = (
+        [structure(path) for path in data_files(code, numbers)] for numbers in (range(1, 11), range(401, 404))
+    )
+    began = time.perf_counter()
+    scores = []
+
+    def judge(state: dict) -> None:
+        row = state["rows"][-1]
+        if row["epoch"] % EVERY and row["epoch"] != 1:
+            return
+        model = BOTAN(Network())
+        model.load_state_dict(state["model"])
+        found = []
+        for graph in test:
+            of_a = graph.species[:, 0].numpy() == 0
+            sender, receiver = graph.edge_index.numpy()
+            near = of_a[sender] & of_a[receiver] & (graph.separation.norm(dim=1).numpy() < 1.35)
+            pairs = np.unique(graph.pair.numpy()[near])
+            change = np.empty(len(graph.pair) // 2)
+            change[graph.pair.numpy()] = graph.pair_distance_change.numpy()
+            motion, predicted = predict(model, graph)
+            found.append(
+                (
+                    correlation(motion[of_a], graph.propensity.numpy()[of_a]),
+                    correlation(predicted[pairs], change[pairs]),
+                )
+            )
+        minutes = (time.perf_counter() - began) / 60
+        scores.append((row["epoch"], row["train_loss"], *np.mean(found, axis=0), minutes))
+        print(f"ours, seed {seed}: ", *(f"{value:.4g}" for value in scores[-1]), flush=True)
+
+    start = read_weights(code / "initial_model" / f"model{seed + 1}.pth")
+    fit(train, [], Network(), Training(epochs=epochs, precision=precision), 0.4, seed, start, report=judge)
+    return pd.DataFrame(scores, columns=RECORDED)
+
+
+def published(code: Path, seed: int, epochs: int) -> pd.DataFrame:
+    """The published code's own training; its epochs count from 0 and are scored after their steps."""
+    began = time.perf_counter()
+    module = published_module(code, "train")
+    files = {"train": data_files(code, range(1, 11)), "test": data_files(code, range(401, 404))}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        os.symlink(code / "initial_model", "initial_model")
+        for name, paths in files.items():
+            os.mkdir(name)
+            for path in paths:
+                os.symlink(path, Path(name) / path.name)
+        module.train_model(0.4, 0.44, "train/*.npz", "test/*.npz", n_epochs=epochs, seed=seed)
+        (written,) = Path().glob("loss_*.dat")
+        table = pd.read_csv(written, header=None, names=["epoch", "train_loss", "test_loss", "S", "E"])
+    return table.assign(epoch=table.epoch + 1, minutes=(time.perf_counter() - began) / 60)[list(RECORDED)]
+
+
+def main() -> None:
+    """Train and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("code", type=Path, help="folder of the published release")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--published", action="store_true", help="run the published code instead of ours")
+    arguments = parser.parse_args()
+    code = arguments.code.resolve()
+    if not (code / "initial_model").is_dir():
+        sys.exit(f"{code} is not the published release: it has no folder initial_model")
+    for seed in arguments.seeds:
+        table = (
+            published(code, seed, arguments.epochs)
+            if arguments.published
+            else ours(code, seed, arguments.epochs, arguments.precision)
+        )
+        print(f"seed {seed}\n{table.to_string(index=False, float_format='{:.4f}'.format)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

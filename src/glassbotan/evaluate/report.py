@@ -1,0 +1,254 @@
+"""One page that shows a study: the question, its answer, the checks, the figures, and how everything was made."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup, escape
+
+from glassbotan.evaluate.figures import STYLE
+from glassbotan.evaluate.tables import DISTANCE, ENERGY, TARGETS, cell, means_over_seeds, published_beside, rows
+from glassbotan.study import Study
+
+
+class Caption(NamedTuple):
+    """What a figure is called and what there is to see in it."""
+
+    section: str
+    title: str
+    text: str
+
+
+LIQUID, MOVES, NETWORKS = "Is it the liquid?", "What moves", "How well it is predicted"
+CAPTIONS: Mapping[str, Caption] = {
+    "fig02_relaxation": Caption(
+        LIQUID,
+        "Relaxation (Fig. 2 of the paper)",
+        "Self-intermediate scattering function of species A at k = 2π/σ_AA. Grey: single configurations, whose spread "
+        "says how much one of this size differs from another; points: their mean; line: the fitted double stretched "
+        "exponential; dashed: τ_α with its jackknife error over configurations.",
+    ),
+    "simulation_quality": Caption(
+        LIQUID,
+        "Quality of every run",
+        "Kinetic and configurational temperature over the target temperature, pressure, drift of the total energy in "
+        "the ensemble, change of the potential energy over the second half of the equilibration, crystal-like "
+        "particles. Dashed: the study's limits, beyond which nothing is learnt from a run.",
+    ),
+    "fig06_joint_distribution": Caption(
+        MOVES,
+        "Pair-distance change and initial distance (Fig. 6)",
+        "Joint distribution of E_ij(t) and r_ij(0) of A-A pairs at four times. A band that tilts downwards says that "
+        "pairs close together part and pairs at the far side of the first shell come closer; at long times the cloud "
+        "fans out, and distance alone says little.",
+    ),
+    "fig04_pair_maps": Caption(
+        MOVES,
+        "Maps of E (Fig. 4)",
+        "Bonds shorter than 1.35 in a slab of the first test configuration, coloured by the pair-distance change, at a "
+        "short time and near τ_α: simulation on the left, prediction on the right, the same colours. Orange bonds "
+        "lengthen, purple ones shorten.",
+    ),
+    "fig07_propensity_maps": Caption(
+        MOVES,
+        "Maps of S (Fig. 7)",
+        "Propensity in a slab of the first test configuration. Above: the two networks and the simulation in the same "
+        "colours. Below: their errors, and the displacement field averaged over neighbours and replicas. Look for "
+        "whether errors come in patches like the motion itself.",
+    ),
+    "fig03_pretraining_loss": Caption(
+        NETWORKS,
+        "Pretraining (Fig. 3)",
+        "Loss of the network that learns pairs alone, against the epoch. Solid: training set; dashed: validation set; "
+        "dot: the epoch that was kept.",
+    ),
+    "losses": Caption(
+        NETWORKS,
+        "Losses of every network",
+        "Solid: training set; dashed: validation set; dot: the epoch that was kept, the best on the validation set "
+        "(without one, the last). A dashed line that rises again says that the training set is too small.",
+    ),
+    "fig05_pair_pearson": Caption(
+        NETWORKS,
+        "Pairs against time (Fig. 5)",
+        "Pearson coefficient of E over A-A pairs nearer than 1.35. Bars: bootstrap interval over the test "
+        "configurations; dashed: the noise ceiling, which no prediction could exceed against this many replicas; "
+        "grey crosses: minus the initial distance, no network.",
+    ),
+    "fig08_propensity_pearson": Caption(
+        NETWORKS,
+        "Particles against time (Fig. 8)",
+        "Pearson coefficient of S (and of R, C or D, where networks learnt them) over A particles. Bars: bootstrap "
+        "interval over the test configurations; dashed: the noise ceiling; grey crosses: the potential energy of the "
+        "particle, no network. Open marks are published values of networks trained on 400 configurations of N = 4096.",
+    ),
+    "fig09_rounds": Caption(
+        NETWORKS,
+        "Rounds of message passing (Fig. 9)",
+        "Each network was trained, and where it starts from pairs pretrained, with its own number of rounds.",
+    ),
+    "fig10_loss_weight": Caption(
+        NETWORKS,
+        "Weight p in the loss (Fig. 10)",
+        "p = 1 learns particles alone and starts at random, p = 0 learns pairs alone.",
+    ),
+    "learning_curve": Caption(
+        NETWORKS,
+        "What more data would buy",
+        "Against the number of training configurations, with all replicas, and of replicas in the training targets, "
+        "with all configurations, in as many steps of the optimiser. Where a curve still rises, more data would help.",
+    ),
+    "heterogeneity": Caption(
+        NETWORKS,
+        "Dynamical heterogeneity",
+        "Left: variance between configurations of their mean propensity, times N_A; a network can order the particles "
+        "of each configuration well and miss how configurations differ. With few test configurations the variances are "
+        "rough. Right: spatial correlation of the deviations of S from their configuration's mean; black: simulation.",
+    ),
+    "transfer": Caption(
+        NETWORKS,
+        "Transfer",
+        "Networks trained at one temperature and time (rows) and scored at another (columns).",
+    ),
+}
+"""By the beginning of the figure's file name, in the order of the page within each section."""
+
+
+SCREEN_DPI = 120
+"""Figures have this resolution on the page at their full width."""
+
+
+class Shown(NamedTuple):
+    """One figure of the page."""
+
+    title: str
+    text: str
+    name: str
+    data: str
+    """the PNG as a data URI"""
+    width: int
+    """on the page, pixels"""
+
+
+def report(
+    study: Study,
+    scores: pd.DataFrame,
+    quality: pd.DataFrame,
+    relaxation: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, pd.DataFrame],
+    figures: Sequence[Path],
+    provenance: Mapping[str, Any],
+) -> str:
+    """The page as HTML that needs no other file and no network.
+
+    Parameters
+    ----------
+    study : its settings
+    scores, quality : the Pearson table and that of the simulations' quality
+    relaxation : the fit of tau_alpha at each temperature, if the study simulates
+    tables : further tables by their title
+    figures : PNG files
+    provenance : record of the page's making
+    """
+    environment = Environment(
+        loader=PackageLoader("glassbotan.evaluate", "templates"), autoescape=select_autoescape(default=True)
+    )
+    environment.filters["symbols"] = symbols
+    means = means_over_seeds(scores)
+    shown = {title: _shown(figures, title) for title in (LIQUID, MOVES, NETWORKS)}
+    of_scores = [figure for figure in shown[NETWORKS] if figure.name.startswith(("fig05", "fig08"))]
+    headline = of_scores[-1] if of_scores else None  # S rather than E
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        answer=_answer(study, means),
+        score_tables={
+            what: _score_table(means, target) for target, what in TARGETS.items() if target in set(means.target)
+        },
+        all_scores=_html(scores, "{:.3g}"),
+        headline=headline,
+        sections={
+            title: [figure for figure in found if figure is not headline] for title, found in shown.items() if found
+        },
+        liquid=LIQUID,
+        runs=len(quality),
+        beyond=[
+            f"configuration {run.configuration} at T = {run.target_temperature:g}"
+            for run in rows(quality[~quality.within_limits])
+        ],
+        relaxation=relaxation,
+        tables={title: _html(table, "{:.3g}") for title, table in tables.items()},
+        settings=yaml.safe_dump(study.model_dump(mode="json", exclude_none=True), sort_keys=False, width=100),
+        provenance=provenance,
+    )
+
+
+def symbols(text: str) -> Markup:
+    """Text with what follows an underscore set as a subscript."""
+    return Markup(re.sub(r"\b([A-Za-zτσ])_([A-Za-zα]+)", r"\1<sub>\2</sub>", str(escape(text))))
+
+
+def _shown(figures: Sequence[Path], section: str) -> list[Shown]:
+    """The figures of a section, in the order of the captions and of the temperatures."""
+    found = []
+    for beginning, caption in CAPTIONS.items():
+        for path in sorted(path for path in figures if re.fullmatch(f"{beginning}(_T.*)?", path.stem)):
+            if caption.section == section:
+                image = path.read_bytes()
+                width = int.from_bytes(image[16:20], "big") * SCREEN_DPI // STYLE["savefig.dpi"]
+                data = "data:image/png;base64," + base64.b64encode(image).decode()
+                place = path.stem.removeprefix(beginning).removeprefix("_T")
+                title = f"{caption.title}, T = {float(place):g}" if place else caption.title
+                found.append(Shown(title, caption.text, path.name, data, width))
+    return found
+
+
+def _answer(study: Study, means: pd.DataFrame) -> list[str]:
+    """For each temperature and S and E a sentence: the best network nearest to tau_alpha, and what to measure it by."""
+    sentences = []
+    networks = means[~means.model.isin([ENERGY, DISTANCE])]
+    for point in study.temperatures:
+        for target, without, what in (("S", ENERGY, "propensity"), ("E", DISTANCE, "pair-distance change")):
+            here = networks[(networks.temperature == point.temperature) & (networks.target == target)]
+            if here.empty:
+                continue
+            away = np.log(here.time / point.relaxation_time).abs()
+            best = max(rows(here[away == away.min()]), key=lambda row: row.pearson)
+            same = (means.temperature == best.temperature) & (means.time == best.time) & (means.target == target)
+            simple = means[same & (means.model == without)].pearson
+            sentence = (
+                f"At T = {point.temperature:g} and t = {best.time:g} ({best.time / point.relaxation_time:.2g} τ_α), "
+                f"{best.model} predicts the {what} with ρ = {cell(best)}, "
+                f"where a perfect prediction could reach {best.ceiling:.2f} against this many replicas"
+            )
+            if len(simple):
+                sentence += f", and no network at all ({without}) reaches {simple.iloc[0]:.2f}"
+            published = published_beside(best.temperature, best.time) if target == "S" else pd.Series()
+            if "BOTAN" in published:
+                sentence += f". BOTAN trained on the full data set was published with {published['BOTAN']:.2f}"
+            sentences.append(sentence + ".")
+    return sentences
+
+
+def _score_table(means: pd.DataFrame, target: str) -> str:
+    """A target's table: a line per place, a column per model."""
+    of_target = means[means.target == target]
+    cells = of_target.assign(cell=[cell(row) for row in rows(of_target)])
+    wide = cells.pivot(index=["temperature", "time"], columns="model", values="cell")
+    wide = wide[sorted(wide.columns, key=lambda model: (model in (ENERGY, DISTANCE), model))]
+    wide["ceiling"] = of_target.groupby(["temperature", "time"]).ceiling.first().map("{:.2f}".format)
+    if target == "S":
+        published = {place: published_beside(*place).get("BOTAN") for place in wide.index}
+        if any(value is not None for value in published.values()):
+            wide["BOTAN, published"] = ["" if value is None else f"{value:.2f}" for value in published.values()]
+    wide = wide.rename_axis(columns=None).reset_index().rename(columns={"temperature": "T", "time": "t"})
+    return _html(wide, "{:g}")
+
+
+def _html(table: pd.DataFrame, numbers: str) -> str:
+    return table.to_html(index=False, border=0, na_rep="", float_format=numbers.format, justify="left")

@@ -1,0 +1,71 @@
+"""What a trained network says of any configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from glassbotan.learn.graphs import structure_graph
+from glassbotan.learn.models import TrainedNetwork
+from glassbotan.learn.training import predict
+from glassbotan.published.trajectories import checked_pairs
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.snapshots import as_isoconfiguration
+from glassbotan.study import SYMBOLS
+
+
+@dataclass(frozen=True)
+class PredictedMotion:
+    """The prediction for one configuration; what the network has not learnt is not there."""
+
+    symbol: str
+    """of the particles' motion: S, R, C or D"""
+    motion: NDArray | None
+    """(N,), reduced units"""
+    pairs: NDArray
+    """(n_p, 2), i < j, within the range of the network's graphs"""
+    pair_distance_change: NDArray | None
+    """E, (n_p,), sigma_AA"""
+    temperature: float
+    """where the network was trained"""
+    time: float
+    """for which the network was trained, tau"""
+
+    @property
+    def properties(self) -> dict[str, NDArray]:
+        """The motion by its symbol, if there is one."""
+        return {} if self.motion is None else {self.symbol: self.motion}
+
+
+def predict_configuration(
+    network: TrainedNetwork,
+    configuration: Configuration,
+    average_over_symmetries: bool = True,
+    name: str = "the configuration",
+) -> PredictedMotion:
+    """Predict the motion of every particle and pair of a configuration from its structure alone.
+
+    Parameters
+    ----------
+    network : from `read_model`
+    configuration : positions, species and box
+    average_over_symmetries : average over the 48 signed axis permutations
+    name : what messages call it
+
+    Raises
+    ------
+    FileError
+        if two particles lie in the same place or one has no neighbour
+    """
+    pairs = checked_pairs(Path(name), as_isoconfiguration(configuration), network.provenance["pair_range"])
+    graph = structure_graph(configuration.positions, configuration.species, configuration.box_length, pairs, name)
+    motion, change = predict(network.module(), graph, network.units, average_over_symmetries)
+    settings = network.provenance["settings"]
+    return PredictedMotion(
+        symbol=SYMBOLS[settings["motion"]],
+        motion=motion if settings["p"] > 0 else None,
+        pairs=pairs,
+        pair_distance_change=change if settings["p"] < 1 else None,
+        temperature=settings["temperature"],
+        time=network.provenance["time"],
+    )
