@@ -122,6 +122,7 @@ def test_training_command_of_the_paper_study_is_understood(tmp_path):
         ["stage_overhead.py", "--particles", "256", "--steps", "200", "--repeats", "1"],
         ["engines.py", "--particles", "256", "--seconds", "0.1", "--repeats", "1"],
         ["training.py", "--sizes", "1", "--repeats", "1", "--threads", "1"],
+        ["loading.py", "--configurations", "3", "--particles", "1000", "--times", "2"],
     ],
     ids=lambda benchmark: benchmark[0],
 )

@@ -42,7 +42,7 @@ PANEL = 3.4
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 MODELS = {"BOTAN": COLORS[0], "NT-GNN": COLORS[1], "pairs": COLORS[2]}
-"""The same model has the same colour everywhere; models of other names take the colours that are left."""
+"""The same model has the same colour everywhere, and so has a variety of it such as BOTAN-R."""
 WITHOUT_NETWORK = {ENERGY: "$U_i(0)$, no network", DISTANCE: "$-r_{ij}(0)$, no network"}
 AXES = {
     "S": r"$\rho(S)$, species A",
@@ -84,8 +84,9 @@ def model_looks(models: Iterable[str]) -> dict[str, dict[str, Any]]:
         if name in WITHOUT_NETWORK:
             looks[name] = {"color": "0.5", "marker": "x", "ls": ":", "label": WITHOUT_NETWORK[name]}
             continue
+        family = next((known for known in MODELS if base.startswith(f"{known}-")), base)
         if base not in colors:
-            colors[base] = next(spare, "0.3")
+            colors[base] = colors[family] if family in colors else next(spare, "0.3")
         looks[name] = {"color": colors[base], "marker": MARKERS[index % len(MARKERS)], "label": name}
         if together:
             looks[name]["ls"] = "--"

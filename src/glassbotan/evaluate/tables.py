@@ -5,6 +5,7 @@ Tidy tables have a row for each network; the readable ones have means over seeds
 
 import io
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib import resources
 from itertools import groupby
 from typing import Any
@@ -44,6 +45,7 @@ SAME_TIME = 0.05
 """Relative difference within which a published sampling time is taken for ours."""
 
 
+@cache
 def published_pearson() -> pd.DataFrame:
     """Published coefficients of S: columns temperature, time, model, pearson.
 

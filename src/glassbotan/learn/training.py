@@ -23,6 +23,7 @@ from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
 from glassbotan.learn.edge_update import Arithmetic
 from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, pair_average
+from glassbotan.learn.memory import keep_freed_memory
 from glassbotan.learn.network import BOTAN
 from glassbotan.learn.units import REDUCED, Units
 from glassbotan.statistics import correlation
@@ -112,6 +113,7 @@ def fit(
         if the loss is not a number
     """
     device = device or torch.device("cpu")
+    keep_freed_memory()
     torch.manual_seed(seed)
     model = BOTAN(network)
     if initial_weights is not None:
@@ -221,6 +223,7 @@ def predict(
     model: BOTAN, graph: Graph, units: Units = REDUCED, average_over_symmetries: bool = False
 ) -> tuple[NDArray, NDArray]:
     """S (N,) and E (n_p,) of one graph from a network with these units, perhaps averaged over the cube's symmetries."""
+    keep_freed_memory()
     turns = range(len(SIGNED_PERMUTATIONS)) if average_over_symmetries else (IDENTITY,)
     with torch.inference_mode():
         outputs = [model(_turned(graph, turn)) for turn in turns]

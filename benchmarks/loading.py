@@ -1,0 +1,94 @@
+"""Many graphs: how long training waits for its first step, and how memory grows from there.
+
+    python benchmarks/loading.py [--configurations 400] [--particles 4096] [--times 10]
+
+Writes targets files of the size of a study's (one short simulation, written under many numbers) into a temporary folder
+and starts the stage `train` on them; it is stopped after its first epoch. Prints seconds and memory at some steps.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+STUDY = ["--study", "loading", "--temperature", "1.0"]
+
+
+def write_targets(folder: Path, configurations: int, particles: int, times: int) -> list[Path]:
+    """Targets files of one ensemble under many numbers."""
+    from glassbotan.cli import main as glassbotan
+
+    steps = ",".join(f"{0.01 * (index + 1):g}" for index in range(times))
+    stages = {
+        "melt": ["--configurations", "1", "--melt.time", "1", "--liquid.particles", str(particles)],
+        "quench": ["--quench.time", "1"],
+        "equilibrate": ["--time", "1"],
+        "ensemble": ["--configuration", "1", "--times", steps, "--ensemble.replicas", "2"],
+        "targets": [],
+    }
+    before: list[str] = []
+    for stage, options in stages.items():
+        output = folder / (stage + (".npz" if stage == "targets" else ".gsd"))
+        glassbotan([stage, *STUDY, *options, *before, "--output", str(output)])
+        before = ["--input", str(output)]
+    with np.load(output) as content:
+        arrays = dict(content)
+    made = json.loads(str(arrays.pop("provenance")))
+    paths = []
+    for number in range(1, configurations + 1):
+        paths.append(folder / f"c{number:04d}.npz")
+        np.savez(paths[-1], provenance=np.array(json.dumps(made | {"configuration": number})), **arrays)
+    return paths
+
+
+def main() -> None:
+    """Write, train one epoch, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--configurations", type=int, default=400)
+    parser.add_argument("--particles", type=int, default=4096)
+    parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--folder", type=Path, help="where to put the files, if not in the temporary folder")
+    arguments = parser.parse_args()
+
+    from glassbotan.cli import main as glassbotan
+    from glassbotan.learn import training
+
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        folder = Path(name)
+        paths = write_targets(folder, arguments.configurations, arguments.particles, arguments.times)
+        total = sum(path.stat().st_size for path in paths)
+        print(f"{len(paths)} files, {total / 1e9:.2f} GB", file=sys.stderr)
+        marks: list[tuple[float, float]] = []
+        began = time.perf_counter()
+        fit = training.fit
+
+        def watched(*args, **kwargs):
+            *before, check = args
+
+            def mark() -> None:
+                megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                marks.append((time.perf_counter() - began, megabytes))
+                check()
+
+            return fit(*before, mark, **kwargs)
+
+        with patch.object(training, "fit", watched):
+            glassbotan(
+                ["train", *STUDY, "--model", "BOTAN", "--time-index", "1",
+                 "--train", f"1-{len(paths)}", "--training.epochs", "1", "--training.precision", "auto",
+                 "--output", str(folder / "model.pt"), *map(str, paths)]
+            )  # fmt: skip
+        print("| step | seconds since the start | MB |\n|---|---|---|")
+        for step in sorted({0, 1, 10, 100, len(marks) - 1}):
+            if step < len(marks):
+                print(f"| {step + 1} | {marks[step][0]:.1f} | {marks[step][1]:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
