@@ -13,8 +13,8 @@ KEPT = 2**31 - 1
 def keep_freed_memory() -> None:
     """Tell glibc to keep freed memory for the next array instead of handing it back to the system.
 
-    Each step of the optimiser allocates and frees the same large arrays. By default each is mapped afresh, which takes a
-    fault and a page of zeros for every 4 kB of it: a quarter of the time of a step.
+    Each step of the optimiser allocates and frees the same large arrays. By default each is mapped afresh, with a fault
+    and a page of zeros for every 4 kB of it: a quarter of the time of a step.
     """
     if sys.platform != "linux":
         return
