@@ -1,8 +1,9 @@
 """The networks of a study: which there are, what each learns from, and where it starts."""
 
+import itertools
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from glassbotan.study import PRETRAINING, Model, Network, StatePoint, Study, Temperature, Training
 
@@ -67,53 +68,52 @@ def runs_at(study: Study, at: StatePoint) -> Iterator[TrainingRun]:
 
 
 def learning_curve_runs(study: Study) -> Iterator[TrainingRun]:
-    """The networks of the learning curve, those on all that there is among them."""
+    """The networks of the learning curve, those on all that there is among them; seeds innermost."""
     curve = study.learning_curve
     if curve is None:
         return
-    for run in runs_at(study, curve):
-        yield run
-        everything = len(run.train)
-        for count in curve.configurations:
-            if count < everything:
-                steps = run.training.model_copy(update={"epochs": run.training.epochs * everything // count})
-                yield run._replace(train=run.train[:count], training=steps, variant=f"-n{count:03d}")
-        for count in curve.replicas:
-            if study.source != "simulation" or count < study.ensemble.replicas:
-                yield run._replace(replicas=count, variant=f"-r{count:02d}")
+    runs = list(runs_at(study, curve))
+    yield from runs
+    for count in curve.configurations:
+        if count < len(study.configurations.train):
+            yield from (_with_fewer(run, count) for run in runs)
+    for count in curve.replicas:
+        if study.source != "simulation" or count < study.ensemble.replicas:
+            yield from (run._replace(replicas=count, variant=f"-r{count:02d}") for run in runs)
 
 
 def rounds_runs(study: Study) -> Iterator[TrainingRun]:
-    """The networks with other numbers of rounds n, the study's own among them (Fig. 9)."""
+    """The networks with other numbers of rounds n, the study's own among them (Fig. 9); seeds innermost."""
     ablations = study.ablations
     if ablations is None or not ablations.rounds:
         return
-    for run in runs_at(study, ablations):
-        for rounds in sorted({*ablations.rounds, run.network.rounds}):
-            yield _varied(run, "network", {"rounds": rounds}, f"-rounds{rounds:02d}")
+    for rounds in sorted({*ablations.rounds, study.network.rounds}):
+        yield from (_with_rounds(run, rounds) for run in runs_at(study, ablations))
 
 
 def loss_weight_runs(study: Study) -> Iterator[TrainingRun]:
-    """The networks with other weights p in the loss, the study's own among them (Fig. 10)."""
+    """The networks with other weights p in the loss, the study's own among them (Fig. 10); seeds innermost."""
     ablations = study.ablations
     if ablations is None or not ablations.p:
         return
-    for run in runs_at(study, ablations):
-        for p in sorted({*ablations.p, run.model.p}):
-            yield _varied(run, "model", {"p": p}, f"-p{p:g}")
+    runs = list(runs_at(study, ablations))
+    for p in sorted({*ablations.p, runs[0].model.p}):
+        for run in runs:
+            other = run.model.model_copy(update={"p": p})
+            yield run if other == run.model else run._replace(model=other, variant=f"-p{p:g}")
 
 
 def transfer_runs(study: Study) -> Iterator[tuple[TrainingRun, TrainingRun]]:
-    """Pairs of a network and one of another state point or time, on whose test configurations it is scored too."""
+    """Each network, with each of those on whose test configurations it is scored; seeds innermost."""
     if study.transfer:
-        points = [run for at in study.transfer.points for run in runs_at(study, at)]
-        yield from ((run, other) for run in points for other in points if run.seed == other.seed)
+        points = [list(runs_at(study, at)) for at in study.transfer.points]
+        yield from (pair for of, on in itertools.product(points, points) for pair in zip(of, on, strict=True))
 
 
 def pretraining_run(study: Study, run: TrainingRun) -> TrainingRun | None:
     """The network trained on pairs alone that a network starts from, if it starts from one of the study's own.
 
-    It has as many rounds as the network that starts from it.
+    It has as many rounds, and has seen no more configurations or replicas, than the network that starts from it.
     """
     settings = study.pretraining
     if not run.model.starts_from_pretrained or settings.weights is not None:
@@ -128,8 +128,11 @@ def pretraining_run(study: Study, run: TrainingRun) -> TrainingRun | None:
         network=study.network,
         train=study.configurations.train,
     )
-    rounds = run.network.rounds
-    return _varied(start, "network", {"rounds": rounds}, f"-rounds{rounds:02d}")
+    if run.network != study.network:
+        return _with_rounds(start, run.network.rounds)
+    if len(run.train) < len(start.train):
+        return _with_fewer(start, len(run.train))
+    return start._replace(replicas=run.replicas, variant=run.variant) if run.replicas is not None else start
 
 
 def pretraining_runs(study: Study) -> list[TrainingRun]:
@@ -150,11 +153,18 @@ def every_run(study: Study) -> dict[str, TrainingRun]:
     return {run.folder: run for run in (*starts, *runs)}
 
 
-def _varied(run: TrainingRun, what: str, update: dict[str, Any], variant: str) -> TrainingRun:
-    """The network with something else, or itself if that is what it has."""
-    before = getattr(run, what)
-    after = before.model_copy(update=update)
-    return run if after == before else run._replace(variant=variant, **{what: after})
+def _with_rounds(run: TrainingRun, rounds: int) -> TrainingRun:
+    """The network with so many rounds, or itself if it has them."""
+    if run.network.rounds == rounds:
+        return run
+    return run._replace(network=run.network.model_copy(update={"rounds": rounds}), variant=f"-rounds{rounds:02d}")
+
+
+def _with_fewer(run: TrainingRun, count: int) -> TrainingRun:
+    """The network on the first so many training configurations, in as many steps of the optimiser."""
+    before, after = (-(-number // run.training.batch_size) for number in (len(run.train), count))
+    training = run.training.model_copy(update={"epochs": max(1, run.training.epochs * before // after)})
+    return run._replace(train=run.train[:count], training=training, variant=f"-n{count:03d}")
 
 
 def drawn_pairs(study: Study, point: Temperature) -> list[TrainingRun]:

@@ -4,6 +4,7 @@ Particle files are read by the Atomic Simulation Environment (LAMMPS dumps, exte
 by gsd (GSD).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
@@ -35,8 +36,8 @@ def read_configuration(path: Path, frame: int = -1) -> Configuration:
     Raises
     ------
     FileError
-        if it cannot be read, its box is not cubic, or it has not two species. Types A and B (by name, or in this order)
-        are taken as they are; otherwise the more numerous is A.
+        if it cannot be read, its box is not cubic, or it has not two species. Types called A and B, 1 and 2 or 0 and 1
+        are A and B; otherwise the more numerous is A.
     """
     if not path.exists():
         raise FileError(f"{path} does not exist")
@@ -58,16 +59,25 @@ def read_configuration(path: Path, frame: int = -1) -> Configuration:
     names, counts = np.unique(kinds, return_counts=True)
     if len(names) != 2:
         raise FileError(f"{path} has particles of types {names.tolist()}, but two species were expected")
-    a = "A" if set(names) == {"A", "B"} else names[counts.argmax()]
+    known = set(names.tolist()) in ({"A", "B"}, {"1", "2"}, {"0", "1"})
+    a = names[0] if known else names[counts.argmax()]
     species = np.where(kinds == a, Species.A, Species.B).astype(np.uint8)
     return Configuration.at_rest(positions.astype(np.float64), species, float(edges.mean())).in_the_box()
 
 
 def configuration_of(positions: NDArray, species: NDArray, edge: float | None = None) -> Configuration:
     """The configuration with these arrays: (N, 3); (N,) of 0 = A and 1 = B; edge L, by default at density 1.2."""
-    edge = edge or box_length(len(positions), 1.2)
-    at = np.asarray(positions, dtype=np.float64)
-    return Configuration.at_rest(at, np.asarray(species, dtype=np.uint8), edge).in_the_box()
+    at, kinds = np.asarray(positions, dtype=np.float64), np.asarray(species)
+    edge = box_length(len(at), 1.2) if edge is None else edge
+    if at.ndim != 2 or at.shape[1] != 3 or not np.isfinite(at).all():
+        raise FileError(f"positions have shape {at.shape}, but finite numbers of shape (N, 3) were expected")
+    if kinds.shape != (len(at),) or not np.isin(kinds, [0, 1]).all():
+        raise FileError(
+            f"species are {kinds.shape} of {np.unique(kinds).tolist()}, but {len(at)} of 0 (A) or 1 (B) were expected"
+        )
+    if not edge > 0:
+        raise FileError(f"the edge of the box is {edge:g}, but a length was expected")
+    return Configuration.at_rest(at, kinds.astype(np.uint8), edge).in_the_box()
 
 
 def as_isoconfiguration(configuration: Configuration) -> Isoconfiguration:
@@ -131,7 +141,7 @@ def _read_ase(path: Path, frame: int) -> Particles:
     atoms: Any
     if path.suffix in (".xyz", ".extxyz"):
         # ASE takes species for chemical elements; as a column of another name they keep theirs.
-        text = path.read_text().replace("Properties=species:S:1", "Properties=type:S:1")
+        text = re.sub(r"(Properties=\S*)species:S:1", r"\1type:S:1", path.read_text())
         atoms = ase.io.read(StringIO(text), index=frame, format="extxyz")
     else:
         atoms = ase.io.read(path, index=frame)

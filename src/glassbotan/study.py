@@ -88,6 +88,11 @@ class Liquid(Section):
         """Edge of the cubic box, sigma_AA."""
         return box_length(self.particles, self.density)
 
+    @property
+    def is_the_papers(self) -> bool:
+        """Whether it is the liquid of which others have published results, whatever its size."""
+        return (self.density, self.fraction_of_a) == (1.2, 0.8)
+
     @model_validator(mode="after")
     def _box_holds_the_interaction(self) -> Self:
         needed = 2 * (LARGEST_CUTOFF + SKIN)
@@ -523,7 +528,14 @@ class Study(Section):
                 for time in model.times:
                     if time not in known:
                         raise ValueError(f"model {model.name} is trained at t = {time:g}, which is no sampling time")
-        seeds = {seed for model in self.models if model.starts_from_pretrained for seed in model.seeds}
+        varied = [
+            model.model_copy(update={"p": p})
+            for model in self.models
+            for p in (self.ablations.p if self.ablations and self.ablations.model == model.name else ())
+        ]
+        seeds = {seed for model in (*self.models, *varied) if model.starts_from_pretrained for seed in model.seeds}
+        if self.source == "glassbench" and any(model.p < 1 for model in (*self.models, *varied)):
+            raise ValueError("source glassbench has no pair-distance changes to learn from; give every model p = 1")
         if self.pretraining.weights is not None:
             if len(seeds) > 1 and "{seed}" not in self.pretraining.weights:
                 raise ValueError(f"pretraining.weights is one file for seeds {sorted(seeds)}; put {{seed}} in its name")
@@ -540,6 +552,8 @@ class Study(Section):
         everything = len(self.configurations.train)
         if curve is not None and max(curve.configurations, default=1) > everything:
             raise ValueError(f"learning_curve.configurations go beyond the {everything} training configurations")
+        if curve is not None and curve.replicas and self.source == "glassbench":
+            raise ValueError("source glassbench has no replicas; leave learning_curve.replicas empty")
         if ablations is not None and ablations.rounds and self.pretraining.weights is not None:
             raise ValueError(
                 "ablations.rounds need pretrained networks with as many rounds, but pretraining.weights names "

@@ -17,6 +17,7 @@ from glassbotan.evaluate.tables import (
     published_beside,
     readable,
 )
+from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.statistics import correlation, noise_ceiling
 from glassbotan.study import Scores
 
@@ -93,9 +94,10 @@ def predictions(rng):
 
 def test_predictions_survive_their_file(predictions, tmp_path):
     path = tmp_path / "predictions.npz"
-    write_predictions(path, predictions, {"study": "test"})
+    made = {"stage": "predict", "stage_version": STAGE_VERSIONS["predict"], "study": "test"}
+    write_predictions(path, predictions, made)
     again, provenance = read_predictions(path)
-    assert provenance == {"study": "test"}
+    assert provenance == made
     for before, after in zip(predictions, again, strict=True):
         for name, value in vars(before).items():
             assert np.array_equal(value, getattr(after, name)), name
@@ -180,27 +182,26 @@ def test_readable_tables_have_means_over_seeds_and_published_values(predictions)
     assert row.between_seeds == pytest.approx(seeds.std())
     assert published_beside(0.64, 1.65)["BOTAN"] == 0.748
     assert published_beside(0.64, 1.8).empty
-    text = markdown(table, "test")
+    text = markdown(table, "test", published=True)
     assert "BOTAN (published)" in text
     assert "0.75" in text
-    assert "published, full data" in readable(table, "test")
+    assert "published, full data" in readable(table, "test", published=True)
+    assert "ublished" not in markdown(table, "test") + readable(table, "test")  # of another liquid
 
 
 def test_heterogeneity_sees_what_pearson_does_not(predictions):
     # Half as large in every configuration and with no level of its own: rho is 1 all the same.
-    level = [one.motion + 3 * index for index, one in enumerate(predictions)]
-    blind = [
-        replace(one, motion=truth, predicted_motion=0.5 * (truth - truth[one.species == 0].mean()))
-        for one, truth in zip(predictions, level, strict=True)
-    ]
+    blind = []
+    for index, one in enumerate(predictions):
+        truth = one.motion + 3 * index
+        predicted = 0.5 * (truth - truth[one.species == 0].mean())
+        blind.append(replace(one, motion=truth, motion_halves=np.stack([truth, truth]), predicted_motion=predicted))
     found = heterogeneity(blind)
     of_a = predictions[0].species == 0
-    means = [truth[of_a].mean() for truth in level]
+    means = [one.motion[of_a].mean() for one in blind]
     assert found.chi == pytest.approx(of_a.sum() * np.var(means, ddof=1))
     assert found.predicted_chi == pytest.approx(0, abs=1e-12)
     assert found.predicted_spread == pytest.approx(found.spread / 2)
-    overlaps = np.stack([one.overlap for one in predictions])
-    assert found.chi_4 == pytest.approx(40 * overlaps.var())
     r, truth, predicted = dynamic_correlation(blind, bins=6)
     assert truth == pytest.approx(predicted, nan_ok=True)  # it does not see how large
     one = blind[0]
@@ -208,6 +209,49 @@ def test_heterogeneity_sees_what_pearson_does_not(predictions):
     apart = one.positions[of_a][:, None] - one.positions[of_a]
     apart = np.linalg.norm(apart - BOX * np.rint(apart / BOX), axis=-1)
     width = r[1] - r[0]
-    inside = (apart > r[-1] - width / 2) & (apart < r[-1] + width / 2)
+    inside = (np.abs(apart - r[0]) < width / 2) & (apart > 0)  # no particle with itself
     alone = dynamic_correlation([one], bins=6)[1]
-    assert alone[-1] == pytest.approx(np.outer(deviation, deviation)[inside].mean() / deviation.var(), rel=1e-3)
+    assert alone[0] == pytest.approx(np.outer(deviation, deviation)[inside].mean() / deviation.var(), rel=1e-3)
+    lonely = heterogeneity([one])
+    assert np.isnan([lonely.chi, lonely.chi_4, lonely.chi_4_between]).all()
+    assert lonely.chi_4_within == pytest.approx(40 * one.overlap.var(ddof=1))
+
+
+def test_heterogeneity_of_the_simulation_has_no_noise_in_it(predictions, rng):
+    """Against many configurations whose replicas scatter: what is found is what was put in."""
+    n, replicas = 40, 8
+    of_a = predictions[0].species == 0
+    many = []
+    for _ in range(4000):
+        level, own = 0.3 * rng.normal(), 0.5 * rng.normal(size=n)
+        noise = rng.normal(size=(2, n))
+        halves = level + own + noise
+        overlap = 0.6 + 0.05 * rng.normal() + 0.1 * rng.normal(size=replicas)
+        many.append(
+            replace(predictions[0], motion=halves.mean(axis=0), motion_halves=halves, predicted_motion=level + own,
+                    overlap=overlap)
+        )  # fmt: skip
+    found = heterogeneity(many)
+    expected = of_a.sum() * (0.3**2 + 0.5**2 / of_a.sum())
+    assert (found.chi, found.predicted_chi) == (pytest.approx(expected, rel=0.1), pytest.approx(expected, rel=0.1))
+    assert (found.spread, found.predicted_spread) == (pytest.approx(0.5, rel=0.02), pytest.approx(0.5, rel=0.02))
+    assert found.chi_4_within == pytest.approx(n * 0.1**2, rel=0.05)
+    assert found.chi_4_between == pytest.approx(n * 0.05**2, rel=0.1)
+    assert found.chi_4 == pytest.approx(found.chi_4_within + found.chi_4_between)
+
+
+def test_networks_that_differ_in_more_than_their_seed_are_told_apart(predictions):
+    runs = [{**RUN, "model": "BOTAN", "p": 0.4, "seed": 0, "rounds": rounds} for rounds in (1, 7)]
+    runs.append({**RUN, "model": "BOTAN", "p": 0.4, "seed": 0, "trained_time": 8.25})
+    means = means_over_seeds(pearson_table([(predictions, run) for run in runs], Scores()))
+    assert set(means[means.target == "S"].model) == {
+        "BOTAN, 1 rounds", "BOTAN, 7 rounds", "BOTAN, 7 rounds, of T = 0.64, t = 8.25", ENERGY,
+    }  # fmt: skip
+    assert set(means.seeds) == {0, 1}
+
+
+def test_one_test_configuration_has_no_interval(predictions):
+    table = pearson_table([(predictions[:1], {**RUN, "model": "BOTAN", "p": 1.0, "seed": 0})], Scores())
+    assert np.isnan(table.ci_low).all()
+    assert "[" not in readable(table, "test").split("Mean over")[0]
+    assert "E of A-A" not in readable(table, "test")  # nothing predicts it

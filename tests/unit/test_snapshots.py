@@ -46,16 +46,19 @@ def test_lammps_dump_is_read_in_the_order_of_the_particles(tmp_path):
     path = tmp_path / "run.lammpstrj"
     path.write_text(DUMP.format(step=0, x=1.0) + DUMP.format(step=10, x=1.5))
     last, first = read_configuration(path), read_configuration(path, frame=0)
-    assert last.species.tolist() == [1, 0, 0, 0, 0]  # the more numerous are A
+    assert last.species.tolist() == [1, 0, 0, 0, 0]
     assert last.box_length == pytest.approx(6)
     assert (last.positions[0, 1], first.positions[0, 1]) == (1.5, 1.0)
     assert np.abs(last.positions).max() <= 3  # wrapped
 
 
 def test_extended_xyz_may_name_species_that_are_no_elements(tmp_path):
-    header = 'Lattice="6 0 0 0 6 0 0 0 6" Properties=species:S:1:pos:R:3 pbc="T T T"'
-    (tmp_path / "a.xyz").write_text(f"3\n{header}\nB 0 0 0\nA 1 1 1\nB 2 2 2\n")
-    assert read_configuration(tmp_path / "a.xyz").species.tolist() == [1, 0, 1]  # by name, though B are more
+    header = 'Lattice="6 0 0 0 6 0 0 0 6" Properties=id:I:1:species:S:1:pos:R:3 pbc="T T T"'
+    path = tmp_path / "a.xyz"
+    path.write_text(f"3\n{header}\n1 B 0 0 0\n2 A 1 1 1\n3 B 2 2 2\n")
+    assert read_configuration(path).species.tolist() == [1, 0, 1]  # by name, though B are more
+    path.write_text(f"3\n{header}\n1 small 0 0 0\n2 large 1 1 1\n3 large 2 2 2\n")
+    assert read_configuration(path).species.tolist() == [1, 0, 0]  # by number
 
 
 @pytest.mark.parametrize(
@@ -97,3 +100,19 @@ def test_view_is_written_in_known_formats_alone(configuration, tmp_path):
 def test_unknown_function_of_the_package_gets_a_sentence():
     with pytest.raises(AttributeError, match="it has open_study"):
         _ = glassbotan.open_studies
+
+
+@pytest.mark.parametrize(
+    ("positions", "species", "edge", "sentence"),
+    [
+        (np.zeros((5, 2)), np.zeros(5), 6.0, r"positions have shape \(5, 2\)"),
+        (np.full((5, 3), np.nan), np.zeros(5), 6.0, "finite numbers"),
+        (np.zeros((5, 3)), [1, 2, 1, 1, 1], 6.0, "species are"),
+        (np.zeros((5, 3)), ["A", "B", "A", "A", "A"], 6.0, "species are"),
+        (np.zeros((5, 3)), np.zeros(4), 6.0, "species are"),
+        (np.zeros((5, 3)), np.zeros(5), 0.0, "the edge of the box is 0"),
+    ],
+)
+def test_arrays_that_are_no_configuration_get_a_sentence(positions, species, edge, sentence):
+    with pytest.raises(FileError, match=sentence):
+        configuration_of(positions, species, edge)

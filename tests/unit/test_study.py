@@ -42,6 +42,14 @@ def test_studies_of_the_benchmarks_are_valid():
     assert read_study(ROOT / "config.yaml", ROOT / "benchmarks" / "physics.yaml").name == "physics"
 
 
+def test_source_without_pairs_trains_no_network_on_them():
+    published = yaml.safe_load((ROOT / "workflow" / "studies" / "published.yaml").read_text())
+    with pytest.raises(StudyError, match="source glassbench has no pair-distance changes to learn from"):
+        study_from({**published, "source": "glassbench"}, "published.yaml")
+    alone = {"models": [{"name": "NT-GNN", "p": 1}], "learning_curve": None, "ablations": None}
+    study_from({**published, "source": "glassbench", **alone}, "published.yaml")
+
+
 def test_schema_is_in_step_with_the_code():
     written = json.loads((ROOT / "workflow" / "schemas" / "study.schema.json").read_text())
     assert written == Study.model_json_schema(), "run: glassbotan schema > workflow/schemas/study.schema.json"
@@ -102,6 +110,8 @@ def changed(settings, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
+        ("ablations.time", 2.0, "ablations is set for model BOTAN at T = 0.64, t = 2, where this study trains no such"),
+        ("transfer.between", [[0.64, 1.65], [0.5, 1.65]], "transfer is set for model BOTAN at T = 0.5, t = 1.65"),
         ("liquid.densty", 1.2, "unknown key liquid.densty; did you mean density?"),
         ("modles", [], "unknown key modles; did you mean models?"),
         ("temperatures.0.temprature", 1, "unknown key temperatures.0.temprature; did you mean temperature?"),

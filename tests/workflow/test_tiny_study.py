@@ -90,6 +90,8 @@ def test_the_learning_curve_is_a_target_of_its_own(finished):
     folder = finished.results / "T0.90" / "t02" / "BOTAN"
     epochs = {name: len(pd.read_csv(folder / name / "history.csv")) for name in ("seed0", "seed0-n001", "seed0-r02")}
     assert epochs == {"seed0": 3, "seed0-n001": 6, "seed0-r02": 3}
+    start = read_model(finished.results / "T0.90/t01/pretraining/seed0-n001/model.pt")
+    assert start.provenance["learnt_from"] == [1, 3]  # no more than the network that starts from it
     few, _ = read_npz(finished.results / "T0.90" / "targets-r02" / "c0001.npz")
     assert few["overlap"].shape == (2, 2)
 
@@ -252,10 +254,10 @@ def test_heterogeneity_of_the_simulation_is_that_of_its_targets(finished):
     row = table[(table.model == "BOTAN") & (table.time == 1.0)].iloc[0]
     targets = [read_npz(finished.results / "T0.90" / "targets" / f"c{number:04d}.npz")[0] for number in (4, 5)]
     overlaps = np.stack([arrays["overlap"][1] for arrays in targets])
-    assert row.chi_4 == pytest.approx(256 * overlaps.var())
+    assert row.chi_4_within == pytest.approx(256 * overlaps.var(axis=1, ddof=1).mean())
     of_a = targets[0]["species"] == 0
-    means = [arrays["propensity"][1, of_a].mean() for arrays in targets]
-    assert row.chi == pytest.approx(of_a.sum() * np.var(means, ddof=1), rel=1e-4)
+    first, second = np.array([arrays["propensity_halves"][1][:, of_a].mean(axis=1) for arrays in targets]).T
+    assert row.chi == pytest.approx(of_a.sum() * np.cov(first, second)[0, 1], rel=1e-4)
 
 
 def test_ablations_and_transfer_are_targets_of_their_own(finished):
@@ -268,6 +270,7 @@ def test_ablations_and_transfer_are_targets_of_their_own(finished):
     assert rounds["rounds"].tolist() == [1, 2]
     start = read_model(finished.results / "T0.90/t01/pretraining/seed0-rounds01/model.pt")
     assert start.network.rounds == 1
+    assert "BOTAN, 1 rounds" in (tables / "rounds.md").read_text()
     weights = pd.read_csv(tables / "loss_weight.csv").query("model == 'BOTAN'")
     assert sorted(zip(weights.target, weights.p, strict=True)) == [("E", 0), ("E", 0.4), ("S", 0.4), ("S", 1)]
     transfer = pd.read_csv(tables / "transfer.csv").query("model == 'BOTAN' and target == 'S'")
@@ -295,7 +298,7 @@ def test_a_snapshot_of_ones_own_is_predicted(finished, tmp_path):
     result = finished.glassbotan("predict", "--model", str(model), "--configuration", str(snapshot), "--output",
                                  str(tmp_path / "mine.csv"), "--no-average-over-symmetries")  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "256 particles at density 1.2; the network was trained at T = 0.9 for t = 1" in result.stdout
+    assert "256 particles, 205 of them A, at density 1.2; the network was trained at T = 0.9 for t = 1" in result.stdout
     (configuration,), _ = read_configurations(snapshot)
     predicted = glassbotan.predict(
         glassbotan.load_network(model),
@@ -413,7 +416,7 @@ def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tm
     stage("targets", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/none.gsd",
           sentence="none.gsd does not exist")  # fmt: skip
     stage("score", "--study", "tiny", "{t}/targets/c0001.npz",
-          sentence="is a product of targets, not of predict")  # fmt: skip
+          sentence="is a product of targets (version 3), not of predict")  # fmt: skip
     stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1-2",
           "--validation", "2", "{t}/targets/c0001.npz",
           sentence="configurations [2] are in both train and validation")  # fmt: skip

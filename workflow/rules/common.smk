@@ -46,6 +46,8 @@ os.environ[DEVICE] = STUDY.device
 
 RESULTS = f"results/{STUDY.name}"
 SIMULATED = STUDY.source == "simulation"
+# Published values are of one liquid.
+COMPARABLE = STUDY.liquid.is_the_papers
 PUT_THERE = "put the published release there, or name another place in the study's file"
 # `device: auto` means what this machine has; on a cluster, whose login node has no GPU, a study says `device: gpu`.
 ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
@@ -258,6 +260,15 @@ def figures():
         names += [f"fig07_propensity_maps_{point.label}"] if drawn_particles(STUDY, point) else []
         names += [f"heterogeneity_{point.label}"] if drawn_correlations(STUDY, point) else []
     return [f"{RESULTS}/figures/{name}.png" for name in names]
+
+
+def asked_figures():
+    """Figures that train networks of their own, of those that the study describes the ones that are there."""
+    names = ["learning_curve"] if STUDY.learning_curve else []
+    names += ["fig09_rounds"] if STUDY.ablations and STUDY.ablations.rounds else []
+    names += ["fig10_loss_weight"] if STUDY.ablations and STUDY.ablations.p else []
+    names += ["transfer"] if STUDY.transfer else []
+    return [path for name in names if Path(path := f"{RESULTS}/figures/{name}.png").exists()]
 
 
 def show_table(path):

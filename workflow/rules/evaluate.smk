@@ -18,7 +18,7 @@ rule score:
         runtime="1h",
     params:
         version=STAGE_VERSIONS["score"],
-        options=options(scores=STUDY.scores),
+        options=options(scores=STUDY.scores, published=COMPARABLE),
     shell:
         "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
 
@@ -40,7 +40,7 @@ rule score_variation:
         runtime="1h",
     params:
         version=STAGE_VERSIONS["score"],
-        options=options(scores=STUDY.scores),
+        options=options(scores=STUDY.scores, published=COMPARABLE),
     shell:
         "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
 
@@ -62,7 +62,7 @@ rule score_transfer:
         runtime="1h",
     params:
         version=STAGE_VERSIONS["score"],
-        options=options(scores=STUDY.scores),
+        options=options(scores=STUDY.scores, published=COMPARABLE),
     shell:
         "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
 

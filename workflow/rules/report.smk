@@ -182,7 +182,7 @@ rule draw_propensity_pearson:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["draw"],
-        options=options(targets=("S", "R", "C", "D")),
+        options=options(targets=("S", "R", "C", "D"), published=COMPARABLE),
     shell:
         "python -m glassbotan draw-pearson {params.options} --output {output.png} --input {input.table} > {log} 2>&1"
 
@@ -312,7 +312,8 @@ rule report:
     input:
         tables=[rules.score.output.table, rules.heterogeneity.output.table, rules.cost_table.output.table],
         quality=rules.simulation_quality.output.table,
-        figures=figures(),
+        figures=[*figures(), *asked_figures()],
+        fits=[f"{RESULTS}/{point.label}/relaxation.json" for point in STUDY.temperatures if SIMULATED],
     output:
         page=f"{RESULTS}/report.html",
     log:
@@ -325,6 +326,6 @@ rule report:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["report"],
-        options=options(settings=STUDY, folder=RESULTS),
+        options=options(settings=STUDY, tables=f"{RESULTS}/tables"),
     shell:
-        "python -m glassbotan report {params.options} --output {output.page} {input.figures} > {log} 2>&1"
+        "python -m glassbotan report {params.options} --output {output.page} {input.figures} {input.fits} > {log} 2>&1"

@@ -5,11 +5,7 @@ rule simulation_quality:
     input:
         targets=[path for point in STUDY.temperatures for path in targets_of(point.label, STUDY.configurations.all)],
     output:
-        table=report(
-            f"{RESULTS}/tables/simulation_quality.csv",
-            caption="../report/quality_table.rst",
-            category="The liquid",
-        ),
+        table=f"{RESULTS}/tables/simulation_quality.csv",
     log:
         f"{RESULTS}/logs/simulation_quality.log",
     conda:

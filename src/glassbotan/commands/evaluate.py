@@ -13,11 +13,16 @@ from glassbotan.commands import Command, Stage
 from glassbotan.commands.targets import Paths, read_all_targets, sampling_time
 from glassbotan.errors import FileError
 from glassbotan.evaluate.predictions import Prediction, read_predictions
-from glassbotan.files import read_csv, read_json, write_csv, write_text, written_whole
+from glassbotan.files import read_csv, read_json, read_npz, write_csv, write_text, written_whole
 from glassbotan.provenance import STAGE_VERSIONS, Provenance
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from glassbotan.evaluate.figures import Drawing
+
+
+PUBLISHED = "show published values beside ours, which are of the liquid at density 1.2 with 80 per cent A"
 
 
 class Scored(Stage):
@@ -25,10 +30,17 @@ class Scored(Stage):
 
     scores: study.Scores = study.Scores()
 
-    def predictions(self, path: Path) -> tuple[list[Prediction], dict[str, Any]]:
-        """The predictions in a file of this study, and their provenance."""
-        predictions, made = read_predictions(path)
-        self.require(path, made, stage="predict")
+    def predictions(self, path: Path, **expected: Any) -> tuple[list[Prediction], dict[str, Any]]:
+        """The predictions in a file of this study, with these settings, and their provenance."""
+        _, made = read_npz(path, ())  # first: a file of another stage or version has other arrays
+        self.require(path, made, stage="predict", **expected)
+        return read_predictions(path)
+
+    def of_particles(self, path: Path, **expected: Any) -> tuple[list[Prediction], dict[str, Any]]:
+        """The same, of a network that has learnt S."""
+        predictions, made = self.predictions(path, motion="propensity", **expected)
+        if made["p"] == 0:
+            raise FileError(f"{path} is of a network with p = 0, which has not learnt particles; name another")
         return predictions, made
 
 
@@ -36,6 +48,7 @@ class Score(Scored):
     """Score predictions: the tidy Pearson table, and beside it as Markdown and as text, which is also printed."""
 
     inputs: CliPositionalArg[Paths] = Field(description="predictions of every network")
+    published: bool = Field(False, description=PUBLISHED)
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.tables import markdown, pearson_table, readable
@@ -44,10 +57,22 @@ class Score(Scored):
         files = map(self.predictions, self.inputs)  # one at a time: a paper-size study's do not fit into memory
         table = pearson_table(files, self.scores)
         write_csv(self.output, table, provenance.finish())
-        text = readable(table, self.study)
+        text = readable(table, self.study, self.published)
         write_text(self.output.with_suffix(".txt"), text)
-        write_text(self.output.with_suffix(".md"), markdown(table, self.study))
+        write_text(self.output.with_suffix(".md"), markdown(table, self.study, self.published))
         print(text)
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """A table of scores."""
+    from glassbotan.evaluate.tables import COLUMNS
+
+    table = read_csv(path)
+    if missing := set(COLUMNS) - set(table.columns):
+        raise FileError(
+            f"{path} has no columns {sorted(missing)}, so it is no table of scores; name one, or make it again"
+        )
+    return table
 
 
 class Heterogeneity(Scored):
@@ -169,29 +194,32 @@ class DrawPearson(Draw):
     """Draw the Pearson coefficients against time with the noise ceiling, for every temperature (Figs. 5 and 8)."""
 
     input: Path = Field(description="the Pearson table")
-    targets: tuple[str, ...] = Field(description="what is drawn, by its symbol, such as E or S,R,C,D")
+    targets: tuple[Literal["S", "R", "C", "D", "E"], ...] = Field(description="what is drawn, such as E or S,R,C,D")
+    published: bool = Field(False, description=PUBLISHED)
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.figures import draw_pearson
 
         provenance = self.provenance(self.input)
-        table = read_csv(self.input)
+        table = read_scores(self.input)
         if not table.target.isin(self.targets).any():
             raise FileError(f"{self.input} has no scores of {' or '.join(self.targets)}: no network predicts them")
-        self.save(draw_pearson(table, self.targets), provenance)
+        self.save(draw_pearson(table, self.targets, self.published), provenance)
 
 
 class DrawAgainst(Draw):
     """Draw the Pearson coefficients of one model against what was varied (Figs. 9 and 10, the learning curve)."""
 
     input: Path = Field(description="table of the networks' scores")
-    varied: tuple[str, ...] = Field(description="columns of the table: train_configurations, replicas, rounds or p")
+    varied: tuple[Literal["train_configurations", "replicas", "rounds", "p"], ...] = Field(
+        description="columns of the table"
+    )
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.figures import draw_against
 
         provenance = self.provenance(self.input)
-        self.save(draw_against(read_csv(self.input), self.varied), provenance)
+        self.save(draw_against(read_scores(self.input), self.varied), provenance)
 
 
 class DrawTransfer(Draw):
@@ -203,7 +231,7 @@ class DrawTransfer(Draw):
         from glassbotan.evaluate.figures import draw_transfer
 
         provenance = self.provenance(self.input)
-        self.save(draw_transfer(read_csv(self.input)), provenance)
+        self.save(draw_transfer(read_scores(self.input)), provenance)
 
 
 class DrawHeterogeneity(Draw, Scored):
@@ -220,8 +248,10 @@ class DrawHeterogeneity(Draw, Scored):
 
         provenance = self.provenance(self.table, *self.inputs)
         table, correlations = read_csv(self.table), {}
+        place: dict[str, Any] = {}
         for path in self.inputs:
-            predictions, made = self.predictions(path)
+            predictions, made = self.of_particles(path, **place)
+            place = {name: made[name] for name in ("temperature", "time")}
             curve = dynamic_correlation(predictions)
             correlations[made["model"]] = pd.DataFrame(dict(zip(("r", "truth", "predicted"), curve, strict=True)))
         here = table[(table.temperature == made["temperature"]) & table.model.isin(correlations)]
@@ -256,11 +286,9 @@ class DrawPropensityMaps(Draw, Scored):
         from glassbotan.evaluate.maps import draw_propensity_maps
 
         provenance = self.provenance(*self.inputs, self.targets)
-        files = [self.predictions(path) for path in self.inputs]
-        networks = [(predictions[0], made) for predictions, made in files]
-        for path, (_, made) in zip(self.inputs, networks, strict=True):
-            self.require(path, made, **{name: networks[0][1][name] for name in ("temperature", "time", "motion")})
+        networks = [(predictions[0], made) for predictions, made in map(self.of_particles, self.inputs)]
         first, made = networks[0]
+        self.require(self.inputs[1], networks[1][1], **{name: made[name] for name in ("temperature", "time")})
         ((_, arrays, _),) = read_all_targets(
             self,
             [self.targets],
@@ -269,7 +297,7 @@ class DrawPropensityMaps(Draw, Scored):
             configuration=first.configuration,
         )
         moved = arrays["mean_displacement"][made["time_index"] - 1]
-        self.save(draw_propensity_maps(networks, moved, self.scores.pair_range), provenance)
+        self.save(draw_propensity_maps(networks, moved), provenance)
 
 
 class DrawJointDistribution(Draw, Scored):
@@ -295,6 +323,8 @@ class DrawJointDistribution(Draw, Scored):
             r = lengths(minimum_image(arrays["positions"][j] - arrays["positions"][i], float(arrays["box_length"])))
             distances.append(r[of_a])
             changes.append(arrays["pair_distance_change"][[index - 1 for index in self.time_indices]][:, of_a])
+            if np.isnan(changes[-1]).all():
+                raise FileError(f"{path} holds no pair-distance changes: its source published none")
         drawing = draw_joint_distribution(
             times, np.concatenate(distances), np.concatenate(changes, axis=1), self.temperature
         )
@@ -305,29 +335,28 @@ class Report(Stage):
     """Write the study's page: question, answer, checks, figures and provenance in one HTML file."""
 
     settings: str = Field(description="the study's settings as JSON")
-    folder: Path = Field(description="folder of the study's results, results/<study>")
-    inputs: CliPositionalArg[Paths] = Field(description="figures to show (PNG)")
+    tables: Path = Field(description="folder of the study's tables")
+    inputs: CliPositionalArg[Paths] = Field(description="figures to show (PNG), and fits of tau_alpha (JSON)")
 
     def cli_cmd(self) -> None:
         import json
 
         from glassbotan.evaluate.report import report
 
-        described = study.study_from(json.loads(self.settings), source="--settings")
-        tables = self.folder / "tables"
-        files = [tables / f"{name}.csv" for name in ("pearson", "simulation_quality", "heterogeneity", "cost")]
-        fits = sorted(self.folder.glob("T*/relaxation.json"))
-        # Optional figures are shown if somebody has asked for them.
-        figures = {path.name: path for path in (*self.inputs, *sorted((self.folder / "figures").glob("*.png")))}
-        provenance = self.provenance(*files, *fits, *figures.values())
+        try:
+            described = study.study_from(json.loads(self.settings), source="--settings")
+        except ValueError as error:
+            raise FileError(f"--settings is no JSON ({error}); give the study's settings") from None
+        files = [self.tables / f"{name}.csv" for name in ("pearson", "simulation_quality", "heterogeneity", "cost")]
+        provenance = self.provenance(*files, *self.inputs)
         scores, quality, heterogeneity, cost = map(read_csv, files)
         page = report(
             described,
             scores,
             quality,
-            [read_json(path) for path in fits],
-            {"Dynamical heterogeneity": heterogeneity, "What each stage took": cost},
-            list(figures.values()),
+            [read_json(path) for path in self.inputs if path.suffix == ".json"],
+            {"Dynamical heterogeneity": heterogeneity, "What the last attempt of each job took": cost},
+            [path for path in self.inputs if path.suffix == ".png"],
             provenance.finish(),
         )
         write_text(self.output, page)
@@ -347,7 +376,7 @@ class View(Command):
         from glassbotan.simulate.configurations import Configuration
         from glassbotan.snapshots import write_view
 
-        predictions, made = read_predictions(self.input)
+        predictions, made = read_predictions(self.input)  # of any study
         by_number = {prediction.configuration: prediction for prediction in predictions}
         number = self.configuration or predictions[0].configuration
         if number not in by_number:

@@ -185,7 +185,7 @@ class Predict(Command):
     """Predict S (or R, C, D) of every particle, and E of every pair, of a snapshot of your own.
 
     OUTPUT ending in .csv is a table of the particles, with one of the pairs beside it (`-pairs.csv`); in .xyz or .gsd,
-    particles with the prediction as a property, for OVITO.
+    particles with the prediction as properties, for OVITO. E_sum is E summed over the pairs of a particle.
     """
 
     model: Path = Field(description="the trained network, model.pt")
@@ -216,8 +216,10 @@ class Predict(Command):
             if predicted.pair_distance_change is not None:
                 pairs = pd.DataFrame(predicted.pairs, columns=["i", "j"]).assign(E=predicted.pair_distance_change)
                 write_csv(self.output.with_name(f"{self.output.stem}-pairs.csv"), pairs, made)
+        of_a = int((configuration.species == Species.A).sum())
+        density = len(configuration) / configuration.box_length**3
         print(
-            f"{len(configuration)} particles at density {len(configuration) / configuration.box_length**3:.4g}; "
+            f"{len(configuration)} particles, {of_a} of them A, at density {density:.4g}; "
             f"the network was trained at T = {predicted.temperature:g} for t = {predicted.time:g}"
         )
 

@@ -165,6 +165,8 @@ class Export(Stage):
         for path in self.inputs:
             predictions, record = read_predictions(path)
             self.require(path, record, stage="predict", motion="propensity")
+            if record["p"] == 0:
+                raise FileError(f"{path} is of a network with p = 0, which has not learnt particles; name another")
             files.append(predictions)
             made.append(record)
         of: dict[str, Any] = {name: {record[name] for record in made} for name in ("temperature", "model", "seed")}

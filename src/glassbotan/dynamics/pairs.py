@@ -64,6 +64,12 @@ def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDAr
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].astype(np.int32)
 
 
+def per_particle(pairs: NDArray, values: NDArray, particles: int) -> NDArray[np.float64]:
+    """Sum over the pairs of each particle, (N,), of a value for each pair (n_p,)."""
+    sums: NDArray[np.float64] = np.bincount(pairs.T.ravel(), np.tile(values, 2), particles).astype(np.float64)
+    return sums
+
+
 def both_ways(pairs: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
     """Each pair as two ordered pairs, sorted by the first particle and then by the second.
 

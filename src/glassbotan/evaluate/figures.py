@@ -168,10 +168,10 @@ def draw_quality(table: pd.DataFrame, limits: Limits) -> Drawing:
     return Drawing(figure, table)
 
 
-def draw_pearson(table: pd.DataFrame, targets: Sequence[str]) -> Drawing:
+def draw_pearson(table: pd.DataFrame, targets: Sequence[str], published: bool = False) -> Drawing:
     """The Pearson coefficient against time, and what limits it; a row for each target, a column for each temperature.
 
-    Published coefficients of S, from networks trained on the full data set, are marks without a line.
+    Published coefficients of S, from networks trained on the full data set, are marks without a line, if asked for.
     """
     table = table[table.target.isin(targets)]
     rows = [target for target in targets if (table.target == target).any()]
@@ -186,7 +186,7 @@ def draw_pearson(table: pd.DataFrame, targets: Sequence[str]) -> Drawing:
             here = table[(table.target == target) & (table.temperature == temperature)]
             _draw_scores(ax, here, "time", looks)
             ax.set(xscale="log", ylim=(lowest, 1.02))
-            if target == "S":
+            if target == "S" and published:
                 drawn.append(_draw_published(ax, temperature))
     for ax, temperature in zip(axes[0], temperatures, strict=True):
         ax.set_title(f"$T = {temperature:g}$")
@@ -238,7 +238,7 @@ def draw_against(table: pd.DataFrame, varied: Sequence[str]) -> Drawing:
     table : scores of the networks; where several settings vary, each network has less than the most of one at most
     varied : names of the columns of the settings: train_configurations, replicas, rounds or p
     """
-    networks = table[table.p.notna()]
+    networks = table[table.p.notna() & table.seed.notna()]
     most = networks[list(varied)].max()
     figure, axes = panels(len(varied), sharey=True)
     lowest = min(-0.05, networks.ci_low.min() - 0.05)
@@ -267,7 +267,7 @@ def draw_against(table: pd.DataFrame, varied: Sequence[str]) -> Drawing:
 
 def draw_transfer(table: pd.DataFrame) -> Drawing:
     """Coefficients of networks at other places than where they were trained; a panel for each target."""
-    networks = table[table.p.notna()]
+    networks = table[table.p.notna() & table.seed.notna()]
     targets = list(dict.fromkeys(networks.target))
     figure, axes = panels(len(targets))
     figure.set_figheight(3.2)
@@ -339,10 +339,10 @@ def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Dra
     for ax in axes.ravel()[len(by_model) :]:
         ax.remove()
     times = sorted({made["time"] for _, made in histories})
-    colormap = mpl.colormaps["viridis"]
+    colormap, norm = mpl.colormaps["viridis"], mpl.colors.LogNorm(times[0], max(times[-1], 1.01 * times[0]))
     for ax, (model, runs) in zip(axes.ravel(), by_model.items(), strict=False):
         for history, made in runs:
-            color = colormap(0.9 * times.index(made["time"]) / max(1, len(times) - 1))
+            color = colormap(0.9 * norm(made["time"]))
             label = f"$T = {made['settings']['temperature']:g}$, $t = {made['time']:g}$"
             ax.plot(history.epoch, history.train_loss, color=color, label=label)
             if "validation_loss" in history:
@@ -353,7 +353,10 @@ def draw_losses(histories: Sequence[tuple[pd.DataFrame, dict[str, Any]]]) -> Dra
         losses = pd.concat([history.filter(["train_loss", "validation_loss"]).stack() for history, _ in runs])
         if losses.max() > 5 * losses.min():
             ax.set_yscale("log")
-        if len(runs) <= 10:
+        if len(runs) > 10:
+            shades = mpl.colors.ListedColormap(colormap(np.linspace(0, 0.9, 256)))
+            figure.colorbar(mpl.cm.ScalarMappable(norm, shades), ax=ax, label=r"$t\;[\tau]$")
+        else:
             if any("validation_loss" in history for history, _ in runs):
                 ax.plot([], [], color="0.4", ls="--", lw=1, label="validation")
             ax.legend(fontsize=7, loc="best")

@@ -2,6 +2,10 @@
 
 A network can order the particles of a configuration well (a good rho) and yet say little of how whole regions, and
 whole configurations, differ; these numbers show it.
+
+The simulation's average over a few replicas has noise that a prediction has not. Variances and correlations of the
+simulation are therefore taken between the two halves of the ensemble, in which the noise is independent, so that a
+perfect prediction would have the same.
 """
 
 from collections.abc import Sequence
@@ -16,12 +20,17 @@ from glassbotan.kob_andersen import Species
 
 
 class Heterogeneity(NamedTuple):
-    """Of the particle motion X (S, R, C or D) over species A of the test configurations."""
+    """Of the overlap Q and of the particle motion X (S, R, C or D) over species A of the test configurations.
+
+    What needs several configurations is not a number for one.
+    """
 
     chi_4: float
-    """N (<Q^2> - <Q>^2) of the overlap Q over replicas and configurations, of the simulation"""
+    """N (<Q^2> - <Q>^2) over replicas and configurations, of the simulation: the sum of the two below"""
+    chi_4_within: float
+    """N times the variance between the replicas of a configuration, mean over the configurations"""
     chi_4_between: float
-    """its part between configurations: N times the variance of their means over the replicas"""
+    """N times the variance between configurations, the replicas' share taken out"""
     chi: float
     """N_A times the variance between configurations of the mean X, of the simulation"""
     predicted_chi: float
@@ -33,27 +42,26 @@ class Heterogeneity(NamedTuple):
     n_configurations: int
 
 
+Pair = tuple[NDArray, NDArray]
+"""Two measurements of the same thing with independent noise: the two halves, or a prediction twice."""
+
+
 def heterogeneity(predictions: Sequence[Prediction]) -> Heterogeneity:
-    """Sizes of the fluctuations; with few configurations the variances between them are rough, with one unknown."""
-    overlaps = np.stack([prediction.overlap for prediction in predictions])
+    """Sizes of the fluctuations; with few configurations the variances between them are rough."""
     n = len(predictions[0].species)
-    truth, predicted = ([values[_of_a(one)] for one, values in pairs] for pairs in _both(predictions))
-    several = len(predictions) > 1
-
-    def between(values: Sequence[NDArray]) -> float:
-        means = [value.mean() for value in values]
-        return float(len(values[0]) * np.var(means, ddof=1)) if several else float("nan")
-
-    def within(values: Sequence[NDArray]) -> float:
-        return float(np.sqrt(np.mean([value.var() for value in values])))
-
+    overlaps = np.stack([prediction.overlap for prediction in predictions])
+    replicas = overlaps.shape[1]
+    within = float(overlaps.var(axis=1, ddof=1).mean()) if replicas > 1 else float("nan")
+    between = _covariance(overlaps.mean(axis=1), overlaps.mean(axis=1)) - within / replicas
+    truth, predicted = _truth(predictions), _predicted(predictions)
     return Heterogeneity(
-        chi_4=float(n * overlaps.var()),
-        chi_4_between=float(n * overlaps.mean(axis=1).var(ddof=1)) if several else float("nan"),
-        chi=between(truth),
-        predicted_chi=between(predicted),
-        spread=within(truth),
-        predicted_spread=within(predicted),
+        chi_4=n * (within + between),
+        chi_4_within=n * within,
+        chi_4_between=n * between,
+        chi=_between(truth),
+        predicted_chi=_between(predicted),
+        spread=_spread(truth),
+        predicted_spread=_spread(predicted),
         n_configurations=len(predictions),
     )
 
@@ -61,24 +69,30 @@ def heterogeneity(predictions: Sequence[Prediction]) -> Heterogeneity:
 def dynamic_correlation(predictions: Sequence[Prediction], bins: int = 40) -> tuple[NDArray, NDArray, NDArray]:
     """Spatial correlation of the motion of A particles in truth and prediction.
 
-    C(r) = <dX_i dX_j>(r_ij(0) = r) / <dX_i^2> with dX_i the deviation from the mean of the configuration, averaged over
-    the configurations.
+    C(r) = <dX_i dX_j>(r_ij(0) = r) / <dX_i dX_i>, i and j different particles, with dX_i the deviation from the mean of
+    the configuration; averaged over the configurations.
 
     Returns
     -------
     r, truth, predicted : (bins,) each; r in sigma_AA, up to half of the box
     """
     r_max = 0.4999 * predictions[0].box_length
+    correlation = freud.density.CorrelationFunction(bins=bins, r_max=r_max)
+    others = {"mode": "ball", "r_max": r_max, "exclude_ii": True}
     sums, counts = np.zeros((2, bins)), np.zeros((2, bins))
-    for which, pairs in enumerate(_both(predictions)):
-        for one, values in pairs:
-            of_a = _of_a(one)
-            deviation = values[of_a] - values[of_a].mean()
-            correlation = freud.density.CorrelationFunction(bins=bins, r_max=r_max)
-            system = (freud.box.Box.cube(one.box_length), one.positions[of_a])
-            correlation.compute(system=system, values=deviation)
+    for which, pairs in enumerate((_truth(predictions), _predicted(predictions))):
+        for one, (first, second) in zip(predictions, pairs, strict=True):
+            points = one.positions[_of_a(one)]
+            first, second = first - first.mean(), second - second.mean()
+            correlation.compute(
+                system=(freud.box.Box.cube(one.box_length), points),
+                values=first,
+                query_points=points,
+                query_values=second,
+                neighbors=others,
+            )
             counts[which] += correlation.bin_counts
-            sums[which] += correlation.bin_counts * np.real(correlation.correlation) / (deviation**2).mean()
+            sums[which] += correlation.bin_counts * np.real(correlation.correlation) / (first * second).mean()
     truth, predicted = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     return correlation.bin_centers, truth, predicted
 
@@ -88,9 +102,32 @@ def _of_a(prediction: Prediction) -> NDArray[np.bool_]:
     return of_a
 
 
-Motions = list[tuple[Prediction, NDArray]]
+def _truth(predictions: Sequence[Prediction]) -> list[Pair]:
+    """Of A particles, the halves' motion; where no halves were published, the whole twice."""
+    found = []
+    for one in predictions:
+        halves = one.motion_halves if np.isfinite(one.motion_halves).all() else (one.motion, one.motion)
+        found.append((halves[0][_of_a(one)].astype(np.float64), halves[1][_of_a(one)].astype(np.float64)))
+    return found
 
 
-def _both(predictions: Sequence[Prediction]) -> tuple[Motions, Motions]:
-    """Every configuration with its true and with its predicted motion."""
-    return [(one, one.motion) for one in predictions], [(one, one.predicted_motion) for one in predictions]
+def _predicted(predictions: Sequence[Prediction]) -> list[Pair]:
+    values = [one.predicted_motion[_of_a(one)].astype(np.float64) for one in predictions]
+    return list(zip(values, values, strict=True))
+
+
+def _covariance(first: NDArray, second: NDArray) -> float:
+    if len(first) < 2:
+        return float("nan")
+    return float(((first - first.mean()) * (second - second.mean())).sum() / (len(first) - 1))
+
+
+def _between(pairs: Sequence[Pair]) -> float:
+    """N_A times the variance of the configurations' means."""
+    means = np.array([[half.mean() for half in pair] for pair in pairs])
+    return len(pairs[0][0]) * _covariance(*means.T)
+
+
+def _spread(pairs: Sequence[Pair]) -> float:
+    """Root of the mean variance within a configuration."""
+    return float(np.sqrt(max(0.0, float(np.mean([_covariance(*pair) for pair in pairs])))))

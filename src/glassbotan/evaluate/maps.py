@@ -11,14 +11,18 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from glassbotan.errors import FileError
 from glassbotan.evaluate.figures import PANEL, STYLE, Drawing, panels
 from glassbotan.evaluate.predictions import Prediction
-from glassbotan.kob_andersen import SIGMA
+from glassbotan.kob_andersen import SIGMA, Species
 from glassbotan.statistics import correlation
 from glassbotan.study import SYMBOLS
 
 SLAB = 1.5
 """Thickness of the slab, sigma_AA."""
+AVERAGE_RANGE = 1.35
+"""r_f, within which displacements are averaged in Fig. 7d, sigma_AA."""
+PAIRS, MOTION = "pair_distance_change", "motion"
 BONDS, MOTIONS = "PuOr_r", "viridis"
 """Colours of what has a sign, and of what has none."""
 
@@ -34,27 +38,37 @@ def draw_map(
     quantities : "pair_distance_change" (E on the bonds, Fig. 4), "motion" (S on the particles)
     bond_range : pairs of any species nearer than this are drawn as bonds (Fig. 4: 1.35)
     """
-    rows = [(*one, quantity) for one in predictions for quantity in quantities]
+    rows = [
+        (prediction, made, quantity)
+        for prediction, made in predictions
+        for quantity in quantities
+        if (made["p"] < 1 if quantity == PAIRS else made["p"] > 0)
+    ]
+    if not rows:
+        raise FileError(f"the networks have not learnt {' or '.join(quantities)}; name others, or draw something else")
     mpl.rcParams.update(STYLE)
     figure = Figure(figsize=(2 * PANEL, 0.3 + 3.0 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), 2, squeeze=False, sharex=True, sharey=True)
     data = []
     for (left, right), (prediction, description, quantity) in zip(axes, rows, strict=True):
         truth, predicted = getattr(prediction, quantity), getattr(prediction, "predicted_" + quantity)
-        of_pairs = quantity == "pair_distance_change"
+        of_pairs = quantity == PAIRS
         shown = _in_slab(prediction, bond_range) if of_pairs else _slab(prediction)
         norm = _norm(truth[shown], centred=of_pairs)
-        rho = f"$\\rho = {correlation(truth[shown], predicted[shown]):.2f}$"
+        scored = shown & (prediction.pairs_of_a(bond_range) if of_pairs else prediction.species == Species.A)
+        species = "A-A" if of_pairs else "A"
+        rho = f"$\\rho = {correlation(truth[scored], predicted[scored]):.2f}$ of {species} here"
         time = f"$t = {description['time']:g}$"
         for ax, values, title in (
             (left, truth, f"simulation, {time}"),
-            (right, predicted, f"{description['model']}, {time} ({rho} here)"),
+            (right, predicted, f"{description['model']}, {time} ({rho})"),
         ):
             (_bonds if of_pairs else _particles)(ax, prediction, shown, values, norm, BONDS if of_pairs else MOTIONS)
             _frame(ax, prediction, title)
         left.set_ylabel(r"$y\;[\sigma_{AA}]$")
         symbol = "E_{ij}" if of_pairs else f"{SYMBOLS[description['motion']]}_i"
-        _colorbar(figure, [left, right], norm, BONDS if of_pairs else MOTIONS, f"${symbol}(t)\\;[\\sigma_{{AA}}]$")
+        unit = "\\sigma_{AA}^2" if symbol == "D_i" else "\\sigma_{AA}"
+        _colorbar(figure, [left, right], norm, BONDS if of_pairs else MOTIONS, f"${symbol}(t)\\;[{unit}]$")
         data.append(_pair_data(prediction, shown) if of_pairs else _particle_data(prediction, shown))
         data[-1] = data[-1].assign(time=description["time"], truth=truth[shown], predicted=predicted[shown])
     for ax in axes[-1]:
@@ -64,7 +78,7 @@ def draw_map(
 
 
 def draw_propensity_maps(
-    networks: Sequence[tuple[Prediction, Mapping[str, Any]]], mean_displacement: NDArray, average_range: float
+    networks: Sequence[tuple[Prediction, Mapping[str, Any]]], mean_displacement: NDArray
 ) -> Drawing:
     """S of the first test configuration in a slab: each network, the simulation, where it flows, the errors (Fig. 7).
 
@@ -72,7 +86,6 @@ def draw_propensity_maps(
     ----------
     networks : two predictions of the same configuration, with what describes their networks
     mean_displacement : (N, 3), mean over the replicas of each particle's displacement
-    average_range : r_f, within which displacements are averaged (Fig. 7: 1.35)
     """
     prediction, description = networks[0]
     shown = _slab(prediction)
@@ -87,9 +100,10 @@ def draw_propensity_maps(
     errors = [one.predicted_motion - truth for one, _ in networks]
     error_norm = _norm(np.concatenate([error[shown] for error in errors]), centred=True)
     for ax, below, (one, made), error in zip(upper, lower, networks, errors, strict=False):
-        rho = correlation(truth[shown], one.predicted_motion[shown])
+        scored = shown & (prediction.species == Species.A)
+        rho = correlation(truth[scored], one.predicted_motion[scored])
         _particles(ax, prediction, shown, one.predicted_motion, norm, MOTIONS)
-        _frame(ax, prediction, f"{made['model']} ($\\rho = {rho:.2f}$ here)")
+        _frame(ax, prediction, f"{made['model']} ($\\rho = {rho:.2f}$ of A here)")
         _particles(below, prediction, shown, error, error_norm, BONDS)
         _frame(below, prediction, f"{made['model']} $-$ simulation")
         below.set_xlabel(r"$x\;[\sigma_{AA}]$")
@@ -99,7 +113,7 @@ def draw_propensity_maps(
     for ax in (upper[0], lower[0]):
         ax.set_ylabel(r"$y\;[\sigma_{AA}]$")
     _colorbar(figure, upper, norm, MOTIONS, r"$S_i(t)\;[\sigma_{AA}]$")
-    flow = locally_averaged(prediction, mean_displacement, average_range)
+    flow = locally_averaged(prediction, mean_displacement, AVERAGE_RANGE)
     data[["flow_x", "flow_y", "flow_z"]] = flow[shown]
     space = figure.add_subplot(grid[1, 2], projection="3d")
     _arrows(space, prediction, shown, flow)

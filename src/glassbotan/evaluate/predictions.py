@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.dynamics.pairs import minimum_image
+from glassbotan.dynamics.pairs import minimum_image, per_particle
 from glassbotan.errors import FileError
 from glassbotan.files import read_npz, write_npz
+from glassbotan.provenance import STAGE_VERSIONS
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def particle_properties(prediction: Prediction, symbol: str, p: float) -> dict[s
     if p < 1:
         n = len(prediction.species)
         truth, predicted = (
-            np.bincount(prediction.pairs.T.ravel(), np.tile(values, 2), n)
+            per_particle(prediction.pairs, values, n)
             for values in (prediction.pair_distance_change, prediction.predicted_pair_distance_change)
         )
         found |= {"E_sum": truth, "E_sum_predicted": predicted, "E_sum_error": predicted - truth}
@@ -124,9 +125,14 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], provenance:
 
 def read_predictions(path: Path) -> tuple[list[Prediction], dict[str, Any]]:
     """The predictions in a file, a `Prediction` for each test configuration, and its provenance."""
-    arrays, provenance = read_npz(path)
-    if "pair_counts" not in arrays:
-        raise FileError(f"{path} is a product of {provenance.get('stage')}, not of predict; name a predictions file")
+    _, provenance = read_npz(path, ())
+    if (provenance.get("stage"), provenance.get("stage_version")) != ("predict", STAGE_VERSIONS["predict"]):
+        found = f"{provenance.get('stage')} (version {provenance.get('stage_version')})"
+        raise FileError(
+            f"{path} is a product of {found}, not of predict (version {STAGE_VERSIONS['predict']}); name a predictions "
+            "file, or make it again"
+        )
+    arrays, _ = read_npz(path)
     ends = np.cumsum(arrays["pair_counts"])
     predictions = []
     for index, (start, end) in enumerate(zip(ends - arrays["pair_counts"], ends, strict=True)):

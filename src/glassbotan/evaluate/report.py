@@ -1,6 +1,7 @@
 """One page that shows a study: the question, its answer, the checks, the figures, and how everything was made."""
 
 import base64
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,15 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup, escape
 
 from glassbotan.evaluate.figures import STYLE
-from glassbotan.evaluate.tables import DISTANCE, ENERGY, TARGETS, cell, means_over_seeds, published_beside, rows
+from glassbotan.evaluate.tables import (
+    DISTANCE,
+    ENERGY,
+    TARGETS,
+    cell,
+    means_over_seeds,
+    published_beside,
+    rows,
+)
 from glassbotan.study import Study
 
 
@@ -44,16 +53,16 @@ CAPTIONS: Mapping[str, Caption] = {
     "fig06_joint_distribution": Caption(
         MOVES,
         "Pair-distance change and initial distance (Fig. 6)",
-        "Joint distribution of E_ij(t) and r_ij(0) of A-A pairs at four times. A band that tilts downwards says that "
+        "Joint distribution of E_ij(t) and r_ij(0) of A-A pairs. A band that tilts downwards says that "
         "pairs close together part and pairs at the far side of the first shell come closer; at long times the cloud "
         "fans out, and distance alone says little.",
     ),
     "fig04_pair_maps": Caption(
         MOVES,
         "Maps of E (Fig. 4)",
-        "Bonds shorter than 1.35 in a slab of the first test configuration, coloured by the pair-distance change, at a "
-        "short time and near τ_α: simulation on the left, prediction on the right, the same colours. Orange bonds "
-        "lengthen, purple ones shorten.",
+        "Bonds (pairs of any species that are near enough to be scored) in a slab of the first test configuration, "
+        "coloured by the pair-distance change, at the first sampling time and the nearest to τ_α: simulation on the "
+        "left, prediction on the right, the same colours. Orange bonds lengthen, purple ones shorten.",
     ),
     "fig07_propensity_maps": Caption(
         MOVES,
@@ -65,19 +74,19 @@ CAPTIONS: Mapping[str, Caption] = {
     "fig03_pretraining_loss": Caption(
         NETWORKS,
         "Pretraining (Fig. 3)",
-        "Loss of the network that learns pairs alone, against the epoch. Solid: training set; dashed: validation set; "
-        "dot: the epoch that was kept.",
+        "Loss of the network that learns pairs alone, against the epoch. Solid: training set; dashed: validation set, "
+        "if there is one; dot: the epoch that was kept.",
     ),
     "losses": Caption(
         NETWORKS,
         "Losses of every network",
-        "Solid: training set; dashed: validation set; dot: the epoch that was kept, the best on the validation set "
-        "(without one, the last). A dashed line that rises again says that the training set is too small.",
+        "Solid: training set; dashed: validation set, if there is one, and a dot at the epoch that was kept, the best "
+        "on it. A dashed line that rises again says that the training set is too small.",
     ),
     "fig05_pair_pearson": Caption(
         NETWORKS,
         "Pairs against time (Fig. 5)",
-        "Pearson coefficient of E over A-A pairs nearer than 1.35. Bars: bootstrap interval over the test "
+        "Pearson coefficient of E over near A-A pairs (scores.pair_range). Bars: bootstrap interval over the test "
         "configurations; dashed: the noise ceiling, which no prediction could exceed against this many replicas; "
         "grey crosses: minus the initial distance, no network.",
     ),
@@ -102,14 +111,17 @@ CAPTIONS: Mapping[str, Caption] = {
         NETWORKS,
         "What more data would buy",
         "Against the number of training configurations, with all replicas, and of replicas in the training targets, "
-        "with all configurations, in as many steps of the optimiser. Where a curve still rises, more data would help.",
+        "with all configurations, in as many steps of the optimiser; pretraining saw no more either, unless its "
+        "weights are published ones. Where a curve still rises, more data would help.",
     ),
     "heterogeneity": Caption(
         NETWORKS,
         "Dynamical heterogeneity",
-        "Left: variance between configurations of their mean propensity, times N_A; a network can order the particles "
-        "of each configuration well and miss how configurations differ. With few test configurations the variances are "
-        "rough. Right: spatial correlation of the deviations of S from their configuration's mean; black: simulation.",
+        "Left: variance between configurations of the mean propensity of their A particles, times N_A; a network can "
+        "order the particles of each configuration well and miss how configurations differ. With few test "
+        "configurations the variances are rough. Right: spatial correlation of the deviations of S of A particles from "
+        "the mean of their configuration. Black: simulation, from the two halves of the ensemble, so that its noise "
+        "drops out.",
     ),
     "transfer": Caption(
         NETWORKS,
@@ -168,7 +180,9 @@ def report(
         study=study,
         answer=_answer(study, means),
         score_tables={
-            what: _score_table(means, target) for target, what in TARGETS.items() if target in set(means.target)
+            what: _score_table(means, target, study.liquid.is_the_papers)
+            for target, what in TARGETS.items()
+            if target in set(means.target)
         },
         all_scores=_html(scores, "{:.3g}"),
         headline=headline,
@@ -209,43 +223,48 @@ def _shown(figures: Sequence[Path], section: str) -> list[Shown]:
 
 
 def _answer(study: Study, means: pd.DataFrame) -> list[str]:
-    """For each temperature and S and E a sentence: the best network nearest to tau_alpha, and what to measure it by."""
+    """For each temperature and target a sentence: the best network nearest to tau_alpha, and what to measure it by."""
     sentences = []
     networks = means[~means.model.isin([ENERGY, DISTANCE])]
-    for point in study.temperatures:
-        for target, without, what in (("S", ENERGY, "propensity"), ("E", DISTANCE, "pair-distance change")):
-            here = networks[(networks.temperature == point.temperature) & (networks.target == target)]
-            if here.empty:
-                continue
-            away = np.log(here.time / point.relaxation_time).abs()
-            best = max(rows(here[away == away.min()]), key=lambda row: row.pearson)
-            same = (means.temperature == best.temperature) & (means.time == best.time) & (means.target == target)
-            simple = means[same & (means.model == without)].pearson
-            sentence = (
-                f"At T = {point.temperature:g} and t = {best.time:g} ({best.time / point.relaxation_time:.2g} τ_α), "
-                f"{best.model} predicts the {what} with ρ = {cell(best)}, "
-                f"where a perfect prediction could reach {best.ceiling:.2f} against this many replicas"
+    for point, (target, what) in itertools.product(study.temperatures, TARGETS.items()):
+        here = networks[(networks.temperature == point.temperature) & (networks.target == target)]
+        if here.empty:
+            continue
+        away = np.log(here.time / point.relaxation_time).abs()
+        nearest = rows(here[away == away.min()])
+        best = max(nearest, key=lambda row: row.pearson)
+        which = f"the best of {len(nearest)} networks, {best.model}," if len(nearest) > 1 else best.model
+        sentence = (
+            f"At T = {point.temperature:g} and t = {best.time:g} ({best.time / point.relaxation_time:.2g} τ_α), "
+            f"{which} predicts the {what} with ρ = {cell(best)}"
+        )
+        if np.isfinite(best.ceiling):
+            sentence += f", where a perfect prediction could reach {best.ceiling:.2f} against this many replicas"
+        same = (means.temperature == best.temperature) & (means.time == best.time) & (means.target == target)
+        simple = means[same & means.model.isin([ENERGY, DISTANCE])]
+        if len(simple):
+            sentence += f", and no network at all ({simple.model.iloc[0]}) reaches {simple.pearson.iloc[0]:.2f}"
+        sentence += "."
+        if target == "S" and study.liquid.is_the_papers:
+            beside = published_beside(best.temperature, best.time)
+            sentence += (
+                f" BOTAN on the full data set was published with {beside['BOTAN']:.2f}." if "BOTAN" in beside else ""
             )
-            if len(simple):
-                sentence += f", and no network at all ({without}) reaches {simple.iloc[0]:.2f}"
-            published = published_beside(best.temperature, best.time) if target == "S" else pd.Series()
-            if "BOTAN" in published:
-                sentence += f". BOTAN trained on the full data set was published with {published['BOTAN']:.2f}"
-            sentences.append(sentence + ".")
+        sentences.append(sentence)
     return sentences
 
 
-def _score_table(means: pd.DataFrame, target: str) -> str:
+def _score_table(means: pd.DataFrame, target: str, published: bool) -> str:
     """A target's table: a line per place, a column per model."""
     of_target = means[means.target == target]
     cells = of_target.assign(cell=[cell(row) for row in rows(of_target)])
     wide = cells.pivot(index=["temperature", "time"], columns="model", values="cell")
     wide = wide[sorted(wide.columns, key=lambda model: (model in (ENERGY, DISTANCE), model))]
     wide["ceiling"] = of_target.groupby(["temperature", "time"]).ceiling.first().map("{:.2f}".format)
-    if target == "S":
-        published = {place: published_beside(*place).get("BOTAN") for place in wide.index}
-        if any(value is not None for value in published.values()):
-            wide["BOTAN, published"] = ["" if value is None else f"{value:.2f}" for value in published.values()]
+    if target == "S" and published:
+        beside = [published_beside(*place).get("BOTAN") for place in wide.index]
+        if any(value is not None for value in beside):
+            wide["BOTAN, published"] = ["" if value is None else f"{value:.2f}" for value in beside]
     wide = wide.rename_axis(columns=None).reset_index().rename(columns={"temperature": "T", "time": "t"})
     return _html(wide, "{:g}")
 

@@ -22,6 +22,7 @@ class Score(NamedTuple):
     pearson: float
     """mean over the configurations"""
     ci_low: float
+    """of the bootstrap interval; one configuration has none"""
     ci_high: float
     pooled_pearson: float
     spearman: float
@@ -57,7 +58,7 @@ def score(
     n = len(per_configuration)
     draws = np.random.default_rng(0).integers(n, size=(settings.resamples, n))
     tail = (1 - settings.confidence) / 2
-    low, high = np.quantile(per_configuration[draws].mean(axis=1), [tail, 1 - tail])
+    low, high = np.quantile(per_configuration[draws].mean(axis=1), [tail, 1 - tail]) if n > 1 else [np.nan, np.nan]
     pearson = float(per_configuration.mean())
     ceiling = float(np.mean([noise_ceiling(half) for half in halves]))
     return Score(

@@ -29,6 +29,12 @@ DISTANCE = "-r_ij(0)"
 WHERE = ["temperature", "time", "time_index"]
 NETWORK = ["p", "rounds", "train_configurations", "replicas", "trained_temperature", "trained_time"]
 """What tells networks of a model apart: their settings, what they learnt from, and where."""
+SETTINGS = {
+    "p": "p = {:g}",
+    "rounds": "{} rounds",
+    "train_configurations": "{} configurations",
+    "replicas": "{} replicas",
+}
 COLUMNS = [*WHERE, "model", "seed", "target", "species", *Score._fields, *NETWORK]
 COUNTS = ["seed", "rounds", "train_configurations", "replicas"]
 NO_NETWORK = dict.fromkeys(["seed", *NETWORK], pd.NA)
@@ -101,9 +107,9 @@ def pearson_rows(
         rows.append(row(symbol, [prediction.predicted_motion for prediction in predictions]))
     if run["p"] < 1:
         rows.append(row("E", [prediction.predicted_pair_distance_change for prediction in predictions]))
-    if symbol in baselines:
+    if symbol in baselines and run["p"] > 0:
         rows.append(row(symbol, [prediction.potential_energy for prediction in predictions], ENERGY))
-    if "E" in baselines:
+    if "E" in baselines and run["p"] < 1:
         distances = [-np.linalg.norm(prediction.separations, axis=1) for prediction in predictions]
         rows.append(row("E", distances, DISTANCE))
     return rows
@@ -121,8 +127,9 @@ def pearson_table(files: Iterable[tuple[Sequence[Prediction], dict[str, Any]]], 
         for count, (predictions, description) in enumerate(group, start=1):
             where = tuple(description[name] for name in WHERE)
             baselines = [target for target in (SYMBOLS[description["motion"]], "E") if (where, target) not in seen]
-            seen |= {(where, target) for target in baselines}
-            rows += pearson_rows(predictions, description, settings, baselines)
+            found = pearson_rows(predictions, description, settings, baselines)
+            seen |= {(where, row["target"]) for row in found}
+            rows += found
             together = running_mean(together, predictions, count)
         if count > 1:
             ensemble = description | {"model": f"{description['model']}, mean of {count}", "seed": pd.NA}
@@ -144,8 +151,12 @@ def heterogeneity_table(files: Iterable[tuple[Sequence[Prediction], dict[str, An
 
 
 def means_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each model, place and target: means over the seeds, and the standard deviation between them."""
+    """A row for each network, place and target: means over the seeds, and the standard deviation between them.
+
+    Networks of a model that differ in more than their seed have what differs in the name of the model.
+    """
     keys = [*WHERE, "target", "species", "model"]
+    table = table.assign(model=_told_apart(table))
     groups = table.groupby(keys, sort=False, dropna=False)
     means = groups[[name for name in Score._fields if name != "n_configurations"]].mean()
     means.insert(1, "between_seeds", groups.pearson.std())
@@ -154,8 +165,24 @@ def means_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     return means.reset_index()
 
 
-def readable(table: pd.DataFrame, title: str) -> str:
-    """The table as text: a block for each target, a line per state point and time, a column per model."""
+def _told_apart(table: pd.DataFrame) -> list[str]:
+    """The name of each row's model, with those of its settings that vary among the networks of this name."""
+    networks = table[table.p.notna()].groupby("model")
+    differing = {model: [name for name in SETTINGS if of_model[name].nunique() > 1] for model, of_model in networks}
+    names = []
+    for row in rows(table):
+        parts = [SETTINGS[name].format(getattr(row, name)) for name in differing.get(row.model, ())]
+        if row.model in differing and (row.trained_temperature, row.trained_time) != (row.temperature, row.time):
+            parts.append(f"of T = {row.trained_temperature:g}, t = {row.trained_time:g}")
+        names.append(", ".join([row.model, *parts]))
+    return names
+
+
+def readable(table: pd.DataFrame, title: str, published: bool = False) -> str:
+    """The table as text: a block for each target, a line per state point and time, a column per model.
+
+    `published`: whether to show what others have published, which is of one liquid.
+    """
     text = io.StringIO()
     console = Console(file=text, width=140, markup=False, highlight=False)
     means = means_over_seeds(table)
@@ -165,11 +192,9 @@ def readable(table: pd.DataFrame, title: str) -> str:
             continue
         models = list(dict.fromkeys(of_target.model))
         models.sort(key=lambda model: model in (ENERGY, DISTANCE))
-        places = of_target.groupby(["temperature", "time"])
-        published: dict[Any, Any] = {}
-        if target == "S":
-            published = {place: published_beside(*place) for place in map(tuple, of_target[WHERE[:2]].to_numpy())}
-        others = [] if all(found.empty for found in published.values()) else [f"BOTAN {FULL_DATA}"]
+        places: list[tuple[Any, pd.DataFrame]] = list(of_target.groupby(["temperature", "time"]))
+        beside = {place: published_beside(*place) for place, _ in places} if target == "S" and published else {}
+        others = [] if all(found.empty for found in beside.values()) else [f"BOTAN {FULL_DATA}"]
         view = Table(title=f"{title}: Pearson coefficient for the {what}", box=SIMPLE, title_justify="left")
         for column in ("T", "t", *models, "ceiling", *others):
             view.add_column(column, justify="right")
@@ -178,7 +203,7 @@ def readable(table: pd.DataFrame, title: str) -> str:
             cells = [cell(by_model.loc[model]) if model in by_model.index else "" for model in models]
             cells.append(f"{here.ceiling.iloc[0]:.2f}")
             if others:
-                found = published[temperature, time]
+                found = beside[temperature, time]
                 cells.append(f"{found['BOTAN']:.2f}" if "BOTAN" in found else "")
             view.add_row(f"{temperature:g}", f"{time:g}", *cells)
         console.print(view)
@@ -196,11 +221,12 @@ def rows(table: pd.DataFrame) -> list[Any]:
 
 
 def cell(row: Any) -> str:
-    """A score with its interval."""
-    return f"{row.pearson:.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}]"
+    """A score with its interval, if it has one."""
+    interval = "" if np.isnan(row.ci_low) else f" [{row.ci_low:.2f}, {row.ci_high:.2f}]"
+    return f"{row.pearson:.2f}{interval}"
 
 
-def markdown(table: pd.DataFrame, title: str) -> str:
+def markdown(table: pd.DataFrame, title: str, published: bool = False) -> str:
     """The table as Markdown: means over seeds with every kind of score, a table for each target."""
     means = means_over_seeds(table)
     parts = [f"# {title}: how well the structure predicted the dynamics\n"]
@@ -224,14 +250,18 @@ def markdown(table: pd.DataFrame, title: str) -> str:
                 "ρ / ceiling": of_target.of_ceiling.map("{:.2f}".format),
             }
         )
-        if target == "S":
+        if target == "S" and published:
             shown = pd.concat([shown, _published_columns(of_target)], axis=1)
         parts += [f"## {what[0].upper()}{what[1:]}\n", markdown_table(shown)]
     parts.append(
         f"Means over {int(table.n_configurations.max())} test configurations and over the seeds, with a bootstrap "
-        "interval over the configurations. Published: by others, trained on the full data set of 400 configurations "
-        "with 32 replicas of N = 4096, at the same temperature and time.\n"
+        "interval over the configurations.\n"
     )
+    if published:
+        parts.append(
+            "Published: by others, trained on the full data set of 400 configurations with 32 replicas of N = 4096, at "
+            "the same temperature and, within 5 per cent, the same time.\n"
+        )
     return "\n".join(parts)
 
 

@@ -18,7 +18,7 @@ from glassbotan.learn.units import REDUCED, Units
 from glassbotan.study import Network
 from glassbotan.unfinished import set_aside
 
-FORMAT = "glassbotan model 2"
+FORMAT = "glassbotan model 3"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
+from glassbotan.dynamics.pairs import per_particle
 from glassbotan.learn.graphs import structure_graph
 from glassbotan.learn.models import TrainedNetwork
 from glassbotan.learn.training import predict
@@ -22,6 +23,8 @@ class PredictedMotion:
     """of the particles' motion: S, R, C or D"""
     motion: NDArray | None
     """(N,), reduced units"""
+    particles: int
+    """N"""
     pairs: NDArray
     """(n_p, 2), i < j, within the range of the network's graphs"""
     pair_distance_change: NDArray | None
@@ -33,8 +36,11 @@ class PredictedMotion:
 
     @property
     def properties(self) -> dict[str, NDArray]:
-        """The motion by its symbol, if there is one."""
-        return {} if self.motion is None else {self.symbol: self.motion}
+        """Per particle: the motion by its symbol, and E summed over a particle's pairs, if the network knows them."""
+        found = {} if self.motion is None else {self.symbol: self.motion}
+        if self.pair_distance_change is not None:
+            found["E_sum"] = per_particle(self.pairs, self.pair_distance_change, self.particles)
+        return found
 
 
 def predict_configuration(
@@ -64,6 +70,7 @@ def predict_configuration(
     return PredictedMotion(
         symbol=SYMBOLS[settings["motion"]],
         motion=motion if settings["p"] > 0 else None,
+        particles=len(configuration),
         pairs=pairs,
         pair_distance_change=change if settings["p"] < 1 else None,
         temperature=settings["temperature"],
