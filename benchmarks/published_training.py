@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,8 @@ def published(code: Path, seed: int, epochs: int) -> pd.DataFrame:
     """The published code's own training; its epochs count from 0 and are scored after their steps."""
     began = time.perf_counter()
     module = published_module(code, "train")
+    if not module.torch.cuda.is_available():  # its weights were saved on a GPU, which it does not expect to miss
+        module.torch.load = partial(module.torch.load, map_location="cpu")
     files = {"train": data_files(code, range(1, 11)), "test": data_files(code, range(401, 404))}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

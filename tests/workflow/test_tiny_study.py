@@ -92,6 +92,8 @@ def test_the_learning_curve_is_a_target_of_its_own(finished):
     assert epochs == {"seed0": 3, "seed0-n001": 6, "seed0-r02": 3}
     start = read_model(finished.results / "T0.90/t01/pretraining/seed0-n001/model.pt")
     assert start.provenance["learnt_from"] == [1, 3]  # no more than the network that starts from it
+    assert finished.snakemake().returncode == 0
+    assert "What more data would buy" in (finished.results / "report.html").read_text()
     few, _ = read_npz(finished.results / "T0.90" / "targets-r02" / "c0001.npz")
     assert few["overlap"].shape == (2, 2)
 
@@ -232,7 +234,7 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
 
 def test_the_report_is_one_page_that_needs_nothing_else(finished):
     text = (finished.results / "report.html").read_text()
-    assert text.count('src="data:image/png;base64,') == len(FIGURES)
+    assert text.count('src="data:image/png;base64,') == len(FIGURES) + 1  # and the learning curve, drawn before
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert "How well does the static structure" in text
     for words in ("jackknife error", "5 of 5 runs are within", "(NT-GNN|BOTAN) predicts", "commit <code>"):
@@ -416,7 +418,7 @@ def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tm
     stage("targets", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/none.gsd",
           sentence="none.gsd does not exist")  # fmt: skip
     stage("score", "--study", "tiny", "{t}/targets/c0001.npz",
-          sentence="is a product of targets (version 3), not of predict")  # fmt: skip
+          sentence="was made with stage = 'targets', but 'predict' was expected")  # fmt: skip
     stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1-2",
           "--validation", "2", "{t}/targets/c0001.npz",
           sentence="configurations [2] are in both train and validation")  # fmt: skip

@@ -263,12 +263,15 @@ def figures():
 
 
 def asked_figures():
-    """Figures that train networks of their own, of those that the study describes the ones that are there."""
+    """Figures that train networks of their own, of those that the study describes the ones that are there.
+
+    The report shows them, but they are no inputs of it: a changed setting would train all their networks again.
+    """
     names = ["learning_curve"] if STUDY.learning_curve else []
     names += ["fig09_rounds"] if STUDY.ablations and STUDY.ablations.rounds else []
     names += ["fig10_loss_weight"] if STUDY.ablations and STUDY.ablations.p else []
     names += ["transfer"] if STUDY.transfer else []
-    return [path for name in names if Path(path := f"{RESULTS}/figures/{name}.png").exists()]
+    return tuple(path for name in names if Path(path := f"{RESULTS}/figures/{name}.png").exists())
 
 
 def show_table(path):

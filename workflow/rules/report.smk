@@ -312,7 +312,7 @@ rule report:
     input:
         tables=[rules.score.output.table, rules.heterogeneity.output.table, rules.cost_table.output.table],
         quality=rules.simulation_quality.output.table,
-        figures=[*figures(), *asked_figures()],
+        figures=figures(),
         fits=[f"{RESULTS}/{point.label}/relaxation.json" for point in STUDY.temperatures if SIMULATED],
     output:
         page=f"{RESULTS}/report.html",
@@ -326,6 +326,6 @@ rule report:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["report"],
-        options=options(settings=STUDY, tables=f"{RESULTS}/tables"),
+        options=options(settings=STUDY, tables=f"{RESULTS}/tables", asked=asked_figures()),
     shell:
         "python -m glassbotan report {params.options} --output {output.page} {input.figures} {input.fits} > {log} 2>&1"

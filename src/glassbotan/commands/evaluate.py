@@ -337,6 +337,7 @@ class Report(Stage):
     settings: str = Field(description="the study's settings as JSON")
     tables: Path = Field(description="folder of the study's tables")
     inputs: CliPositionalArg[Paths] = Field(description="figures to show (PNG), and fits of tau_alpha (JSON)")
+    asked: tuple[Path, ...] = Field((), description="figures to show unless the table of scores is newer than they are")
 
     def cli_cmd(self) -> None:
         import json
@@ -348,7 +349,8 @@ class Report(Stage):
         except ValueError as error:
             raise FileError(f"--settings is no JSON ({error}); give the study's settings") from None
         files = [self.tables / f"{name}.csv" for name in ("pearson", "simulation_quality", "heterogeneity", "cost")]
-        provenance = self.provenance(*files, *self.inputs)
+        asked = [path for path in self.asked if path.stat().st_mtime >= files[0].stat().st_mtime]
+        provenance = self.provenance(*files, *self.inputs, *asked)
         scores, quality, heterogeneity, cost = map(read_csv, files)
         page = report(
             described,
@@ -356,7 +358,7 @@ class Report(Stage):
             quality,
             [read_json(path) for path in self.inputs if path.suffix == ".json"],
             {"Dynamical heterogeneity": heterogeneity, "What the last attempt of each job took": cost},
-            [path for path in self.inputs if path.suffix == ".png"],
+            [path for path in (*self.inputs, *asked) if path.suffix == ".png"],
             provenance.finish(),
         )
         write_text(self.output, page)
