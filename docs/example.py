@@ -1,6 +1,7 @@
 """A study from Python: read its targets, score its network, and predict a configuration given as arrays.
 
-Run it in the folder of a finished study, after `make quickstart` or `snakemake --cores 2`:
+Run it in the repository's folder, in the activated environment (`source .venv/bin/activate`), after `make quickstart`.
+A study laid over another opens as glassbotan.open_study("config.yaml", "mine.yaml").
 
     python docs/example.py
 """
@@ -27,5 +28,5 @@ predicted = glassbotan.predict(network, (targets["positions"], targets["species"
 rho = np.corrcoef(predicted.motion[of_a], propensity[of_a])[0, 1]
 print(f"{model} on configuration {test}: rho = {rho:.2f} over {of_a.sum()} particles, {len(predicted.pairs)} pairs")
 
-# The table of every score.
+# Pearson coefficients, mean over the sampling times; study.pearson() has them all.
 print(study.pearson().groupby(["model", "target"]).pearson.mean().round(2).to_string())

@@ -40,22 +40,23 @@ def stage_costs(study: Study) -> list[StageCost]:
     for point in study.temperatures:
         on_disk: float
         configurations, batches = len(split.all), len(study.batches)
-        for stage, time in (
-            ("melt", study.melt.time),
-            ("quench", study.quench.time),
-            ("equilibrate", study.equilibration_time(point)),
-        ):
-            work = configurations * n * study.integrator.steps(time)
-            on_disk = configurations * (3 * frame + n)  # position, image, velocity, species
-            costs.append(StageCost(stage, point.temperature, batches, "simulate", work, on_disk))
-
-        ensemble = study.ensemble
         sampling_steps = study.integrator.sampling_steps(point.sampling_times)
-        work = configurations * n * ensemble.replicas * sampling_steps[-1]
-        frames = ensemble.relaxation_replicas * len(ensemble.relaxation_steps(sampling_steps))
-        frames += (ensemble.replicas - ensemble.relaxation_replicas) * len(sampling_steps)
-        on_disk = configurations * frames * 2 * frame  # position, image
-        costs.append(StageCost("ensemble", point.temperature, configurations, "simulate", work, on_disk))
+        if study.source == "simulation":
+            for stage, time in (
+                ("melt", study.melt.time),
+                ("quench", study.quench.time),
+                ("equilibrate", study.equilibration_time(point)),
+            ):
+                work = configurations * n * study.integrator.steps(time)
+                on_disk = configurations * (3 * frame + n)  # position, image, velocity, species
+                costs.append(StageCost(stage, point.temperature, batches, "simulate", work, on_disk))
+
+            ensemble = study.ensemble
+            work = configurations * n * ensemble.replicas * sampling_steps[-1]
+            frames = ensemble.relaxation_replicas * len(ensemble.relaxation_steps(sampling_steps))
+            frames += (ensemble.replicas - ensemble.relaxation_replicas) * len(sampling_steps)
+            on_disk = configurations * frames * 2 * frame  # position, image
+            costs.append(StageCost("ensemble", point.temperature, configurations, "simulate", work, on_disk))
 
         n_t = len(sampling_steps)
         on_disk = configurations * (

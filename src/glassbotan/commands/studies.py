@@ -36,7 +36,8 @@ class Check(Command):
         print(f"{study.name}: N = {liquid.particles}, rho = {liquid.density:g}, L = {liquid.box_length:.5f}")
         print(
             f"  {len(split.all)} configurations at each temperature ({len(split.train)} train, "
-            f"{len(split.validation)} validation, {len(split.test)} test), {study.ensemble.replicas} replicas"
+            f"{len(split.validation)} validation, {len(split.test)} test), "
+            + (f"{study.ensemble.replicas} replicas" if study.source == "simulation" else f"published ({study.source})")
         )
         for point in study.temperatures:
             times = ", ".join(f"{time:g}" for time in point.sampling_times)

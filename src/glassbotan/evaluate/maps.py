@@ -158,7 +158,7 @@ def draw_joint_distribution(
         density[density == 0] = np.nan
         image = ax.pcolormesh(edges, of_change, density.T, norm="log", cmap="magma_r", rasterized=True)
         ax.axhline(0, color="0.4", lw=0.6)
-        ax.set_title(f"$t = {time:g}$ ($r = {correlation(distances, change):.2f}$)")
+        ax.set_title(f"$t = {time:g}$ ($\\rho = {correlation(distances, change):.2f}$)")
         figure.colorbar(image, ax=ax, label="probability density")
         r, e = np.meshgrid(_middles(edges), _middles(of_change), indexing="ij")
         known = np.isfinite(density)

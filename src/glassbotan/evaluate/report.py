@@ -39,49 +39,51 @@ CAPTIONS: Mapping[str, Caption] = {
     "fig02_relaxation": Caption(
         LIQUID,
         "Relaxation (Fig. 2 of the paper)",
-        "Self-intermediate scattering function of species A at k = 2π/σ_AA. Grey: single configurations, whose spread "
-        "says how much one of this size differs from another; points: their mean; line: the fitted double stretched "
-        "exponential; dashed: τ_α with its jackknife error over configurations.",
+        "Self-intermediate scattering function of species A at k = 2π/σ_AA. Grey: single configurations, whose "
+        "spread says how much one of this size differs from another; points: their mean; line: the fitted double "
+        "stretched exponential; dashed: τ_α with its jackknife error over configurations.",
     ),
     "simulation_quality": Caption(
         LIQUID,
         "Quality of every run",
-        "Kinetic and configurational temperature over the target temperature, pressure, drift of the total energy in "
-        "the ensemble, change of the potential energy over the second half of the equilibration, crystal-like "
+        "Kinetic and configurational temperature over the target temperature, pressure, drift of the total energy "
+        "in the ensemble, change of the potential energy over the second half of the equilibration, crystal-like "
         "particles. Dashed: the study's limits, beyond which nothing is learnt from a run.",
     ),
     "fig06_joint_distribution": Caption(
         MOVES,
         "Pair-distance change and initial distance (Fig. 6)",
-        "Joint distribution of E_ij(t) and r_ij(0) of A-A pairs. A band that tilts downwards says that "
-        "pairs close together part and pairs at the far side of the first shell come closer; at long times the cloud "
-        "fans out, and distance alone says little.",
+        "Joint distribution of E_ij(t) and r_ij(0) of A-A pairs; ρ: their Pearson coefficient. A band that tilts "
+        "downwards says that pairs close together part and pairs at the far side of the first shell come closer; at "
+        "long times the cloud fans out, and distance alone says little.",
     ),
     "fig04_pair_maps": Caption(
         MOVES,
         "Maps of E (Fig. 4)",
         "Bonds (pairs of any species that are near enough to be scored) in a slab of the first test configuration, "
         "coloured by the pair-distance change, at the first sampling time and the nearest to τ_α: simulation on the "
-        "left, prediction on the right, the same colours. Orange bonds lengthen, purple ones shorten.",
+        "left, prediction on the right, the same colours. Orange bonds lengthen, purple ones shorten. ρ in the "
+        "titles is of this slab alone; the tables have whole configurations.",
     ),
     "fig07_propensity_maps": Caption(
         MOVES,
         "Maps of S (Fig. 7)",
-        "Propensity in a slab of the first test configuration. Above: the two networks and the simulation in the same "
-        "colours. Below: their errors, and the displacement field averaged over neighbours and replicas. Look for "
-        "whether errors come in patches like the motion itself.",
+        "Propensity in a slab of the first test configuration. Above: the two networks and the simulation in the "
+        "same colours. Below: their errors, and the displacement field d_i, averaged over neighbours and replicas, "
+        "its arrows drawn longer by the factor above them. ρ in the titles is of this slab alone. Look for whether "
+        "errors come in patches like the motion itself.",
     ),
     "fig03_pretraining_loss": Caption(
         NETWORKS,
         "Pretraining (Fig. 3)",
-        "Loss of the network that learns pairs alone, against the epoch. Solid: training set; dashed: validation set, "
-        "if there is one; dot: the epoch that was kept.",
+        "Loss of the network that learns pairs alone, against the epoch. Solid: training set; dashed: validation "
+        "set, if there is one; dot: the epoch that was kept.",
     ),
     "losses": Caption(
         NETWORKS,
         "Losses of every network",
-        "Solid: training set; dashed: validation set, if there is one, and a dot at the epoch that was kept, the best "
-        "on it. A dashed line that rises again says that the training set is too small.",
+        "Solid: training set; dashed: validation set, if there is one, and a dot at the epoch that was kept, the "
+        "best on it. A dashed line that rises again says that the training set is too small.",
     ),
     "fig05_pair_pearson": Caption(
         NETWORKS,
@@ -94,8 +96,9 @@ CAPTIONS: Mapping[str, Caption] = {
         NETWORKS,
         "Particles against time (Fig. 8)",
         "Pearson coefficient of S (and of R, C or D, where networks learnt them) over A particles. Bars: bootstrap "
-        "interval over the test configurations; dashed: the noise ceiling; grey crosses: the potential energy of the "
-        "particle, no network. Open marks are published values of networks trained on 400 configurations of N = 4096.",
+        "interval over the test configurations; dashed: the noise ceiling; grey crosses: the potential energy of "
+        "the particle, no network. Open marks are published values of networks trained on 400 configurations of N = "
+        "4096.",
     ),
     "fig09_rounds": Caption(
         NETWORKS,
@@ -117,11 +120,11 @@ CAPTIONS: Mapping[str, Caption] = {
     "heterogeneity": Caption(
         NETWORKS,
         "Dynamical heterogeneity",
-        "Left: variance between configurations of the mean propensity of their A particles, times N_A; a network can "
-        "order the particles of each configuration well and miss how configurations differ. With few test "
-        "configurations the variances are rough. Right: spatial correlation of the deviations of S of A particles from "
-        "the mean of their configuration. Black: simulation, from the two halves of the ensemble, so that its noise "
-        "drops out.",
+        "Left: variance between configurations of the mean propensity of their A particles, times N_A; a network "
+        "can order the particles of each configuration well and miss how configurations differ. With few test "
+        "configurations the variances are rough. Right: spatial correlation of the deviations of S of A particles "
+        "from the mean of their configuration. Black: simulation, from the two halves of the ensemble, so that its "
+        "noise drops out.",
     ),
     "transfer": Caption(
         NETWORKS,
@@ -173,7 +176,7 @@ def report(
     )
     environment.filters["symbols"] = symbols
     means = means_over_seeds(scores)
-    shown = {title: _shown(figures, title) for title in (LIQUID, MOVES, NETWORKS)}
+    shown = {title: _shown(study, figures, title) for title in (LIQUID, MOVES, NETWORKS)}
     of_scores = [figure for figure in shown[NETWORKS] if figure.name.startswith(("fig05", "fig08"))]
     headline = of_scores[-1] if of_scores else None  # S rather than E
     return environment.get_template("report.html.j2").render(
@@ -207,18 +210,21 @@ def symbols(text: str) -> Markup:
     return Markup(re.sub(r"\b([A-Za-zτσ])_([A-Za-zα]+)", r"\1<sub>\2</sub>", str(escape(text))))
 
 
-def _shown(figures: Sequence[Path], section: str) -> list[Shown]:
+def _shown(study: Study, figures: Sequence[Path], section: str) -> list[Shown]:
     """The figures of a section, in the order of the captions and of the temperatures."""
     found = []
     for beginning, caption in CAPTIONS.items():
         for path in sorted(path for path in figures if re.fullmatch(f"{beginning}(_T.*)?", path.stem)):
             if caption.section == section:
+                text = caption.text
+                if beginning == "heterogeneity" and study.training.target_units == "configuration":
+                    text += " These networks learnt differences within configurations alone: χ says nothing of them."
                 image = path.read_bytes()
                 width = int.from_bytes(image[16:20], "big") * SCREEN_DPI // STYLE["savefig.dpi"]
                 data = "data:image/png;base64," + base64.b64encode(image).decode()
                 place = path.stem.removeprefix(beginning).removeprefix("_T")
                 title = f"{caption.title}, T = {float(place):g}" if place else caption.title
-                found.append(Shown(title, caption.text, path.name, data, width))
+                found.append(Shown(title, text, path.name, data, width))
     return found
 
 
@@ -233,10 +239,13 @@ def _answer(study: Study, means: pd.DataFrame) -> list[str]:
         away = np.log(here.time / point.relaxation_time).abs()
         nearest = rows(here[away == away.min()])
         best = max(nearest, key=lambda row: row.pearson)
-        which = f"the best of {len(nearest)} networks, {best.model}," if len(nearest) > 1 else best.model
+        which = best.model
+        if len(nearest) > 1:
+            which = f"the best of {len(nearest)} networks by this very score, {best.model},"
+        ratio = f"{best.time / point.relaxation_time:.2g} of the study's τ_α = {point.relaxation_time:g}"
         sentence = (
-            f"At T = {point.temperature:g} and t = {best.time:g} ({best.time / point.relaxation_time:.2g} τ_α), "
-            f"{which} predicts the {what} with ρ = {cell(best)}"
+            f"At T = {point.temperature:g} and t = {best.time:g} ({ratio}), {which} predicts the {what} with "
+            f"ρ = {cell(best)}"
         )
         if np.isfinite(best.ceiling):
             sentence += f", where a perfect prediction could reach {best.ceiling:.2f} against this many replicas"
@@ -244,6 +253,7 @@ def _answer(study: Study, means: pd.DataFrame) -> list[str]:
         simple = means[same & means.model.isin([ENERGY, DISTANCE])]
         if len(simple):
             sentence += f", and no network at all ({simple.model.iloc[0]}) reaches {simple.pearson.iloc[0]:.2f}"
+            sentence += ", more than the network" if simple.pearson.iloc[0] > best.pearson else ""
         sentence += "."
         if target == "S" and study.liquid.is_the_papers:
             beside = published_beside(best.temperature, best.time)
