@@ -140,7 +140,9 @@ rule draw_joint_distribution:
     params:
         version=STAGE_VERSIONS["draw"],
         options=lambda wildcards: options(
-            temperature=point_of(wildcards).temperature, time_indices=drawn_times(point_of(wildcards))
+            scores=STUDY.scores,
+            temperature=point_of(wildcards).temperature,
+            time_indices=drawn_times(point_of(wildcards)),
         ),
     shell:
         "python -m glassbotan draw-joint-distribution {params.options} --output {output.png} {input.targets} > {log} 2>&1"

@@ -326,7 +326,7 @@ class DrawJointDistribution(Draw, Scored):
             if np.isnan(changes[-1]).all():
                 raise FileError(f"{path} holds no pair-distance changes: its source published none")
         drawing = draw_joint_distribution(
-            times, np.concatenate(distances), np.concatenate(changes, axis=1), self.temperature
+            times, np.concatenate(distances), np.concatenate(changes, axis=1), self.temperature, self.scores.pair_range
         )
         self.save(drawing, provenance)
 

@@ -39,6 +39,7 @@ PANEL = 3.4
 """Width of one panel, inches: a journal's column."""
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
+DAGGER = "\N{DAGGER}"
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 MODELS = {"BOTAN": COLORS[0], "NT-GNN": COLORS[1], "pairs": COLORS[2]}
@@ -64,6 +65,10 @@ VARIED = {
     "rounds": "rounds of message passing $n$",
     "p": "weight of the particles in the loss $p$",
 }
+
+
+FEWEST_FOR_VARIANCE = 4
+"""Configurations without which a variance between them is not drawn."""
 
 
 class Drawing(NamedTuple):
@@ -203,8 +208,10 @@ def _legend(figure: Figure, axes: Iterable[Axes]) -> None:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     columns = min(3, len(entries)) if figure.get_figwidth() > PANEL else 2
-    figure.legend([*entries.values()], [*entries], loc="outside lower center", ncols=columns)
-    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(entries) // columns))
+    published = any(DAGGER in label for label in entries)
+    figure.legend([*entries.values()], [*entries], loc="outside lower center", ncols=columns, title_fontsize=8,
+                  title=f"{DAGGER} {FULL_DATA}" if published else None)  # fmt: skip
+    figure.set_figheight(figure.get_figheight() + 0.2 * (published - (-len(entries) // columns)))
 
 
 def _draw_scores(ax: Axes, scores: pd.DataFrame, against: str, looks: dict[str, dict[str, Any]]) -> None:
@@ -226,7 +233,7 @@ def _draw_published(ax: Axes, temperature: float) -> pd.DataFrame:
     for (model, marks), marker in zip(found.groupby("model", sort=False), "oP^vDs", strict=False):
         color = MODELS.get(str(model), "0.45")
         ax.plot(marks.time, marks.pearson, ls="none", marker=marker, ms=4, mfc="none", color=color, mew=0.9,
-                label=f"{model} ({FULL_DATA})")  # fmt: skip
+                label=f"{model} {DAGGER}")  # fmt: skip
     return found.assign(model=found.model + f" ({FULL_DATA})", target="S")
 
 
@@ -290,7 +297,7 @@ def draw_transfer(table: pd.DataFrame) -> Drawing:
 def draw_heterogeneity(
     sizes: pd.DataFrame, correlations: Mapping[str, pd.DataFrame], place: tuple[float, float]
 ) -> Drawing:
-    """How much whole configurations differ, and over what distance particles move alike, in truth and prediction.
+    """How much particles and whole configurations differ, and how far motion is correlated, in truth and prediction.
 
     Parameters
     ----------
@@ -298,28 +305,31 @@ def draw_heterogeneity(
     correlations : r, truth and predicted of each model at one time
     place : the temperature and that time
     """
-    figure, axes = panels(2)
-    left, right = axes[0]
-    looks = model_looks(sizes.model)
     means = sizes.groupby(["model", "time"], sort=False).mean(numeric_only=True).reset_index()
-    truth = means.groupby("time").chi.mean()
-    left.plot(truth.index, truth, color="k", marker="x", label="simulation")
-    for model, of_model in means.groupby("model", sort=False):
-        left.plot(of_model.time, of_model.predicted_chi, **looks[str(model)])
-    left.set(xscale="log", xlabel=r"$t\;[\tau]$", ylabel=r"$\chi_S = N_A\,\mathrm{Var}(\bar{S})\;[\sigma_{AA}^2]$")
-    if (means[["chi", "predicted_chi"]] > 0).to_numpy().all():
-        left.set_yscale("log")
-    left.set_title(f"$T = {place[0]:g}$, {int(sizes.n_configurations.max())} configurations")
-    data = [sizes.assign(panel="left")]
+    drawn = {"spread": r"spread of $S\;[\sigma_{AA}]$"}
+    if sizes.n_configurations.max() >= FEWEST_FOR_VARIANCE:
+        drawn["chi"] = r"$\chi_S = N_A\,\mathrm{Var}(\bar{S})\;[\sigma_{AA}^2]$"
+    figure, axes = panels(len(drawn) + 1)
+    looks = model_looks(sizes.model)
+    data = [sizes]
+    for ax, (name, label) in zip(axes[0], drawn.items(), strict=False):
+        truth = means.groupby("time")[name].mean()
+        ax.plot(truth.index, truth, color="k", marker="x", label="simulation")
+        for model, of_model in means.groupby("model", sort=False):
+            ax.plot(of_model.time, of_model[f"predicted_{name}"], **looks[str(model)])
+        ax.set(xscale="log", xlabel=r"$t\;[\tau]$", ylabel=label)
+        ax.set_title(f"$T = {place[0]:g}$, {int(sizes.n_configurations.max())} configurations")
+        ax.axhline(0, color="0.7", lw=0.7)
+    right = axes[0, -1]
     for model, curve in correlations.items():
         right.plot(curve.r, curve.truth, color="k", lw=1)
         right.plot(curve.r, curve.predicted, **{**looks[model], "marker": ""})
-        data.append(curve.assign(panel="right", model=model))
+        data.append(curve.assign(model=model, temperature=place[0], time=place[1]))
     right.axhline(0, color="0.7", lw=0.7)
     right.set(xlabel=r"$r\;[\sigma_{AA}]$", ylabel=r"$C_S(r)$", xlim=(0.8, None), title=f"$t = {place[1]:g}$")
     beyond = pd.concat(correlations.values()).query("r > 0.95")[["truth", "predicted"]]
     right.set_ylim(min(-0.05, beyond.min().min()), 1.1 * beyond.max().max())
-    _legend(figure, [left])
+    _legend(figure, [axes[0, 0]])
     return Drawing(figure, pd.concat(data, ignore_index=True))
 
 

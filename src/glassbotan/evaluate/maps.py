@@ -137,7 +137,7 @@ def locally_averaged(prediction: Prediction, displacements: NDArray, within: flo
 
 
 def draw_joint_distribution(
-    times: Sequence[float], distances: NDArray, changes: NDArray, temperature: float
+    times: Sequence[float], distances: NDArray, changes: NDArray, temperature: float, near: float
 ) -> Drawing:
     """Joint distribution of E_ij(t) and r_ij(0), a panel for each time (Fig. 6).
 
@@ -147,10 +147,12 @@ def draw_joint_distribution(
     distances : r_ij(0), (n_p,), pairs of several configurations together
     changes : E_ij(t), (n_t, n_p)
     temperature : of the state point
+    near : rho in the titles is of the pairs up to this distance
     """
     columns = 2 if len(times) > 1 else 1
     figure, axes = panels(columns, rows=-(-len(times) // columns), sharex=True)
     data = []
+    scored = distances < near
     edges = np.linspace(distances.min(), distances.max(), 81)
     for ax, time, change in zip(axes.flat, times, changes, strict=False):
         low, high = np.quantile(change, [0.0005, 0.9995])
@@ -158,7 +160,7 @@ def draw_joint_distribution(
         density[density == 0] = np.nan
         image = ax.pcolormesh(edges, of_change, density.T, norm="log", cmap="magma_r", rasterized=True)
         ax.axhline(0, color="0.4", lw=0.6)
-        ax.set_title(f"$t = {time:g}$ ($\\rho = {correlation(distances, change):.2f}$)")
+        ax.set_title(f"$t = {time:g}$ ($\\rho = {correlation(distances[scored], change[scored]):.2f}$)")
         figure.colorbar(image, ax=ax, label="probability density")
         r, e = np.meshgrid(_middles(edges), _middles(of_change), indexing="ij")
         known = np.isfinite(density)

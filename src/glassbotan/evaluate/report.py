@@ -53,9 +53,9 @@ CAPTIONS: Mapping[str, Caption] = {
     "fig06_joint_distribution": Caption(
         MOVES,
         "Pair-distance change and initial distance (Fig. 6)",
-        "Joint distribution of E_ij(t) and r_ij(0) of A-A pairs; ρ: their Pearson coefficient. A band that tilts "
-        "downwards says that pairs close together part and pairs at the far side of the first shell come closer; at "
-        "long times the cloud fans out, and distance alone says little.",
+        "Joint distribution of E_ij(t) and r_ij(0) of A-A pairs; ρ: their Pearson coefficient among near pairs. A band "
+        "that tilts downwards says that pairs close together part and pairs at the far side of the first shell come "
+        "closer; at long times the cloud fans out, and distance alone says little.",
     ),
     "fig04_pair_maps": Caption(
         MOVES,
@@ -120,11 +120,11 @@ CAPTIONS: Mapping[str, Caption] = {
     "heterogeneity": Caption(
         NETWORKS,
         "Dynamical heterogeneity",
-        "Left: variance between configurations of the mean propensity of their A particles, times N_A; a network "
-        "can order the particles of each configuration well and miss how configurations differ. With few test "
-        "configurations the variances are rough. Right: spatial correlation of the deviations of S of A particles "
-        "from the mean of their configuration. Black: simulation, from the two halves of the ensemble, so that its "
-        "noise drops out.",
+        "Left: standard deviation of S of A particles within a configuration. Middle, from four test configurations "
+        "on: variance between configurations of their mean, times N_A; a network can order the particles of each "
+        "configuration well and miss how configurations differ. Right: spatial correlation of the deviations of S of A "
+        "particles from the mean of their configuration. Black: simulation, from the two halves of the ensemble, so "
+        "that its noise drops out.",
     ),
     "transfer": Caption(
         NETWORKS,
