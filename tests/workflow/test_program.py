@@ -104,6 +104,26 @@ def test_paper_study_is_planned_with_few_jobs(tmp_path):
     assert 3000 < total <= 4000
 
 
+def test_published_study_is_planned_from_a_release_beside_it(tmp_path):
+    for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    release = tmp_path / "pyg_botan"
+    names = [f"small_data/T0.44/train/isoconfig_N4096T0.44_{number}_tc07.npz" for number in range(1, 11)]
+    names += [f"small_data/T0.44/test/isoconfig_N4096T0.44_{number}_tc07.npz" for number in (401, 402, 403)]
+    study = "workflow/studies/published.yaml"
+    missing = run("snakemake", "-n", "--configfile", study, cwd=tmp_path)
+    assert missing.returncode != 0
+    assert "names 0 files, but one was expected; put the published release there" in missing.stdout + missing.stderr
+    for name in (*names, "initial_model/model1.pth"):
+        (release / name).parent.mkdir(parents=True, exist_ok=True)
+        (release / name).touch()
+    result = run("snakemake", "-n", "--configfile", study, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    planned = dict(line.split() for line in result.stdout.splitlines() if re.fullmatch(r"[a-z_]+ +\d+", line))
+    assert {"import_weights": "1", "train": "1", "predict": "1", "report": "1"}.items() <= planned.items()
+    assert not {"melt", "ensemble", "relaxation"} & planned.keys()
+
+
 def test_training_command_of_the_paper_study_is_understood(tmp_path):
     """No validation set there: the command gets as far as looking for its first input."""
     for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):

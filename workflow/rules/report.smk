@@ -328,6 +328,7 @@ rule report:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["report"],
-        options=options(settings=STUDY, tables=f"{RESULTS}/tables", asked=asked_figures()),
+        # A function, since the patterns of published files have braces that are no wildcards.
+        options=lambda wildcards: options(settings=STUDY, tables=f"{RESULTS}/tables", asked=asked_figures()),
     shell:
         "python -m glassbotan report {params.options} --output {output.page} {input.figures} {input.fits} > {log} 2>&1"
