@@ -39,11 +39,12 @@ PANEL = 3.4
 """Width of one panel, inches: a journal's column."""
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
-DAGGER = "\N{DAGGER}"
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 MODELS = {"BOTAN": COLORS[0], "NT-GNN": COLORS[1], "pairs": COLORS[2]}
 """The same model has the same colour everywhere, and so has a variety of it such as BOTAN-R."""
+DAGGER = "\N{DAGGER}"
+"""Marks what others have published."""
 WITHOUT_NETWORK = {ENERGY: "$U_i(0)$, no network", DISTANCE: "$-r_{ij}(0)$, no network"}
 AXES = {
     "S": r"$\rho(S)$, species A",
@@ -65,8 +66,6 @@ VARIED = {
     "rounds": "rounds of message passing $n$",
     "p": "weight of the particles in the loss $p$",
 }
-
-
 FEWEST_FOR_VARIANCE = 4
 """Configurations without which a variance between them is not drawn."""
 
