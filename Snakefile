@@ -36,6 +36,7 @@ rule all:
     default_target: True
     input:
         rules.score.output,
+        figures(),
         rules.report.output,
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from glassbotan.dynamics.scattering import double_stretched
 from glassbotan.evaluate.tables import DISTANCE, ENERGY, FULL_DATA, published_pearson
@@ -190,6 +191,7 @@ def draw_pearson(table: pd.DataFrame, targets: Sequence[str], published: bool = 
             here = table[(table.target == target) & (table.temperature == temperature)]
             _draw_scores(ax, here, "time", looks)
             ax.set(xscale="log", ylim=(lowest, 1.02))
+            ax.xaxis.set_minor_formatter(NullFormatter())  # over less than a decade they overlap
             if target == "S" and published:
                 drawn.append(_draw_published(ax, temperature))
     for ax, temperature in zip(axes[0], temperatures, strict=True):
@@ -217,7 +219,8 @@ def _draw_scores(ax: Axes, scores: pd.DataFrame, against: str, looks: dict[str, 
     """Coefficient with its interval against a column for each model, means over the seeds, and the noise ceiling."""
     ceiling = scores.groupby(against).ceiling.mean()
     ax.fill_between(ceiling.index, ceiling, 1.1, color="0.92", lw=0)
-    ax.plot(ceiling.index, ceiling, color="0.6", lw=0.9, ls="--", label="noise ceiling")
+    alone: dict[str, Any] = {"marker": "_", "ms": 12} if len(ceiling) == 1 else {}
+    ax.plot(ceiling.index, ceiling, color="0.6", lw=0.9, ls="--", label="noise ceiling", **alone)
     for model, of_model in scores.groupby("model", sort=False):
         mean = of_model.groupby(against)[["pearson", "ci_low", "ci_high"]].mean()
         ax.plot(mean.index, mean.pearson, **looks[str(model)])
