@@ -184,7 +184,7 @@ def readable(table: pd.DataFrame, title: str, published: bool = False) -> str:
     `published`: whether to show what others have published, which is of one liquid.
     """
     text = io.StringIO()
-    console = Console(file=text, width=140, markup=False, highlight=False)
+    console = Console(file=text, width=240, markup=False, highlight=False)
     means = means_over_seeds(table)
     for target, what in TARGETS.items():
         of_target = means[means.target == target]
