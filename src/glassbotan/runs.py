@@ -40,11 +40,6 @@ class TrainingRun(NamedTuple):
         """Folder of the targets that it learns from, under the state point's."""
         return "targets" if self.replicas is None else f"targets-r{self.replicas:02d}"
 
-    @property
-    def name(self) -> str:
-        """The same as one word, for the names of figures."""
-        return self.folder.replace("/", "_")
-
 
 def training_runs(study: Study) -> Iterator[TrainingRun]:
     """Every network of the study, the pretrained ones apart."""

@@ -6,7 +6,6 @@ by gsd (GSD).
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.errors import FileError
-from glassbotan.files import written_whole
+from glassbotan.files import write_text, written_whole
 from glassbotan.kob_andersen import Species, box_length
-from glassbotan.published.trajectories import Isoconfiguration
 from glassbotan.simulate.configurations import Configuration, to_frame
 
 CUBIC = 1e-3
@@ -43,8 +41,6 @@ def read_configuration(path: Path, frame: int = -1) -> Configuration:
         raise FileError(f"{path} does not exist")
     try:
         positions, kinds, cell = (_read_gsd if path.suffix == ".gsd" else _read_ase)(path, frame)
-    except FileError:
-        raise
     except Exception as error:  # other people's readers fail in any way
         raise FileError(
             f"{path} cannot be read as particles ({type(error).__name__}: {error}); GSD, a LAMMPS dump or extended XYZ "
@@ -80,11 +76,6 @@ def configuration_of(positions: NDArray, species: NDArray, edge: float | None = 
     return Configuration.at_rest(at, kinds.astype(np.uint8), edge).in_the_box()
 
 
-def as_isoconfiguration(configuration: Configuration) -> Isoconfiguration:
-    """The same, as the checks of others' configurations take it."""
-    return Isoconfiguration(configuration.species, configuration.positions, configuration.box_length)
-
-
 def write_view(path: Path, configuration: Configuration, properties: Mapping[str, NDArray]) -> None:
     """Write a configuration with per-particle properties to look at: extended XYZ (.xyz, .extxyz) or GSD (.gsd).
 
@@ -95,14 +86,13 @@ def write_view(path: Path, configuration: Configuration, properties: Mapping[str
     properties : (N,) or (N, 3) each; in GSD they are logged quantities `particles/<name>`
     """
     if path.suffix == ".gsd":
-        frame = to_frame(replace(configuration, images=np.zeros_like(configuration.images)), velocities=False)
+        frame = to_frame(configuration, velocities=False)
         for name, values in properties.items():
             frame.log[f"particles/{name}"] = np.asarray(values, dtype=np.float32)
         with written_whole(path) as beside, gsd.hoomd.open(beside, mode="w") as trajectory:
             trajectory.append(frame)
     elif path.suffix in (".xyz", ".extxyz"):
-        with written_whole(path) as beside, open(beside, "w") as file:
-            file.write(_extended_xyz(configuration, properties))
+        write_text(path, _extended_xyz(configuration, properties))
     else:
         raise FileError(f"--output {path}: a view is written as .xyz, .extxyz or .gsd")
 

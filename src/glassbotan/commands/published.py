@@ -51,7 +51,7 @@ class ImportTrajectories(Stage):
         found = len(published.propensity) if published.propensity is not None else len(published.displacements)
         if found != len(self.times):
             raise FileError(f"{path} has {found} sampling times, but {len(self.times)} were named; name all of them")
-        pairs = checked_pairs(path, published, self.targets.pair_range)
+        pairs = checked_pairs(path, published.positions, published.box_length, self.targets.pair_range)
         try:
             targets = self.made_of(published, pairs)
         except ValueError as error:

@@ -189,7 +189,7 @@ def draw_pearson(table: pd.DataFrame, targets: Sequence[str], published: bool = 
         of_target[0].set_ylabel(AXES[target])
         for ax, temperature in zip(of_target, temperatures, strict=True):
             here = table[(table.target == target) & (table.temperature == temperature)]
-            _draw_scores(ax, here, "time", looks)
+            _draw_scores(ax, here, looks)
             ax.set(xscale="log", ylim=(lowest, 1.02))
             ax.xaxis.set_minor_formatter(NullFormatter())  # over less than a decade they overlap
             if target == "S" and published:
@@ -215,14 +215,14 @@ def _legend(figure: Figure, axes: Iterable[Axes]) -> None:
     figure.set_figheight(figure.get_figheight() + 0.2 * (published - (-len(entries) // columns)))
 
 
-def _draw_scores(ax: Axes, scores: pd.DataFrame, against: str, looks: dict[str, dict[str, Any]]) -> None:
-    """Coefficient with its interval against a column for each model, means over the seeds, and the noise ceiling."""
-    ceiling = scores.groupby(against).ceiling.mean()
+def _draw_scores(ax: Axes, scores: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
+    """Coefficient with its interval against time for each model, means over the seeds, and the noise ceiling."""
+    ceiling = scores.groupby("time").ceiling.mean()
     ax.fill_between(ceiling.index, ceiling, 1.1, color="0.92", lw=0)
     alone: dict[str, Any] = {"marker": "_", "ms": 12} if len(ceiling) == 1 else {}
     ax.plot(ceiling.index, ceiling, color="0.6", lw=0.9, ls="--", label="noise ceiling", **alone)
     for model, of_model in scores.groupby("model", sort=False):
-        mean = of_model.groupby(against)[["pearson", "ci_low", "ci_high"]].mean()
+        mean = of_model.groupby("time")[["pearson", "ci_low", "ci_high"]].mean()
         ax.plot(mean.index, mean.pearson, **looks[str(model)])
         ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=looks[str(model)]["color"], lw=0.9)
 

@@ -22,6 +22,7 @@ from glassbotan.evaluate.tables import (
     means_over_seeds,
     published_beside,
     rows,
+    text_table,
 )
 from glassbotan.study import Study
 
@@ -183,11 +184,11 @@ def report(
         study=study,
         answer=_answer(study, means),
         score_tables={
-            what: _score_table(means, target, study.liquid.is_the_papers)
+            what: _html(text_table(means[means.target == target], target == "S" and study.liquid.is_the_papers))
             for target, what in TARGETS.items()
             if target in set(means.target)
         },
-        all_scores=_html(scores, "{:.3g}"),
+        all_scores=_html(scores),
         headline=headline,
         sections={
             title: [figure for figure in found if figure is not headline] for title, found in shown.items() if found
@@ -199,7 +200,7 @@ def report(
             for run in rows(quality[~quality.within_limits])
         ],
         relaxation=relaxation,
-        tables={title: _html(table, "{:.3g}") for title, table in tables.items()},
+        tables={title: _html(table) for title, table in tables.items()},
         settings=yaml.safe_dump(study.model_dump(mode="json", exclude_none=True), sort_keys=False, width=100),
         provenance=provenance,
     )
@@ -264,20 +265,5 @@ def _answer(study: Study, means: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _score_table(means: pd.DataFrame, target: str, published: bool) -> str:
-    """A target's table: a line per place, a column per model."""
-    of_target = means[means.target == target]
-    cells = of_target.assign(cell=[cell(row) for row in rows(of_target)])
-    wide = cells.pivot(index=["temperature", "time"], columns="model", values="cell")
-    wide = wide[sorted(wide.columns, key=lambda model: (model in (ENERGY, DISTANCE), model))]
-    wide["ceiling"] = of_target.groupby(["temperature", "time"]).ceiling.first().map("{:.2f}".format)
-    if target == "S" and published:
-        beside = [published_beside(*place).get("BOTAN") for place in wide.index]
-        if any(value is not None for value in beside):
-            wide["BOTAN, published"] = ["" if value is None else f"{value:.2f}" for value in beside]
-    wide = wide.rename_axis(columns=None).reset_index().rename(columns={"temperature": "T", "time": "t"})
-    return _html(wide, "{:g}")
-
-
-def _html(table: pd.DataFrame, numbers: str) -> str:
-    return table.to_html(index=False, border=0, na_rep="", float_format=numbers.format, justify="left")
+def _html(table: pd.DataFrame) -> str:
+    return table.to_html(index=False, border=0, na_rep="", float_format="{:.3g}".format, justify="left")

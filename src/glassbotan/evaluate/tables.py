@@ -190,22 +190,12 @@ def readable(table: pd.DataFrame, title: str, published: bool = False) -> str:
         of_target = means[means.target == target]
         if of_target.empty:
             continue
-        models = list(dict.fromkeys(of_target.model))
-        models.sort(key=lambda model: model in (ENERGY, DISTANCE))
-        places: list[tuple[Any, pd.DataFrame]] = list(of_target.groupby(["temperature", "time"]))
-        beside = {place: published_beside(*place) for place, _ in places} if target == "S" and published else {}
-        others = [] if all(found.empty for found in beside.values()) else [f"BOTAN {FULL_DATA}"]
+        shown = text_table(of_target, published and target == "S")
         view = Table(title=f"{title}: Pearson coefficient for the {what}", box=SIMPLE, title_justify="left")
-        for column in ("T", "t", *models, "ceiling", *others):
+        for column in shown.columns:
             view.add_column(column, justify="right")
-        for (temperature, time), here in places:
-            by_model = here.set_index("model")
-            cells = [cell(by_model.loc[model]) if model in by_model.index else "" for model in models]
-            cells.append(f"{here.ceiling.iloc[0]:.2f}")
-            if others:
-                found = beside[temperature, time]
-                cells.append(f"{found['BOTAN']:.2f}" if "BOTAN" in found else "")
-            view.add_row(f"{temperature:g}", f"{time:g}", *cells)
+        for line in shown.itertuples(index=False):
+            view.add_row(*line)
         console.print(view)
     count = int(table.n_configurations.max())
     console.print(
@@ -213,6 +203,26 @@ def readable(table: pd.DataFrame, title: str, published: bool = False) -> str:
         "The ceiling is what a perfect prediction could reach against this many replicas."
     )
     return text.getvalue()
+
+
+def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
+    """The means of one target as text: a line per state point and time, a column per model, those without network last.
+
+    Parameters
+    ----------
+    means : of one target, from `means_over_seeds`
+    published : whether a column has what others have published for BOTAN, if there is anything
+    """
+    place = ["temperature", "time"]
+    models = sorted(dict.fromkeys(means.model), key=lambda model: model in (ENERGY, DISTANCE))
+    cells = means.assign(cell=[cell(row) for row in rows(means)])
+    table = cells.pivot(index=place, columns="model", values="cell").reindex(columns=models).fillna("")
+    table["ceiling"] = means.groupby(place).ceiling.first().map("{:.2f}".format)
+    beside = [published_beside(*where).get("BOTAN") if published else None for where in table.index]
+    if any(value is not None for value in beside):
+        table[f"BOTAN {FULL_DATA}"] = ["" if value is None else f"{value:.2f}" for value in beside]
+    table = table.rename_axis(columns=None).reset_index().rename(columns={"temperature": "T", "time": "t"})
+    return table.assign(T=table["T"].map("{:g}".format), t=table["t"].map("{:g}".format))
 
 
 def rows(table: pd.DataFrame) -> list[Any]:
@@ -252,7 +262,10 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False) -> str:
         )
         if target == "S" and published:
             shown = pd.concat([shown, _published_columns(of_target)], axis=1)
-        parts += [f"## {what[0].upper()}{what[1:]}\n", markdown_table(shown)]
+        parts += [
+            f"## {what[0].upper()}{what[1:]}\n",
+            str(shown.to_markdown(index=False, disable_numparse=True)) + "\n",
+        ]
     parts.append(
         f"Means over {int(table.n_configurations.max())} test configurations and over the seeds, with a bootstrap "
         "interval over the configurations.\n"
@@ -263,11 +276,6 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False) -> str:
             "the same temperature and, within 5 per cent, the same time.\n"
         )
     return "\n".join(parts)
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """A table of text as Markdown."""
-    return str(table.to_markdown(index=False, disable_numparse=True)) + "\n"
 
 
 def _published_columns(means: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ from glassbotan.learn.models import TrainedNetwork
 from glassbotan.learn.training import predict
 from glassbotan.published.trajectories import checked_pairs
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.snapshots import as_isoconfiguration
 from glassbotan.study import SYMBOLS
 
 
@@ -63,8 +62,9 @@ def predict_configuration(
     FileError
         if two particles lie in the same place or one has no neighbour
     """
-    pairs = checked_pairs(Path(name), as_isoconfiguration(configuration), network.provenance["pair_range"])
-    graph = structure_graph(configuration.positions, configuration.species, configuration.box_length, pairs, name)
+    positions, edge = configuration.positions, configuration.box_length
+    pairs = checked_pairs(Path(name), positions, edge, network.provenance["pair_range"])
+    graph = structure_graph(positions, configuration.species, edge, pairs, name)
     motion, change = predict(network.module(), graph, network.units, average_over_symmetries)
     settings = network.provenance["settings"]
     return PredictedMotion(

@@ -102,7 +102,7 @@ def read_glassbench(path: Path, density: float) -> Isoconfiguration:
     )
 
 
-def checked_pairs(path: Path, configuration: Isoconfiguration, within: float) -> NDArray[np.int32]:
+def checked_pairs(path: Path, positions: NDArray, length: float, within: float) -> NDArray[np.int32]:
     """The pairs of a configuration that could be a liquid.
 
     Raises
@@ -110,7 +110,6 @@ def checked_pairs(path: Path, configuration: Isoconfiguration, within: float) ->
     FileError
         if two particles lie in the same place, or one has no neighbour
     """
-    positions, length = configuration.positions, configuration.box_length
     try:
         pairs = neighbor_pairs(positions, length, within)
     except ValueError as error:
