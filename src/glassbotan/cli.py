@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
-from glassbotan.commands.evaluate import (
-    CostTable,
+from glassbotan.commands.draw import (
     DrawAgainst,
     DrawHeterogeneity,
     DrawJointDistribution,
@@ -18,11 +17,8 @@ from glassbotan.commands.evaluate import (
     DrawQuality,
     DrawRelaxation,
     DrawTransfer,
-    Heterogeneity,
-    Report,
-    Score,
-    View,
 )
+from glassbotan.commands.evaluate import CostTable, Heterogeneity, Report, Score, View
 from glassbotan.commands.learn import Predict, PredictTest, Train
 from glassbotan.commands.published import Export, Import
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench

@@ -82,7 +82,7 @@ rule heterogeneity:
         runtime="1h",
     params:
         version=STAGE_VERSIONS["heterogeneity"],
-        options=options(scores=STUDY.scores),
+        options=options(),
     shell:
         "python -m glassbotan heterogeneity {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
 

@@ -164,7 +164,7 @@ rule draw_propensity_maps:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["draw"],
-        options=options(scores=STUDY.scores),
+        options=options(),
     shell:
         "python -m glassbotan draw-propensity-maps {params.options} --output {output.png} --targets {input.targets} {input.predictions} > {log} 2>&1"
 
@@ -285,7 +285,7 @@ rule draw_heterogeneity:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["draw"],
-        options=options(scores=STUDY.scores),
+        options=options(),
     shell:
         "python -m glassbotan draw-heterogeneity {params.options} --output {output.png} --table {input.table} {input.predictions} > {log} 2>&1"
 

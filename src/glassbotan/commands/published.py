@@ -14,6 +14,7 @@ from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand
 
 from glassbotan import study
 from glassbotan.commands import Stage
+from glassbotan.commands.evaluate import OfPredictions
 from glassbotan.commands.targets import Paths, targets_content
 from glassbotan.dynamics.targets import DynamicalTargets, dynamical_targets
 from glassbotan.errors import FileError
@@ -151,24 +152,16 @@ class Import(BaseModel):
         CliApp.run_subcommand(self)
 
 
-class Export(Stage):
+class Export(OfPredictions):
     """Write predictions in the form of GlassBench, a file for each test configuration (OUTPUT is their folder)."""
 
     inputs: CliPositionalArg[Paths] = Field(description="predictions of one model, in order of the sampling times")
     name: str = Field("BOTAN", description="name of the prediction in the files")
 
     def cli_cmd(self) -> None:
-        from glassbotan.evaluate.predictions import read_predictions
         from glassbotan.published.glassbench import benchmark_files, export
 
-        files, made = [], []
-        for path in self.inputs:
-            predictions, record = read_predictions(path)
-            self.require(path, record, stage="predict", motion="propensity")
-            if record["p"] == 0:
-                raise FileError(f"{path} is of a network with p = 0, which has not learnt particles; name another")
-            files.append(predictions)
-            made.append(record)
+        files, made = zip(*map(self.of_particles, self.inputs), strict=True)
         of: dict[str, Any] = {name: {record[name] for record in made} for name in ("temperature", "model", "seed")}
         for name, values in of.items():
             if len(values) > 1:
