@@ -25,7 +25,7 @@ from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
 from glassbotan.commands.studies import Check, Cost, Doctor, Schema
 from glassbotan.commands.targets import Accept, Relaxation, SimulationQuality, Targets
 from glassbotan.errors import GlassbotanError
-from glassbotan.study import explain
+from glassbotan.study_file import explain
 
 
 class Program(BaseSettings):

@@ -16,7 +16,8 @@ from glassbotan.runs import training_runs
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.snapshots import configuration_of
 from glassbotan.snapshots import read_configuration as _read_configuration
-from glassbotan.study import Study, read_study
+from glassbotan.study import Study
+from glassbotan.study_file import read_study
 
 
 @dataclass(frozen=True)

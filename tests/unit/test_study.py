@@ -8,7 +8,8 @@ import yaml
 from glassbotan.errors import StudyError
 from glassbotan.runs import training_runs
 from glassbotan.simulate.configurations import random_generator
-from glassbotan.study import Integrator, Study, Training, read_study, study_from
+from glassbotan.study import Integrator, Study, Training
+from glassbotan.study_file import read_study, study_from
 
 ROOT = Path(__file__).parent.parent.parent
 STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "studies").glob("*.yaml"))]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from glassbotan.study import read_study
+from glassbotan.study_file import read_study
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -25,7 +25,8 @@ from glassbotan.runs import (
     training_runs,
     transfer_runs,
 )
-from glassbotan.study import Section, study_from
+from glassbotan.study import Section
+from glassbotan.study_file import study_from
 
 
 def prepend(variable, path):

@@ -15,6 +15,7 @@ from glassbotan.errors import FileError
 from glassbotan.evaluate.predictions import Prediction, read_predictions
 from glassbotan.files import read_csv, read_json, read_npz, write_csv, write_text
 from glassbotan.provenance import STAGE_VERSIONS
+from glassbotan.study_file import study_from
 
 PUBLISHED = "show published values beside ours, which are of the liquid at density 1.2 with 80 per cent A"
 
@@ -125,7 +126,7 @@ class Report(Stage):
         from glassbotan.evaluate.report import report
 
         try:
-            described = study.study_from(json.loads(self.settings), source="--settings")
+            described = study_from(json.loads(self.settings), source="--settings")
         except ValueError as error:
             raise FileError(f"--settings is no JSON ({error}); give the study's settings") from None
         files = [self.tables / f"{name}.csv" for name in ("pearson", "simulation_quality", "heterogeneity", "cost")]

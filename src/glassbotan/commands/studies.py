@@ -16,7 +16,8 @@ from glassbotan.cost import read_speeds, speed, stage_costs
 from glassbotan.devices import gpu_driver
 from glassbotan.doctor import diagnosis
 from glassbotan.runs import training_runs
-from glassbotan.study import Device, Study, read_study
+from glassbotan.study import Device, Study
+from glassbotan.study_file import read_study
 
 Files = Annotated[tuple[Path, ...], Field(min_length=1)]
 
