@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from glassbotan.errors import FileError
 from glassbotan.files import write_text, written_whole
-from glassbotan.kob_andersen import Species, box_length
+from glassbotan.kob_andersen import SIGMA, Species, box_length
 from glassbotan.simulate.configurations import Configuration, to_frame
 
 CUBIC = 1e-3
@@ -98,16 +98,18 @@ def write_view(path: Path, configuration: Configuration, properties: Mapping[str
 
 
 def _extended_xyz(configuration: Configuration, properties: Mapping[str, NDArray]) -> str:
-    """The text of an extended XYZ file; species are called A and B, which no chemical element is."""
+    """The text of an extended XYZ file. Radii are given, or B is drawn in the size of boron."""
     edge = configuration.box_length
-    columns = ["type:S:1", "pos:R:3", *(f"{name}:R:{values[0].size}" for name, values in properties.items())]
+    columns = ["type:S:1", "radius:R:1", "pos:R:3"]
+    columns += [f"{name}:R:{values[0].size}" for name, values in properties.items()]
     lattice = f"{edge:.8f} 0 0 0 {edge:.8f} 0 0 0 {edge:.8f}"
     origin = f"{-edge / 2:.8f} {-edge / 2:.8f} {-edge / 2:.8f}"
     lines = [
         str(len(configuration)),
         f'Lattice="{lattice}" Origin="{origin}" Properties={":".join(columns)} pbc="T T T"',
     ]
-    numbers = np.column_stack([configuration.positions, *properties.values()])
+    radii = SIGMA.diagonal()[configuration.species] / 2
+    numbers = np.column_stack([radii, configuration.positions, *properties.values()])
     names = [Species(kind).name for kind in configuration.species]
     lines += [f"{name} " + " ".join(f"{value:.7g}" for value in row) for name, row in zip(names, numbers, strict=True)]
     return "\n".join(lines) + "\n"

@@ -1,3 +1,4 @@
+import ase.io
 import gsd.hoomd
 import numpy as np
 import pytest
@@ -40,6 +41,10 @@ def test_what_is_written_is_read_again(configuration, tmp_path, rng, name):
     if name == "view.gsd":
         with gsd.hoomd.open(tmp_path / name) as trajectory:
             assert trajectory[0].log["particles/d"] == pytest.approx(properties["d"], abs=1e-6)
+            assert [shape["diameter"] for shape in trajectory[0].particles.type_shapes] == [1.0, 0.88]
+    else:
+        drawn = ase.io.read(tmp_path / name, format="extxyz").arrays["radius"]
+        assert drawn == pytest.approx(np.where(configuration.species == 0, 0.5, 0.44))
 
 
 def test_lammps_dump_is_read_in_the_order_of_the_particles(tmp_path):

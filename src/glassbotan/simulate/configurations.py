@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glassbotan.dynamics.pairs import wrap
 from glassbotan.errors import FileError
 from glassbotan.files import written_whole
-from glassbotan.kob_andersen import MASS, Species, species_of
+from glassbotan.kob_andersen import MASS, SIGMA, Species, species_of
 from glassbotan.study import Liquid
 
 PROVENANCE_CHUNK = "glassbotan/provenance"
@@ -110,6 +110,8 @@ def to_frame(configuration: Configuration, step: int = 0, velocities: bool = Tru
     frame.configuration.box = [length, length, length, 0, 0, 0]
     frame.particles.N = len(configuration)
     frame.particles.types = [species.name for species in Species]
+    # Or OVITO draws B in the size of boron.
+    frame.particles.type_shapes = [{"type": "Sphere", "diameter": SIGMA[species, species]} for species in Species]
     frame.particles.typeid = configuration.species
     frame.particles.position = configuration.positions
     frame.particles.image = configuration.images
