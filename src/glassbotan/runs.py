@@ -119,7 +119,7 @@ def pretraining_run(study: Study, run: TrainingRun) -> TrainingRun | None:
         time_index=point.sampling_times.index(settings.time) + 1,
         model=Model(name=PRETRAINING, p=0, pretrained=False),
         seed=run.seed,
-        training=Training(**settings.model_dump(exclude={"temperature", "time", "weights"})),
+        training=Training(**settings.model_dump(include={*Training.model_fields})),
         network=study.network,
         train=study.configurations.train,
     )

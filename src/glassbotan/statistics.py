@@ -1,7 +1,8 @@
-"""Correlation and its ceiling."""
+"""Correlation, its ceiling, and how well a mean is known."""
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 
 def correlation(x: NDArray, y: NDArray) -> float:
@@ -31,3 +32,16 @@ def noise_ceiling(halves: NDArray) -> float:
     if np.isnan(r) and np.isnan(halves).any():
         return float("nan")
     return float(np.sqrt(2 * r / (1 + r))) if r > 0 else 0.0
+
+
+def confidence_interval(values: NDArray, confidence: float) -> tuple[float, float]:
+    """Student's interval of the mean of independent values (n,); not numbers for a single one.
+
+    It stays true for two or three values, where a bootstrap would give no more than their range.
+    """
+    n = len(values)
+    if n < 2:
+        return float("nan"), float("nan")
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / np.sqrt(n)
+    reach = float(student.ppf((1 + confidence) / 2, n - 1)) * error
+    return mean - reach, mean + reach

@@ -297,7 +297,7 @@ class Training(Section):
         "reduced",
         description="units of S and E in the loss: reduced Lennard-Jones, or standard deviations from the mean (S of "
         "each species by itself), over the training set or within each configuration; within each, nothing is "
-        "spent on how much a configuration moves as a whole",
+        "spent on how much a configuration moves as a whole (p weighs errors in these units)",
     )
     weight_average: float = Field(
         0.0,
@@ -327,6 +327,9 @@ class Pretraining(Training):
     epochs: PositiveInt = Field(2000, description="passes over the training configurations")
     weights: str | None = Field(
         None, description="published weights to start from instead of pretraining, with {seed} for a network's seed"
+    )
+    weights_learnt_from: Configurations = Field(
+        (), description="configurations that the published weights were trained on; none of them may be tested"
     )
     temperature: PositiveFloat = Field(0.44, description="state point whose pairs are learnt [epsilon_AA/k_B]")
     time: PositiveFloat = Field(13.0, description="sampling time whose pairs are learnt [tau]")
@@ -408,8 +411,8 @@ class Predict(Section):
 
     average_over_symmetries: bool = Field(
         False,
-        description="average each prediction over the 48 signed axis permutations of the configuration: the liquid has "
-        "that symmetry, a network learns it only in part",
+        description="average each prediction over the 48 signed axis permutations of the configuration (the liquid has "
+        "that symmetry, a network learns it only in part), and stretch it by what averaging took from its spread",
     )
 
 
@@ -417,8 +420,7 @@ class Scores(Section):
     """How predictions are judged."""
 
     pair_range: PositiveFloat = Field(1.35, description="A-A pairs up to this distance are scored [sigma_AA]")
-    resamples: PositiveInt = Field(2000, description="bootstrap resamples of the configurations")
-    confidence: float = Field(0.95, gt=0, lt=1, description="level of the bootstrap interval")
+    confidence: float = Field(0.95, gt=0, lt=1, description="of the interval of a mean over the test configurations")
 
 
 class Study(Section):
@@ -535,6 +537,8 @@ class Study(Section):
         if self.pretraining.weights is not None:
             if len(seeds) > 1 and "{seed}" not in self.pretraining.weights:
                 raise ValueError(f"pretraining.weights is one file for seeds {sorted(seeds)}; put {{seed}} in its name")
+            if seen := {*self.configurations.test} & {*self.pretraining.weights_learnt_from}:
+                raise ValueError(f"pretraining.weights were trained on configurations {sorted(seen)}; test others")
         elif seeds:
             at = [point for point in self.temperatures if point.temperature == self.pretraining.temperature]
             if not at or self.pretraining.time not in at[0].sampling_times:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import pearsonr, spearmanr
+from scipy.stats import pearsonr, spearmanr, ttest_1samp
 
 from glassbotan.evaluate.heterogeneity import dynamic_correlation, heterogeneity
 from glassbotan.evaluate.predictions import Prediction, read_predictions, write_predictions
@@ -18,7 +18,7 @@ from glassbotan.evaluate.tables import (
     readable,
 )
 from glassbotan.provenance import STAGE_VERSIONS
-from glassbotan.statistics import correlation, noise_ceiling
+from glassbotan.statistics import confidence_interval, correlation, noise_ceiling
 from glassbotan.study import Scores
 
 BOX = 6.0
@@ -40,6 +40,13 @@ def test_noise_ceiling_is_what_the_truth_itself_reaches(rng):
     assert noise_ceiling(rng.normal(size=(2, 2)) * [[1, 1], [-1, -1]]) >= 0
 
 
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_confidence_interval_covers_the_mean_as_often_as_it_says(rng, n):
+    intervals = [confidence_interval(values, 0.9) for values in rng.normal(3.0, 0.7, size=(4000, n))]
+    assert np.mean([low < 3.0 < high for low, high in intervals]) == pytest.approx(0.9, abs=0.02)
+    assert np.isnan(confidence_interval(np.ones(1), 0.9)).all()
+
+
 def r2_of(prediction, truth):
     return 1 - np.mean((prediction - truth) ** 2) / np.var(truth)
 
@@ -51,7 +58,8 @@ def test_score_averages_over_configurations_and_pools_beside(rng):
     result = score(predictions, truths, halves, Scores())
     single = [pearsonr(p, t).statistic for p, t in zip(predictions, truths, strict=True)]
     assert result.pearson == pytest.approx(np.mean(single))
-    assert min(single) - 1e-9 < result.ci_low < result.pearson < result.ci_high < max(single) + 1e-9
+    of_mean = ttest_1samp(single, 0).confidence_interval(0.95)
+    assert (result.ci_low, result.ci_high) == pytest.approx((of_mean.low, of_mean.high))
     pooled = pearsonr(np.concatenate(predictions), np.concatenate(truths)).statistic
     assert result.pooled_pearson == pytest.approx(pooled)
     assert result.pooled_pearson < 0.2 < result.pearson

@@ -183,7 +183,7 @@ def draw_pearson(table: pd.DataFrame, targets: Sequence[str], published: bool = 
     temperatures = sorted(table.temperature.unique())
     figure, axes = panels(len(temperatures), rows=len(rows), sharey=True, sharex="col")
     looks = model_looks(table.model)
-    lowest = min(-0.05, table.ci_low.min() - 0.05)
+    lowest = min(-0.05, table.pearson.min() - 0.05)
     drawn = [table]
     for of_target, target in zip(axes, rows, strict=True):
         of_target[0].set_ylabel(AXES[target])
@@ -250,7 +250,7 @@ def draw_against(table: pd.DataFrame, varied: Sequence[str]) -> Drawing:
     networks = table[table.p.notna() & table.seed.notna()]
     most = networks[list(varied)].max()
     figure, axes = panels(len(varied), sharey=True)
-    lowest = min(-0.05, networks.ci_low.min() - 0.05)
+    lowest = min(-0.05, networks.pearson.min() - 0.05)
     for ax, name in zip(axes[0], varied, strict=True):
         others = [other for other in varied if other != name]
         shown = networks[(networks[others] == most[others]).all(axis=1)]

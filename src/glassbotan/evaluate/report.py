@@ -89,17 +89,17 @@ CAPTIONS: Mapping[str, Caption] = {
     "fig05_pair_pearson": Caption(
         NETWORKS,
         "Pairs against time (Fig. 5)",
-        "Pearson coefficient of E over near A-A pairs (scores.pair_range). Bars: bootstrap interval over the test "
-        "configurations; dashed: the noise ceiling, which no prediction could exceed against this many replicas; "
-        "grey crosses: minus the initial distance, no network.",
+        "Pearson coefficient of E over near A-A pairs (scores.pair_range). Bars: confidence interval of the "
+        "mean over the test configurations; dashed: the noise ceiling, which no prediction could exceed against this "
+        "many replicas; grey crosses: minus the initial distance, no network.",
     ),
     "fig08_propensity_pearson": Caption(
         NETWORKS,
         "Particles against time (Fig. 8)",
-        "Pearson coefficient of S (and of R, C or D, where networks learnt them) over A particles. Bars: bootstrap "
-        "interval over the test configurations; dashed: the noise ceiling; grey crosses: the potential energy of "
-        "the particle, no network. Open marks are published values of networks trained on 400 configurations of N = "
-        "4096.",
+        "Pearson coefficient of S (and of R, C or D, where networks learnt them) over A particles. Bars: confidence "
+        "interval of the mean over the test configurations; dashed: the noise ceiling; grey crosses: the potential "
+        "energy of the particle, no network. Open marks are published values of networks trained on 400 configurations "
+        "of N = 4096.",
     ),
     "fig09_rounds": Caption(
         NETWORKS,
@@ -109,7 +109,8 @@ CAPTIONS: Mapping[str, Caption] = {
     "fig10_loss_weight": Caption(
         NETWORKS,
         "Weight p in the loss (Fig. 10)",
-        "p = 1 learns particles alone and starts at random, p = 0 learns pairs alone.",
+        "p = 1 learns particles alone and starts at random, p = 0 learns pairs alone. The paper's p is that of "
+        "training.target_units: reduced; in other units the same p gives particles more weight.",
     ),
     "learning_curve": Caption(
         NETWORKS,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from glassbotan.statistics import correlation, noise_ceiling
+from glassbotan.statistics import confidence_interval, correlation, noise_ceiling
 from glassbotan.study import Scores
 
 
@@ -22,7 +22,7 @@ class Score(NamedTuple):
     pearson: float
     """mean over the configurations"""
     ci_low: float
-    """of the bootstrap interval; one configuration has none"""
+    """of the confidence interval of the mean; one configuration has none"""
     ci_high: float
     pooled_pearson: float
     spearman: float
@@ -50,16 +50,13 @@ def score(
     ----------
     predictions, truths : (n,) for each configuration
     halves : (2, n) for each configuration, the half-ensemble averages of the truth
-    settings : the percentile bootstrap over configurations
+    settings : confidence of the interval
     values : whether the prediction is meant to give values, and not their order alone
     """
     both = list(zip(predictions, truths, strict=True))
     per_configuration = np.array([correlation(x, y) for x, y in both])
-    n = len(per_configuration)
-    draws = np.random.default_rng(0).integers(n, size=(settings.resamples, n))
-    tail = (1 - settings.confidence) / 2
-    low, high = np.quantile(per_configuration[draws].mean(axis=1), [tail, 1 - tail]) if n > 1 else [np.nan, np.nan]
     pearson = float(per_configuration.mean())
+    low, high = np.clip(confidence_interval(per_configuration, settings.confidence), -1, 1)
     ceiling = float(np.mean([noise_ceiling(half) for half in halves]))
     return Score(
         pearson=pearson,
@@ -70,7 +67,7 @@ def score(
         r_squared=float(np.mean([_r_squared(x, y) for x, y in both])) if values else float("nan"),
         ceiling=ceiling,
         of_ceiling=pearson / ceiling if ceiling > 0 else float("nan"),
-        n_configurations=n,
+        n_configurations=len(both),
     )
 
 

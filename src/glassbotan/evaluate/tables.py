@@ -79,7 +79,7 @@ def pearson_rows(
     ----------
     predictions : of every test configuration
     description : where they are, model, seed, motion and p of the network, and what tells it apart
-    settings : range of the scored pairs, bootstrap
+    settings : range of the scored pairs, confidence of the intervals
     baselines : targets (S, E ...) for which the predictors that need no network are added
     """
     run = {key: description[key] for key in (*WHERE, "model", "seed", *NETWORK)}
@@ -199,7 +199,7 @@ def readable(table: pd.DataFrame, title: str, published: bool = False) -> str:
         console.print(view)
     count = int(table.n_configurations.max())
     console.print(
-        f"Mean over {count} test configurations [bootstrap interval over them]; several seeds are averaged.\n"
+        f"Mean over {count} test configurations [confidence interval]; several seeds are averaged.\n"
         "The ceiling is what a perfect prediction could reach against this many replicas."
     )
     return text.getvalue()
@@ -267,8 +267,8 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False) -> str:
             str(shown.to_markdown(index=False, disable_numparse=True)) + "\n",
         ]
     parts.append(
-        f"Means over {int(table.n_configurations.max())} test configurations and over the seeds, with a bootstrap "
-        "interval over the configurations.\n"
+        f"Means over {int(table.n_configurations.max())} test configurations, with Student's confidence interval, and "
+        "over the seeds.\n"
     )
     if published:
         parts.append(
