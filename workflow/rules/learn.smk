@@ -40,6 +40,7 @@ rule import_weights:
             temperature=STUDY.pretraining.temperature,
             time=STUDY.pretraining.time,
             seed=int(wildcards.seed),
+            learnt_from=STUDY.pretraining.weights_learnt_from,
         ),
     shell:
         "python -m glassbotan import weights {params.options} --output {output.network} {input.weights} > {log} 2>&1"
