@@ -19,7 +19,7 @@ from glassbotan.learn.graphs import (
 )
 from glassbotan.learn.models import TrainedNetwork
 from glassbotan.learn.network import BOTAN
-from glassbotan.learn.training import fit, predict
+from glassbotan.learn.training import calibrated, fit, predict
 from glassbotan.learn.units import REDUCED, mean_units, spread_units
 from glassbotan.study import Network, Training
 
@@ -218,6 +218,23 @@ def test_averaging_over_symmetries_makes_predictions_symmetric(structure):
     ):
         assert np.allclose(first, second, atol=1e-6)
     assert not np.allclose(predict(model, graph)[0], predict(model, turned)[0], atol=1e-6)
+
+
+def test_averaged_predictions_are_as_spread_out_as_what_they_predict(rng):
+    known, unknown = rng.normal(size=(2, 20_000))
+    truth = torch.tensor(3 + known + 0.7 * unknown)
+    # Half of the variance of what each sees is its own, so that half of what it sees is what is expected of the truth.
+    single = torch.tensor(3 + 0.5 * (known + rng.normal(size=(48, 20_000))))
+    mean = calibrated(single.mean(dim=0), single)
+
+    def slope(prediction):
+        return torch.cov(torch.stack([prediction, truth]))[0, 1] / prediction.var()
+
+    assert slope(single[0]) == pytest.approx(1, abs=0.05)
+    assert slope(single.mean(dim=0)) > 1.8
+    assert slope(mean) == pytest.approx(1, abs=0.03)
+    assert mean.mean() == pytest.approx(3, abs=0.02)
+    assert torch.equal(calibrated(torch.ones(5), torch.ones(48, 5)), torch.ones(5))  # what knows nothing stays
 
 
 def targets_for(structure, rng):

@@ -20,13 +20,14 @@ from glassbotan.kob_andersen import Species
 
 
 class Heterogeneity(NamedTuple):
-    """Of the overlap Q and of the particle motion X (S, R, C or D) over species A of the test configurations.
+    """Of the overlap Q of all particles and of the motion X (S, R, C or D) of species A in the test configurations.
 
     What needs several configurations is not a number for one.
     """
 
     chi_4: float
-    """N (<Q^2> - <Q>^2) over replicas and configurations, of the simulation: the sum of the two below"""
+    """N (<Q^2> - <Q>^2) over replicas and configurations, of the simulation, with N and Q of both species: the sum of
+    the two below"""
     chi_4_within: float
     """N times the variance between the replicas of a configuration, mean over the configurations"""
     chi_4_between: float
