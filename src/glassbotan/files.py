@@ -67,7 +67,7 @@ def read_npz(path: Path, names: Collection[str] | None = None) -> tuple[dict[str
 def write_csv(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
     """Write a tidy table, and its provenance as JSON beside it."""
     with written_whole(path) as beside:
-        table.to_csv(beside, index=False)
+        table.to_csv(beside, index=False, float_format="%.10g")  # 1.65, not 1.6500000000000001
     write_json(path.with_suffix(".provenance.json"), dict(provenance))
 
 
