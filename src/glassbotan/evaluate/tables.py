@@ -191,18 +191,19 @@ def readable(table: pd.DataFrame, title: str, published: bool = False) -> str:
         if of_target.empty:
             continue
         shown = text_table(of_target, published and target == "S")
-        view = Table(title=f"{title}: Pearson coefficient for the {what}", box=SIMPLE, title_justify="left")
+        console.print(f"{title}: Pearson coefficient for the {what}\n")
+        view = Table(box=SIMPLE, show_edge=False, pad_edge=False)
         for column in shown.columns:
             view.add_column(column, justify="right")
         for line in shown.itertuples(index=False):
             view.add_row(*line)
-        console.print(view)
+        console.print(view, "")
     count = int(table.n_configurations.max())
     console.print(
         f"Mean over {count} test configurations [confidence interval]; several seeds are averaged.\n"
         "The ceiling is what a perfect prediction could reach against this many replicas."
     )
-    return text.getvalue()
+    return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
 
 
 def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
