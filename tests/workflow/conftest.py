@@ -71,6 +71,12 @@ def tiny_settings():
     return TINY
 
 
+@pytest.fixture
+def checkout(tmp_path) -> Checkout:
+    """The tiny study before anything has run."""
+    return Checkout(tmp_path, TINY)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Checkout:
     """A tiny study, run through Snakemake from the melt to the table."""
