@@ -290,7 +290,7 @@ def test_starting_weights_are_used(structure, rng):
     assert further.history.train_loss[0] == pytest.approx(start.history.train_loss.iloc[-1], rel=0.5)
 
 
-def test_published_weights_start_where_they_were_in_other_units(structure, rng):
+def test_weights_start_where_they_were_in_other_units(structure, rng):
     species, (propensity, pair) = structure[1], targets_for(structure, rng)
     graph, units = graph_of(structure), spread_units([(species, propensity, pair)])
     network = Network(rounds=2, width=8)
@@ -299,8 +299,10 @@ def test_published_weights_start_where_they_were_in_other_units(structure, rng):
     found, expected = predict(moved.module(), graph, units), predict(start.module(), graph)
     assert np.allclose(found[1], expected[1], atol=1e-5)
     assert np.abs(found[0] - np.array(units.propensity_mean)[species]).max() < 0.1 * np.max(units.propensity_scale)
-    # What measures in spreads already goes on as it is.
+    # What measures in spreads already goes on as it is, and finds back.
     assert moved.weights_in(units) is moved.weights
+    back = TrainedNetwork(moved.weights_in(REDUCED), network, REDUCED, {})
+    assert np.allclose(predict(back.module(), graph)[1], expected[1], atol=1e-5)
 
 
 def test_divergence_stops_with_a_sentence(structure, rng):

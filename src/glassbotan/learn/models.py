@@ -34,17 +34,19 @@ class TrainedNetwork:
     def weights_in(self, units: Units) -> dict[str, Tensor]:
         """Weights to start from in other units.
 
-        A network in units of spread gives S and E in units of whatever spread they have; one in reduced units would
-        start far off. Its pairs are carried over, and its particles, of which one trained on pairs alone says nothing
-        yet, begin near the mean.
+        Networks in units of spread give S and E in units of whatever spread they have; between those and reduced
+        units, they would start far off. Pairs are carried over, and particles, of which a network trained on pairs
+        alone says nothing yet, begin near zero.
         """
-        if self.units != REDUCED or units == REDUCED:
+        if (self.units == REDUCED) == (units == REDUCED):
             return self.weights
+        scale = self.units.pair_scale / units.pair_scale
+        shift = (self.units.pair_mean - units.pair_mean) / units.pair_scale
         weight, bias = (self.weights[f"edge_decoder.last.{name}"] for name in ("weight", "bias"))
         of_particles = self.weights["node_decoder.last.weight"], self.weights["node_decoder.last.bias"]
         return self.weights | {
-            "edge_decoder.last.weight": weight / units.pair_scale,
-            "edge_decoder.last.bias": (bias - units.pair_mean) / units.pair_scale,
+            "edge_decoder.last.weight": scale * weight,
+            "edge_decoder.last.bias": scale * bias + shift,
             "node_decoder.last.weight": 0.05 * of_particles[0],
             "node_decoder.last.bias": 0 * of_particles[1],
         }
