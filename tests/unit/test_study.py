@@ -51,6 +51,12 @@ def test_source_without_pairs_trains_no_network_on_them():
     study_from({**published, "source": "glassbench", **alone}, "published.yaml")
 
 
+def test_what_published_weights_were_trained_on_is_not_tested():
+    published = yaml.safe_load((ROOT / "workflow" / "studies" / "published.yaml").read_text())
+    with pytest.raises(StudyError, match=r"were trained on configurations \[399, 400\]; test others"):
+        study_from({**published, "configurations": {"train": "1-10", "test": "399-401"}}, "published.yaml")
+
+
 def test_schema_is_in_step_with_the_code():
     written = json.loads((ROOT / "workflow" / "schemas" / "study.schema.json").read_text())
     assert written == Study.model_json_schema(), "run: glassbotan schema > workflow/schemas/study.schema.json"
