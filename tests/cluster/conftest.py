@@ -45,6 +45,15 @@ def start(*command: str, **kwargs) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)
 
 
+def of_a_test(configuration: Path) -> bool:
+    """Whether a test of this kind put the file there."""
+    return configuration.is_symlink() and any(part.startswith("pytest-of-") for part in configuration.readlink().parts)
+
+
+def sinfo() -> subprocess.CompletedProcess:
+    return subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
+
+
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory) -> Iterator[Path]:
     """The cluster's configuration file."""
@@ -56,6 +65,8 @@ def slurm(tmp_path_factory) -> Iterator[Path]:
     pytest.importorskip("snakemake_executor_plugin_slurm")
 
     configuration = Path("/etc/slurm/slurm.conf")  # jobs inside of jobs look nowhere else
+    if of_a_test(configuration) and sinfo().returncode != 0:
+        configuration.unlink()  # the test was killed
     if configuration.exists() or configuration.is_symlink():
         pytest.skip(f"{configuration} belongs to a cluster that is not the test's")
     folder = tmp_path_factory.mktemp("slurm")
@@ -66,18 +77,16 @@ def slurm(tmp_path_factory) -> Iterator[Path]:
     configuration.parent.mkdir(exist_ok=True)
     configuration.symlink_to(folder / "slurm.conf")
     processes = []
-    if not Path("/run/munge/munge.socket.2").is_socket():
+    if subprocess.run(["munge", "--no-input"], capture_output=True).returncode != 0:
         Path("/run/munge").mkdir(exist_ok=True)
         shutil.chown("/run/munge", "munge", "munge")
-        processes.append(start("runuser", "-u", "munge", "--", "munged", "--foreground"))
+        processes.append(start("runuser", "-u", "munge", "--", "munged", "--foreground", "--force"))
     processes += [start("slurmctld", "-D"), start("slurmd", "-D", "-N", host)]
     try:
-        for _ in range(60):
+        deadline = time.monotonic() + 90
+        while (state := sinfo()).stdout.strip() != "idle" and time.monotonic() < deadline:
             time.sleep(1)
-            state = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
-            if state.stdout.strip() == "idle":
-                break
-        else:
+        if state.stdout.strip() != "idle":
             logs = "\n".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
             pytest.skip(f"SLURM does not start here: {state.stdout} {state.stderr}\n{logs}")
         yield configuration
