@@ -31,7 +31,8 @@ def data_files(code: Path, numbers: range) -> list[Path]:
 def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
     """Our training with the paper's settings."""
     from glassbotan.learn.network import BOTAN
-    from glassbotan.learn.training import fit, predict
+    from glassbotan.learn.prediction import predict
+    from glassbotan.learn.training import fit
     from glassbotan.published.weights import read_weights
     from glassbotan.statistics import correlation
     from glassbotan.study import Network, Training

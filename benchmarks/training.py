@@ -146,7 +146,7 @@ def our_graph(data: Path) -> dict:
 def our_prediction(data: Path) -> dict:
     """One forward pass."""
     from glassbotan.learn.network import BOTAN
-    from glassbotan.learn.training import predict
+    from glassbotan.learn.prediction import predict
     from glassbotan.study import Network
 
     graph, model = structure(data), BOTAN(Network())

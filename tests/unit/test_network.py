@@ -19,7 +19,8 @@ from glassbotan.learn.graphs import (
 )
 from glassbotan.learn.models import TrainedNetwork
 from glassbotan.learn.network import BOTAN
-from glassbotan.learn.training import calibrated, fit, predict
+from glassbotan.learn.prediction import calibrated, predict
+from glassbotan.learn.training import fit
 from glassbotan.learn.units import REDUCED, mean_units, spread_units
 from glassbotan.study import Network, Training
 

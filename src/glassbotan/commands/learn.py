@@ -242,7 +242,7 @@ class PredictTest(Stage):
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.predictions import Prediction, write_predictions
         from glassbotan.learn.models import read_model, require_network
-        from glassbotan.learn.training import predict
+        from glassbotan.learn.prediction import predict
 
         provenance = self.provenance(self.network_file, *self.inputs)
         trained = read_model(self.network_file)

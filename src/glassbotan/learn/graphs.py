@@ -7,6 +7,7 @@ that the sum over the neighbours of a particle runs over contiguous memory.
 
 import itertools
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,13 @@ def with_targets(graph: Graph, propensity: NDArray, pair_distance_change: NDArra
     graph.propensity = torch.from_numpy(propensity.astype(np.float32))
     graph.pair_distance_change = torch.from_numpy(pair_distance_change.astype(np.float32))[graph.pair]
     return graph
+
+
+def turned(graph: Graph, turn: int) -> Graph:
+    """The graph in another orientation, that of SIGNED_PERMUTATIONS[turn]."""
+    result = copy(graph)
+    result.separation = graph.separation @ SIGNED_PERMUTATIONS[turn].to(graph.separation)
+    return result
 
 
 class Graphs:

@@ -7,13 +7,12 @@ norm clipped, each graph turned by a random element of the cube's symmetry group
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -22,14 +21,11 @@ from torch_geometric.data import Batch
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
 from glassbotan.learn.edge_update import Arithmetic
-from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, pair_average
+from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, turned
 from glassbotan.learn.memory import keep_freed_memory
 from glassbotan.learn.network import BOTAN
-from glassbotan.learn.units import REDUCED, Units
 from glassbotan.statistics import correlation
 from glassbotan.study import Device, Network, Training
-
-IDENTITY = next(turn for turn, matrix in enumerate(SIGNED_PERMUTATIONS) if torch.equal(matrix, torch.eye(3)))
 
 EpochReport = Callable[[dict[str, Any]], None]
 """Called after each epoch with the state to go on from; `rows` in it is the history."""
@@ -219,44 +215,6 @@ def require_finite(which: str, losses: Sequence[float], names: Sequence[str], ep
             )
 
 
-def predict(
-    model: BOTAN, graph: Graph, units: Units = REDUCED, average_over_symmetries: bool = False
-) -> tuple[NDArray, NDArray]:
-    """S (N,) and E (n_p,) of one graph from a network with these units, perhaps averaged over the cube's symmetries."""
-    keep_freed_memory()
-    species = graph.species[:, 0].int()
-    with torch.inference_mode():
-        if average_over_symmetries:
-            outputs = [model(_turned(graph, turn)) for turn in range(len(SIGNED_PERMUTATIONS))]
-            of_particles, of_edges = (torch.stack(parts) for parts in zip(*outputs, strict=True))
-            motion = of_particles.mean(dim=0)
-            for kind in species.unique():
-                motion[species == kind] = calibrated(motion[species == kind], of_particles[:, species == kind])
-            pair = calibrated(pair_average(graph, of_edges.mean(dim=0)), of_edges)
-        else:
-            motion, of_edges = model(graph)
-            pair = pair_average(graph, of_edges)
-    return units.restore(species.numpy(), motion.numpy(), pair.numpy())
-
-
-def calibrated(mean: Tensor, single: Tensor) -> Tensor:
-    """A mean of predictions, its deviations from its own mean stretched to what a prediction's should be.
-
-    Squared errors teach a network to say what is expected of the truth given what it saw: where it says 1 more, the
-    truth is 1 more on average. What its predictions in different orientations do not share tells nothing of the truth,
-    and is in their variance but not in the mean's. So the truth rises faster than the mean, by the ratio of the
-    variances. Pearson's coefficient stays as it is.
-
-    Parameters
-    ----------
-    mean : (n,)
-    single : (orientations, m), the predictions that it is the mean of
-    """
-    level, variance = mean.mean(), mean.var(correction=0)
-    stretch = single.var(dim=1, correction=0).mean() / variance if variance > 0 else 1.0
-    return level + stretch * (mean - level)
-
-
 def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) -> Any:
     if training.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
@@ -271,18 +229,10 @@ def _batches(
     order = torch.randperm(len(graphs), generator=random).tolist()
     turns = torch.randint(len(SIGNED_PERMUTATIONS), (len(graphs),), generator=random).tolist()
     for start in range(0, len(order), training.batch_size):
-        batch = [
-            _turned(graphs[index].to(device), turns[index] if training.augment else IDENTITY)
-            for index in order[start : start + training.batch_size]
-        ]
+        chosen = [(graphs[index].to(device), turns[index]) for index in order[start : start + training.batch_size]]
+        batch = [turned(graph, turn) if training.augment else graph for graph, turn in chosen]
         names = [str(graph.name) for graph in batch]
         yield batch[0] if len(batch) == 1 else Batch.from_data_list(batch), names
-
-
-def _turned(graph: Graph, turn: int) -> Graph:
-    turned = copy(graph)
-    turned.separation = graph.separation @ SIGNED_PERMUTATIONS[turn].to(graph.separation)
-    return turned
 
 
 class _Loss:
