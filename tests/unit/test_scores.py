@@ -17,6 +17,7 @@ from glassbotan.evaluate.tables import (
     published_beside,
     readable,
 )
+from glassbotan.files import read_csv, write_csv
 from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.statistics import confidence_interval, correlation, noise_ceiling
 from glassbotan.study import Scores
@@ -256,6 +257,16 @@ def test_networks_that_differ_in_more_than_their_seed_are_told_apart(predictions
         "BOTAN, 1 rounds", "BOTAN, 7 rounds", "BOTAN, 7 rounds, of T = 0.64, t = 8.25", ENERGY,
     }  # fmt: skip
     assert set(means.seeds) == {0, 1}
+
+
+def test_scores_read_again_are_told_apart_as_before(predictions, tmp_path):
+    at = {**RUN, "time": 1650 * 1e-3, "trained_time": 1650 * 1e-3}  # not quite 1.65
+    runs = [{**at, "model": "BOTAN", "p": p, "seed": 0} for p in (0.4, 1.0)]
+    table = pearson_table([(predictions, run) for run in runs], Scores())
+    write_csv(tmp_path / "pearson.csv", table, {})
+    again = read_csv(tmp_path / "pearson.csv")
+    assert set(again.time) == set(again.trained_time.dropna()) == {1.65}
+    assert set(means_over_seeds(again).model) == set(means_over_seeds(table).model)
 
 
 def test_one_test_configuration_has_no_interval(predictions):

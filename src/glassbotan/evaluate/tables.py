@@ -37,7 +37,7 @@ SETTINGS = {
 }
 COLUMNS = [*WHERE, "model", "seed", "target", "species", *Score._fields, *NETWORK]
 COUNTS = ["seed", "rounds", "train_configurations", "replicas"]
-NO_NETWORK = dict.fromkeys(["seed", *NETWORK], pd.NA)
+NO_NETWORK = dict.fromkeys(["seed", *NETWORK], np.nan)
 TARGETS = {
     "S": "propensity S of A particles",
     "R": "neighbour-relative displacement R of A particles",
