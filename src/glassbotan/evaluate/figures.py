@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from glassbotan.dynamics.scattering import double_stretched
 from glassbotan.evaluate.tables import DISTANCE, ENERGY, FULL_DATA, published_pearson
@@ -168,6 +168,7 @@ def draw_quality(table: pd.DataFrame, limits: Limits) -> Drawing:
             for side in sides:
                 ax.axhline(centre + side * limit, color="0.4", ls="--", lw=0.9)
         ax.set(xlabel="configuration", ylabel=label)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].plot([], [], color="0.4", ls="--", lw=0.9, label="limits")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(temperatures) + 1)
     return Drawing(figure, table)
