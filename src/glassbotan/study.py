@@ -317,7 +317,7 @@ class Training(Section):
         description="matrix products in training; auto takes bfloat16 (with float32 sums) where the processor has it",
     )
     fused: bool = Field(
-        False, description="on a GPU, compute edges in two kernels of our own (needs triton; not yet run on a GPU)"
+        False, description="on a GPU, compute edges in two kernels of our own (needs triton; checked against PyTorch before training)"
     )
 
 

@@ -117,43 +117,48 @@ def test_edge_perceptron_and_its_derivative_are_those_of_the_formula(structure, 
 KERNELS = """
 import sys
 import torch
-from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron, Ends
+from glassbotan.errors import TrainingError
+from glassbotan.learn.kernel_check import require_correct_kernels
+from glassbotan.learn.edge_update import Arithmetic
+from glassbotan.learn.network import BOTAN
+from glassbotan.study import Network
+from torch_geometric.data import Data
 
-torch.manual_seed(5)
-n, edges, width = 40, 300, 16
-forth = torch.randint(n, (2, edges // 2))
-order = torch.argsort(torch.cat([forth[1], forth[0]]), stable=True)
-edge_index = torch.cat([forth, forth.flip(0)], dim=1)[:, order].int()
-place = torch.empty(edges, dtype=torch.long)
-place[order] = torch.arange(edges)
-ends = Ends(edge_index, place[(order + edges // 2) % edges].int(), n)
-for dtype, tolerance in ((torch.float32, 1e-5), (torch.float16, 0.1)):  # a unit near zero may round to either side
-    for with_ends in (True, False):
-        shapes = [(edges, width), (width, width), (edges, width) if with_ends else (width,), (width, width), (width,)]
-        shapes += [(n, width)] * 2 if with_ends else []
-        inputs = [torch.randn(shape) / (4 if shape == (width, width) else 1) for shape in shapes]
-        inputs[0] = inputs[0].to(dtype)
-        weights = torch.randn(edges, width), torch.randn(n, width)
-        results = []
-        for fused in (False, True):
-            leaves = [one.clone().requires_grad_() for one in inputs]
-            arithmetic = Arithmetic(dtype, fused)
-            y, incoming = EdgePerceptron.apply(*leaves[:5], arithmetic, *leaves[5:], *([ends] if with_ends else []))
-            loss = (y.float() * weights[0]).sum() + ((incoming * weights[1]).sum() if with_ends else 0)
-            results.append([y, *torch.autograd.grad(loss, leaves)])
-        for number, (plain, fused) in enumerate(zip(*results, strict=True)):
-            error = (plain.double() - fused.double()).norm() / plain.double().norm()
-            assert error < tolerance, (dtype, with_ends, number, error)
-print("agree")
+cpu = torch.device("cpu")
+for dtype in (torch.float32, torch.float16):  # the interpreter cannot multiply bfloat16; float16 takes its place
+    require_correct_kernels(cpu, dtype, 16)
+
+# The whole network, with the views of its weights that it hands to the kernels.
+graph = torch.load(sys.argv[1], weights_only=False)
+torch.manual_seed(2)
+model = BOTAN(Network(rounds=2, width=16))
+results = []
+for fused in (False, True):
+    outputs = model(graph, Arithmetic(torch.float32, fused))
+    gradients = torch.autograd.grad(sum(output.square().sum() for output in outputs), list(model.parameters()))
+    results.append([*outputs, *gradients])
+for plain, kernels in zip(*results, strict=True):
+    assert (plain - kernels).norm() <= 1e-5 * plain.norm(), (plain, kernels)
+
+# Kernels that take rows for contiguous that are not are found out.
+torch.Tensor.contiguous = lambda self: self
+require_correct_kernels.cache_clear()
+try:
+    require_correct_kernels(cpu, torch.float32, 16)
+except TrainingError as error:
+    print(error)
 """
 
 
-def test_kernels_do_what_the_operations_do():
-    """On the CPU, in Triton's interpreter (which cannot multiply bfloat16; float16 takes its place)."""
+def test_kernels_do_what_the_operations_do_and_wrong_ones_are_refused(structure, tmp_path):
+    """On the CPU, in Triton's interpreter."""
     pytest.importorskip("triton")
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    result = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, env=environment)
-    assert result.stdout.strip() == "agree", result.stderr
+    torch.save(graph_of(structure), tmp_path / "graph.pt")
+    command = [sys.executable, "-c", KERNELS, str(tmp_path / "graph.pt")]
+    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TRITON_INTERPRET": "1"})
+    assert result.returncode == 0, result.stderr
+    assert "the kernels' output differs by" in result.stdout
+    assert "set fused: false" in result.stdout
 
 
 def test_bfloat16_rounds_and_does_no_more(structure):

@@ -106,7 +106,7 @@ def fit(
     Raises
     ------
     TrainingError
-        if the loss is not a number
+        if the loss is not a number, or the GPU kernels (`training.fused`) are wrong on this processor
     """
     device = device or torch.device("cpu")
     keep_freed_memory()
@@ -117,7 +117,12 @@ def fit(
     elif training.initial_weights == "spread":
         model.spread_initial_weights()
     model.to(device)
-    loss_of = _Loss(p, arithmetic_of(training, device))
+    arithmetic = arithmetic_of(training, device)
+    if arithmetic.fused:
+        from glassbotan.learn.kernel_check import require_correct_kernels
+
+        require_correct_kernels(device, arithmetic.products, network.width)
+    loss_of = _Loss(p, arithmetic)
     progress = _Progress(model, training, seed, -(-len(train) // training.batch_size))
     if saved is not None:
         progress.restore(saved)
