@@ -4,41 +4,46 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config.yaml"
+# A study named by --configfile is the whole study; config.yaml is the one that runs where none is named.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/simulate.smk" if SIMULATED else "workflow/rules/published.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/simulate.smk" if STUDY.simulates else "workflow/rules/published.smk"
 include: "workflow/rules/targets.smk"
-include: "workflow/rules/learn.smk"
+include: "workflow/rules/weights.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/report.smk"
 
 
 wildcard_constraints:
     point=r"T\d+\.\d\d",
     batch=r"\d\d\d+",
     configuration=r"\d\d\d\d+",
-    time=r"\d\d+",
+    time=r"t\d\d+|all",
     model=r"[A-Za-z][A-Za-z0-9-]*",
-    seed=r"\d+(-(n|r|rounds|p)[\d.]+)?",
-    other=r"T\d+\.\d\d",
-    other_time=r"\d\d+",
-    variation="learning_curve|rounds|loss_weight",
+    variant=r"(\+[A-Za-z0-9.-]+)?",
+    seed=r"\d+",
+    transfer=r"t\d\d+-on-T\d+\.\d\d-t\d\d+",
+    comparison=r"pearson|learning_curve|transfer|ablation_\w+",
     targets=r"targets(-r\d+)?",
 
 
 localrules:
     all,
+    resolved_study,
 
 
 rule all:
     default_target: True
     input:
-        rules.score.output,
-        figures(),
+        of_study(layout.SCORES),
+        of_study(map(layout.figure, drawn_in(STUDY))),
         rules.report.output,
 
 
 onsuccess:
-    show_table(rules.score.output.readable)
+    show_table(of_study(layout.SCORES.replace(".csv", ".txt")))

@@ -24,10 +24,10 @@ import pandas as pd
 
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import lattice, random_generator
-from glassbotan.simulate.engines import ENGINES, Dynamics, Thermostat, load_engine
+from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
-from glassbotan.study import Liquid
+from glassbotan.study.simulation import ENGINES, Liquid
 
 TEMPERATURE = 0.5
 SYSTEMS = (1, 4, 8, 16, 32)
@@ -83,7 +83,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     """Speed against systems per launch, and against processes."""
     from matplotlib.ticker import LogLocator
 
-    from glassbotan.evaluate.figures import COLORS, MARKERS, panels
+    from glassbotan.evaluate.figures.style import COLORS, MARKERS, panels
 
     figure, axes = panels(2, sharey=True)
     for ax, column, other in zip(

@@ -3,19 +3,15 @@
     python benchmarks/loading.py [--configurations 400] [--particles 4096] [--times 10]
 
 Writes targets files of the size of a study's (one short simulation, written under many numbers) into a temporary folder
-and starts the stage `train` on them; it is stopped after its first epoch. Prints seconds and memory at some steps.
+and fits a BOTAN to them for one epoch. Prints seconds and memory at some steps.
 """
 
 import argparse
-import json
 import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
-from unittest.mock import patch
-
-import numpy as np
 
 STUDY = ["--study", "loading", "--temperature", "1.0"]
 
@@ -23,6 +19,7 @@ STUDY = ["--study", "loading", "--temperature", "1.0"]
 def write_targets(folder: Path, configurations: int, particles: int, times: int) -> list[Path]:
     """Targets files of one ensemble under many numbers."""
     from glassbotan.cli import main as glassbotan
+    from glassbotan.files.npz import read_npz, write_npz
 
     steps = ",".join(f"{0.01 * (index + 1):g}" for index in range(times))
     stages = {
@@ -37,13 +34,12 @@ def write_targets(folder: Path, configurations: int, particles: int, times: int)
         output = folder / (stage + (".npz" if stage == "targets" else ".gsd"))
         glassbotan([stage, *STUDY, *options, *before, "--output", str(output)])
         before = ["--input", str(output)]
-    with np.load(output) as content:
-        arrays = dict(content)
-    made = json.loads(str(arrays.pop("provenance")))
+    header, arrays = read_npz(output)
+    content = dict(zip(arrays, arrays.read(*arrays), strict=True))
     paths = []
     for number in range(1, configurations + 1):
         paths.append(folder / f"c{number:04d}.npz")
-        np.savez(paths[-1], provenance=np.array(json.dumps(made | {"configuration": number})), **arrays)
+        write_npz(paths[-1], header | {"configuration": number}, {}, content)
     return paths
 
 
@@ -56,8 +52,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to put the files, if not in the temporary folder")
     arguments = parser.parse_args()
 
-    from glassbotan.cli import main as glassbotan
-    from glassbotan.learn import training
+    from glassbotan.predictors.botan import Settings, Training
+    from glassbotan.predictors.fitting import fit_predictor
+    from glassbotan.stopping import Deadline
 
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
@@ -66,24 +63,23 @@ def main() -> None:
         print(f"{len(paths)} files, {total / 1e9:.2f} GB", file=sys.stderr)
         marks: list[tuple[float, float]] = []
         began = time.perf_counter()
-        fit = training.fit
 
-        def watched(*args, **kwargs):
-            *before, check = args
+        class Watched(Deadline):
+            """Asked before each step whether it is time to stop: it takes note of time and memory."""
 
-            def mark() -> None:
+            def check(self, needed: float = 0.0) -> None:
                 megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 marks.append((time.perf_counter() - began, megabytes))
-                check()
 
-            return fit(*before, mark, **kwargs)
-
-        with patch.object(training, "fit", watched):
-            glassbotan(
-                ["train", *STUDY, "--model", "BOTAN", "--time-index", "1",
-                 "--train", f"1-{len(paths)}", "--training.epochs", "1", "--training.precision", "auto",
-                 "--output", str(folder / "model.pt"), *map(str, paths)]
-            )  # fmt: skip
+        fit_predictor(
+            Settings(kind="botan", training=Training(epochs=1, precision="auto")),
+            paths,
+            study="loading",
+            temperature=1.0,
+            time_indices=(1,),
+            train=range(1, len(paths) + 1),
+            deadline=Watched.never(),
+        )
         print("| step | seconds since the start | MB |\n|---|---|---|")
         for step in sorted({0, 1, 10, 100, len(marks) - 1}):
             if step < len(marks):

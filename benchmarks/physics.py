@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glassbotan.dynamics.propensity import displacement_lengths
-from glassbotan.dynamics.scattering import self_scattering
+from glassbotan.dynamics.pairs import lengths
+from glassbotan.dynamics.relaxation import self_scattering
 from glassbotan.kob_andersen import box_length
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, load_engine
@@ -36,7 +36,7 @@ WAVE_NUMBERS = (7.25, 5.5)
 def tau_alpha(cores: int) -> None:
     """Run the study and print its relaxation times beside the published ones."""
     fits = {temperature: f"results/physics/T{temperature:.2f}/relaxation.json" for temperature in PUBLISHED}
-    command = ["snakemake", "--cores", str(cores), "--configfile", "config.yaml", "benchmarks/physics.yaml"]
+    command = ["snakemake", "--cores", str(cores), "--configfile", "benchmarks/physics.yaml"]
     subprocess.run([*command, "--", *fits.values()], cwd=ROOT, check=True, stdout=sys.stderr)
     print("   T   tau_alpha   error   published   difference/error      f   beta   configurations")
     for temperature, path in fits.items():
@@ -79,7 +79,7 @@ def displacements(folder: Path, runs: int) -> None:
         row = measured[sample.system, steps.index(sample.step)]
         for species in (0, 1):
             mine = moved[start.species == species]
-            row[species] = (displacement_lengths(mine) ** 2).mean()
+            row[species] = (lengths(mine) ** 2).mean()
             row[2 + species] = self_scattering(mine, WAVE_NUMBERS[species])
     print(f"{engine.name} {engine.version}, {runs} runs; each column: ours +- error of the mean, reference, ratio")
     print("     t   " + "   ".join(f"{name:>32}" for name in ("MSD A", "MSD B", "F_s A", "F_s B")))

@@ -30,12 +30,16 @@ def data_files(code: Path, numbers: range) -> list[Path]:
 
 def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
     """Our training with the paper's settings."""
-    from glassbotan.learn.network import BOTAN
-    from glassbotan.learn.prediction import predict
-    from glassbotan.learn.training import fit
-    from glassbotan.published.weights import read_weights
+    import torch
+
+    from glassbotan.learn.processors import arithmetic_of
+    from glassbotan.learn.training import train_network
+    from glassbotan.predictors.botan import Network, Training
+    from glassbotan.predictors.botan.fitting import WeightedLoss
+    from glassbotan.predictors.botan.network import BOTAN
+    from glassbotan.predictors.botan.prediction import predict_graph
+    from glassbotan.predictors.botan.weights import read_weights
     from glassbotan.statistics import correlation
-    from glassbotan.study import Network, Training
 
     train, test = (
         [structure(path) for path in data_files(code, numbers)] for numbers in (range(1, 11), range(401, 404))
@@ -56,20 +60,24 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
             near = of_a[sender] & of_a[receiver] & (graph.separation.norm(dim=1).numpy() < 1.35)
             pairs = np.unique(graph.pair.numpy()[near])
             change = np.empty(len(graph.pair) // 2)
-            change[graph.pair.numpy()] = graph.pair_distance_change.numpy()
-            motion, predicted = predict(model, graph)
+            change[graph.pair.numpy()] = graph.pair_target.numpy()
+            of_particles, of_pairs = predict_graph(model, graph, average_over_symmetries=False)
             found.append(
                 (
-                    correlation(motion[of_a], graph.propensity.numpy()[of_a]),
-                    correlation(predicted[pairs], change[pairs]),
+                    correlation(of_particles[of_a], graph.particle_target.numpy()[of_a]),
+                    correlation(of_pairs[pairs], change[pairs]),
                 )
             )
         minutes = (time.perf_counter() - began) / 60
         scores.append((row["epoch"], row["train_loss"], *np.mean(found, axis=0), minutes))
         print(f"ours, seed {seed}: ", *(f"{value:.4g}" for value in scores[-1]), flush=True)
 
-    start = read_weights(code / "initial_model" / f"model{seed + 1}.pth")
-    fit(train, [], Network(), Training(epochs=epochs, precision=precision), 0.4, seed, start, report=judge)
+    torch.manual_seed(seed)
+    network = BOTAN(Network())
+    network.load_state_dict(read_weights(code / "initial_model" / f"model{seed + 1}.pth"))
+    training = Training(epochs=epochs, precision=precision)
+    loss = WeightedLoss(0.4, arithmetic_of(training, Network().width, torch.device("cpu")))
+    train_network(network, train, [], loss, training, seed, report=judge)
     return pd.DataFrame(scores, columns=RECORDED)
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from glassbotan.simulate.configurations import read_configurations
+from glassbotan.files.configurations import read_batch
 from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
 from glassbotan.simulate.running import advance
-from glassbotan.study import Integrator
+from glassbotan.study.simulation import Integrator
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
              "--melt.time", "2", "--melt.temperature", "1.0", "--output", str(molten)],
             check=True, capture_output=True,
         )  # fmt: skip
-        (start,), _ = read_configurations(molten)
+        (start,) = read_batch(molten).configurations
         alone, staged = [], []
         for _ in range(arguments.repeats):
             began = time.perf_counter()

@@ -17,19 +17,19 @@ import numpy as np
 
 from glassbotan.dynamics.targets import dynamical_targets
 from glassbotan.kob_andersen import box_length
-from glassbotan.study import Targets
+from glassbotan.study.targets import Targets
 
 SIZES = (1024, 4096, 8192, 16_384, 32_768, 65_536)
 
 
-def measure(positions: np.ndarray, species: np.ndarray, moments, replicas: int, times: int) -> None:
+def measure(positions: np.ndarray, species: np.ndarray, frames, replicas: int, times: int) -> None:
     """Compute once and print a row."""
     began = time.perf_counter()
     targets = dynamical_targets(
         positions,
         species,
         box_length(len(positions), 1.2),
-        moments,
+        frames,
         list(range(1, times + 1)),
         1.0,
         replicas,
@@ -48,12 +48,12 @@ def random_case(n: int, replicas: int, times: int) -> None:
     edge = next(edge for edge in range(1, n) if edge**3 >= n)
     sites = np.stack(np.unravel_index(rng.permutation(edge**3)[:n], (edge,) * 3), axis=-1)
     positions = (sites + rng.uniform(-0.2, 0.2, (n, 3))) * box_length(n, 1.2) / edge
-    moments = (
+    frames = (
         (replica, step, rng.normal(scale=0.2, size=(n, 3)))
         for replica in range(1, replicas + 1)
         for step in range(1, times + 1)
     )
-    measure(positions, np.arange(n) % 5 // 4, moments, replicas, times)
+    measure(positions, np.arange(n) % 5 // 4, frames, replicas, times)
 
 
 def main() -> None:
@@ -72,8 +72,8 @@ def main() -> None:
         content = np.load(arguments.published)
         initial = content["initial_positions"]
         moved = content["positions"]
-        moments = ((replica, 1, now - initial) for replica, now in enumerate(moved, start=1))
-        measure(initial, content["types"], moments, len(moved), 1)
+        frames = ((replica, 1, now - initial) for replica, now in enumerate(moved, start=1))
+        measure(initial, content["types"], frames, len(moved), 1)
         return
     for n in SIZES:
         subprocess.run(

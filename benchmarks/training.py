@@ -49,22 +49,20 @@ def published_module(code: Path, name: str):
 
 def structure(data: Path):
     """Targets of a published file, S and E alone, and its graph; or of a file with `positions`, without targets."""
-    from glassbotan.dynamics.pair_distance import pair_distance_changes
-    from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
-    from glassbotan.dynamics.propensity import displacement_lengths
+    from glassbotan.dynamics.registry import ReplicaMotion, targets
     from glassbotan.kob_andersen import box_length
     from glassbotan.learn.graphs import structure_graph, with_targets
+    from glassbotan.structure.static import StaticStructure
 
     with np.load(data) as content:
         species, start, moved = (content[name] for name in ("types", "initial_positions", "positions"))
-    length = box_length(len(start), 1.2)
-    pairs = neighbor_pairs(start, length, 2.0)
-    separations = minimum_image(start[pairs[:, 1]] - start[pairs[:, 0]], length)
-    propensity, change = np.zeros(len(start)), np.zeros(len(pairs))
+    found = StaticStructure.of_positions(start, species, box_length(len(start), 1.2), 2.0)
+    propensity, change = np.zeros(len(start)), np.zeros(len(found.pairs))
     for now in moved:
-        propensity += displacement_lengths(now - start) / len(moved)
-        change += pair_distance_changes(pairs, separations, now - start, length) / len(moved)
-    return with_targets(structure_graph(start, species, length, pairs), propensity, change)
+        motion = ReplicaMotion(now - start, found.pairs, found.separations, found.box_length, None)
+        propensity += targets()["S"].of_replica(motion) / len(moved)
+        change += targets()["E"].of_replica(motion) / len(moved)
+    return with_targets(structure_graph(found), propensity, change)
 
 
 def timed_steps(step) -> dict:
@@ -97,7 +95,7 @@ def published_step(data: Path, code: Path) -> dict:
     def step() -> None:
         optimizer.zero_grad()
         node, edge = model(batch)
-        loss = 0.4 * mse_loss(node[:, 0], graph.propensity) + 0.6 * mse_loss(edge[:, 0], graph.pair_distance_change)
+        loss = 0.4 * mse_loss(node[:, 0], graph.particle_target) + 0.6 * mse_loss(edge[:, 0], graph.pair_target)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -107,19 +105,26 @@ def published_step(data: Path, code: Path) -> dict:
 
 
 def our_step(data: Path, precision: str) -> dict:
-    """Ours, through `fit` itself: an epoch of one graph is a step."""
-    from glassbotan.learn.training import fit
-    from glassbotan.study import Network, Training
+    """Ours, through the training loop itself: an epoch of one graph is a step."""
+    import torch
+
+    from glassbotan.learn.processors import arithmetic_of
+    from glassbotan.learn.training import train_network
+    from glassbotan.predictors.botan import Network, Training
+    from glassbotan.predictors.botan.fitting import WeightedLoss
+    from glassbotan.predictors.botan.network import BOTAN
 
     graph = structure(data)
+    training = Training(epochs=STEPS, precision=precision)
+    arithmetic = arithmetic_of(training, Network().width, torch.device("cpu"))
     marks: list[float] = [time.perf_counter()]
     before = peak_mb()
-    fit(
+    train_network(
+        BOTAN(Network()),
         [graph],
         [],
-        Network(),
-        Training(epochs=STEPS, precision=precision),
-        0.4,
+        WeightedLoss(0.4, arithmetic),
+        training,
         0,
         report=lambda state: marks.append(time.perf_counter()),
     )
@@ -136,7 +141,7 @@ def published_graph(data: Path, code: Path) -> dict:
 
 def our_graph(data: Path) -> dict:
     """The same from the same file: graph, S and E."""
-    for name in ("dynamics.pair_distance", "dynamics.propensity", "kob_andersen", "learn.graphs"):
+    for name in ("dynamics.registry", "kob_andersen", "learn.graphs", "structure.static"):
         importlib.import_module(f"glassbotan.{name}")
     before, began = peak_mb(), time.perf_counter()
     structure(data)
@@ -145,12 +150,12 @@ def our_graph(data: Path) -> dict:
 
 def our_prediction(data: Path) -> dict:
     """One forward pass."""
-    from glassbotan.learn.network import BOTAN
-    from glassbotan.learn.prediction import predict
-    from glassbotan.study import Network
+    from glassbotan.predictors.botan import Network
+    from glassbotan.predictors.botan.network import BOTAN
+    from glassbotan.predictors.botan.prediction import predict_graph
 
     graph, model = structure(data), BOTAN(Network())
-    return timed_steps(lambda: predict(model, graph))
+    return timed_steps(lambda: predict_graph(model, graph, average_over_symmetries=False))
 
 
 def grown_liquids(sizes: list[int], folder: Path) -> dict[int, Path]:
@@ -159,7 +164,7 @@ def grown_liquids(sizes: list[int], folder: Path) -> dict[int, Path]:
     from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
     from glassbotan.simulate.protocol import replicas
     from glassbotan.simulate.running import advance
-    from glassbotan.study import Liquid
+    from glassbotan.study.simulation import Liquid
 
     engine = load_engine("auto")
     start = lattice(Liquid(particles=1000), 3.0, random_generator(0, 1.0, 1, 0))

@@ -1,7 +1,6 @@
-"""A study from Python: read its targets, score its network, and predict a configuration given as arrays.
+"""A study from Python: read its targets, score a predictor, and predict a configuration given as arrays.
 
-Run it in the repository's folder, in the activated environment (`source .venv/bin/activate`), after `make quickstart`.
-A study laid over another opens as glassbotan.open_study("config.yaml", "mine.yaml").
+Run it in the repository's folder, in the activated environment (`source .venv/bin/activate`), after `make quickstart`:
 
     python docs/example.py
 """
@@ -16,16 +15,17 @@ test = study.settings.configurations.test[0]
 model = study.settings.models[0].name
 time = point.sampling_times[1]
 
-# What moved in one test configuration.
+# What moved in one test configuration: S of every particle at every sampling time.
 targets = study.targets(point.temperature, configuration=test)
-of_a = targets["species"] == 0
-propensity = targets["propensity"][1]
+structure = targets.structure()
+of_a = structure.species == 0
+propensity = targets.means["S"][point.sampling_times.index(time)]
 print(f"T = {point.temperature}, t = {time}: mean propensity of A particles {propensity[of_a].mean():.3f}")
 
-# What the network says of the same configuration, given as arrays.
-network = study.network(model, point.temperature, time)
-predicted = glassbotan.predict(network, (targets["positions"], targets["species"], float(targets["box_length"])))
-rho = np.corrcoef(predicted.motion[of_a], propensity[of_a])[0, 1]
+# What a predictor says of the same configuration, given as arrays.
+predictor = study.predictor(model, point.temperature, time)
+predicted = glassbotan.predict(predictor, (structure.positions, structure.species, structure.box_length))
+rho = np.corrcoef(predicted.target("S")[of_a], propensity[of_a])[0, 1]
 print(f"{model} on configuration {test}: rho = {rho:.2f} over {of_a.sum()} particles, {len(predicted.pairs)} pairs")
 
 # Pearson coefficients, mean over the sampling times; study.pearson() has them all.

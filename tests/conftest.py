@@ -6,9 +6,9 @@ import pytest
 
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration, lattice, random_generator
-from glassbotan.simulate.engines import ENGINES, Dynamics, Engine, Thermostat, load_engine
+from glassbotan.simulate.engines import Dynamics, Engine, Thermostat, load_engine
 from glassbotan.simulate.running import advance
-from glassbotan.study import Liquid
+from glassbotan.study.simulation import ENGINES, Liquid
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("GLASSBOTAN_SHARED", ROOT.parent / "shared"))
@@ -32,7 +32,7 @@ def reference() -> Path:
     return path
 
 
-@pytest.fixture(scope="session", params=list(ENGINES))
+@pytest.fixture(scope="session", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine that is installed."""
     try:

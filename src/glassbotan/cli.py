@@ -6,26 +6,16 @@ from collections.abc import Sequence
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
-from glassbotan.commands.draw import (
-    DrawAgainst,
-    DrawHeterogeneity,
-    DrawJointDistribution,
-    DrawLosses,
-    DrawMap,
-    DrawPearson,
-    DrawPropensityMaps,
-    DrawQuality,
-    DrawRelaxation,
-    DrawTransfer,
-)
-from glassbotan.commands.evaluate import CostTable, Heterogeneity, Report, Score, View
-from glassbotan.commands.learn import Predict, PredictTest, Train
+from glassbotan.commands.draw import Draw
+from glassbotan.commands.evaluate import CostTable, Heterogeneity, Report, Score
+from glassbotan.commands.fit import Fit
+from glassbotan.commands.predict import Predict, PredictTest, View
 from glassbotan.commands.published import Export, Import
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
 from glassbotan.commands.studies import Check, Cost, Doctor, Schema
 from glassbotan.commands.targets import Accept, Relaxation, SimulationQuality, Targets
 from glassbotan.errors import GlassbotanError
-from glassbotan.study_file import explain
+from glassbotan.study.reading import explain
 
 
 class Program(BaseSettings):
@@ -48,23 +38,14 @@ class Program(BaseSettings):
     simulation_quality: CliSubCommand[SimulationQuality]
     accept: CliSubCommand[Accept]
     relaxation: CliSubCommand[Relaxation]
-    train: CliSubCommand[Train]
+    fit: CliSubCommand[Fit]
     predict_test: CliSubCommand[PredictTest]
     predict: CliSubCommand[Predict]
     view: CliSubCommand[View]
     score: CliSubCommand[Score]
     heterogeneity: CliSubCommand[Heterogeneity]
     cost_table: CliSubCommand[CostTable]
-    draw_quality: CliSubCommand[DrawQuality]
-    draw_relaxation: CliSubCommand[DrawRelaxation]
-    draw_losses: CliSubCommand[DrawLosses]
-    draw_pearson: CliSubCommand[DrawPearson]
-    draw_against: CliSubCommand[DrawAgainst]
-    draw_transfer: CliSubCommand[DrawTransfer]
-    draw_heterogeneity: CliSubCommand[DrawHeterogeneity]
-    draw_joint_distribution: CliSubCommand[DrawJointDistribution]
-    draw_map: CliSubCommand[DrawMap]
-    draw_propensity_maps: CliSubCommand[DrawPropensityMaps]
+    draw: CliSubCommand[Draw]
     report: CliSubCommand[Report]
     export: CliSubCommand[Export]
     check: CliSubCommand[Check]
@@ -78,7 +59,7 @@ class Program(BaseSettings):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program; a mistake of the user's ends in one sentence and exit status 1."""
+    """Run the program; a mistake of the user's ends in one message and exit status 1."""
     try:
         CliApp.run(Program, cli_args=None if arguments is None else list(arguments))
     except ValidationError as error:

@@ -1,14 +1,19 @@
-"""What a study will take, before anyone submits it."""
+"""What a study will take, before anyone submits it, and what it took."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassbotan.errors import FileError
-from glassbotan.runs import pretraining_runs, training_runs
-from glassbotan.study import Study
+from glassbotan.provenance import STAGE_VERSIONS
+from glassbotan.study.runs import runs_of, starts_of
+from glassbotan.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAIRS_PER_PARTICLE = {"density": 1.2, "range": 2.0, "pairs": 18.2}
 """Of the liquid at rho = 1.2 within 2.0; elsewhere they go as rho r^3."""
@@ -21,7 +26,7 @@ class StageCost(NamedTuple):
     temperature: float
     jobs: int
     activity: str
-    """simulate, train or nothing: whose speed counts"""
+    """simulate, train or nothing: which speed counts"""
     particle_steps: float
     """time steps, or steps of the optimiser, times particles"""
     bytes: float
@@ -34,14 +39,14 @@ def stage_costs(study: Study) -> list[StageCost]:
     split = study.configurations
     pairs = n * PAIRS_PER_PARTICLE["pairs"] * study.liquid.density / PAIRS_PER_PARTICLE["density"]
     pairs *= (study.targets.pair_range / PAIRS_PER_PARTICLE["range"]) ** 3
-    runs = [*pretraining_runs(study), *training_runs(study)]
+    runs = [*starts_of(study), *runs_of(study)]
     frame = 12 * n  # three numbers in single precision for each particle
     costs = []
     for point in study.temperatures:
         on_disk: float
         configurations, batches = len(split.all), len(study.batches)
         sampling_steps = study.integrator.sampling_steps(point.sampling_times)
-        if study.source == "simulation":
+        if study.simulates:
             for stage, time in (
                 ("melt", study.melt.time),
                 ("quench", study.quench.time),
@@ -65,10 +70,11 @@ def stage_costs(study: Study) -> list[StageCost]:
         costs.append(StageCost("targets", point.temperature, configurations, "", 0, on_disk))
 
         here = [run for run in runs if run.point == point]
-        work = sum(run.training.epochs * len(split.train) * n for run in here)
-        costs.append(StageCost("train", point.temperature, len(here), "train", work, 0))
-        scored = [run for run in training_runs(study) if run.point == point]
-        on_disk = len(scored) * len(split.test) * (24 * pairs + 36 * n)
+        epochs = sum(run.model.setting("training.epochs") for run in here if run.model.has_epochs)
+        costs.append(StageCost("fit", point.temperature, len(here), "train", epochs * len(split.train) * n, 0))
+        scored = [run for run in runs_of(study) if run.point == point]
+        at_times = sum(len(run.time_indices) for run in scored)
+        on_disk = len(split.test) * (at_times * (16 * pairs + 36 * n) + len(scored) * 8 * pairs)
         costs.append(StageCost("predict", point.temperature, len(scored), "", 0, on_disk))
     return costs
 
@@ -79,6 +85,8 @@ def read_speeds(path: Path | None = None) -> pd.DataFrame:
     Columns: activity, engine, version, device, processor, particles, systems_per_launch, processes, minimum, median
     and maximum (particle-steps per second of all processes together), source.
     """
+    import pandas as pd
+
     with resources.as_file(resources.files("glassbotan") / "speeds.csv") as packaged:
         try:
             table = pd.read_csv(path or packaged)
@@ -99,3 +107,71 @@ def speed(table: pd.DataFrame, activity: str, device: str, engine: str = "auto")
         known = known[known.engine == engine]
     rows = known.sort_values("median").to_dict("records")
     return {str(name): value for name, value in rows[-1].items()} if rows else None
+
+
+def cost_table(study: Study, device: str, speeds: pd.DataFrame) -> list[Any]:
+    """What a study takes on a kind of processor, as a table for rich and lines that say which speeds it is from."""
+    from rich.table import Table
+
+    known = {activity: speed(speeds, activity, device, study.integrator.engine) for activity in ("simulate", "train")}
+    shown = Table("T", "stage", box=None, pad_edge=False)
+    for column in ("jobs", "particle-steps", "GPU-hours" if device == "gpu" else "core-hours", "GB"):
+        shown.add_column(column, justify="right")
+    hours_of_all = bytes_of_all = 0.0
+    for cost in stage_costs(study):
+        measured = known.get(cost.activity)
+        hours = "" if not cost.activity else "not known"
+        if measured is not None:
+            hours_of_stage = cost.particle_steps / measured["median"] / 3600
+            hours_of_all += hours_of_stage
+            hours = f"{hours_of_stage:,.2f}"
+        bytes_of_all += cost.bytes
+        shown.add_row(
+            f"{cost.temperature:g}",
+            cost.stage,
+            str(cost.jobs),
+            f"{cost.particle_steps:.2g}" if cost.activity else "",
+            hours,
+            f"{cost.bytes / 1e9:,.2f}" if cost.bytes else "",
+        )
+    shown.add_row("", "all", "", "", f"{hours_of_all:,.1f}", f"{bytes_of_all / 1e9:,.1f}")
+    lines = [
+        f"{activity}: no speed is known on this device; the sum is without it"
+        if measured is None
+        else f"{activity}: {measured['median']:.3g} particle-steps per second, {measured['engine']} "
+        f"{measured['version']} on {measured['processor']} ({measured['source']})"
+        for activity, measured in known.items()
+    ]
+    return [shown, *lines]
+
+
+def cost_of_jobs(folder: Path, files: Sequence[Path]) -> pd.DataFrame:
+    """What the jobs of each stage took, from Snakemake's benchmark files.
+
+    Parameters
+    ----------
+    folder : that holds a folder of such files for each stage
+    files : of all jobs
+
+    Returns
+    -------
+    table : columns stage, jobs, wall_seconds, cpu_seconds, longest_job_seconds, peak_memory_mb; in order of the stages
+    """
+    import pandas as pd
+
+    jobs = pd.concat(
+        pd.read_csv(path, sep="\t", na_values="-").assign(stage=path.relative_to(folder).parts[0].split("-")[0])
+        for path in files
+    )
+    stages = jobs.groupby("stage")
+    table = pd.DataFrame(
+        {
+            "jobs": stages.size(),
+            "wall_seconds": stages["s"].sum().round(1),
+            "cpu_seconds": stages["cpu_time"].sum().round(1),
+            "longest_job_seconds": stages["s"].max().round(1),
+            "peak_memory_mb": stages["max_rss"].max().round(),
+        }
+    ).reset_index()
+    order = [name for name in STAGE_VERSIONS if name in set(table.stage)]
+    return table.set_index("stage").loc[order].reset_index()

@@ -11,12 +11,13 @@ from pathlib import Path
 from glassbotan.devices import DeviceError, gpu_driver
 from glassbotan.errors import EngineError
 from glassbotan.provenance import PACKAGES, versions
-from glassbotan.simulate.engines import ENGINES, load_engine
-from glassbotan.study import Study
+from glassbotan.simulate.engines import load_engine
+from glassbotan.study.simulation import ENGINES
+from glassbotan.study.study import Study
 
 
 def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
-    """Lines that describe this machine and what is installed, and sentences for what the study would miss."""
+    """Lines that describe this machine and what is installed, and a sentence for everything that the study lacks."""
     missing: list[str] = []
     lines = [
         f"machine      {platform.node()}: {os.cpu_count()} cores, {_memory()}, "
@@ -73,19 +74,17 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
     except ImportError as error:
         missing.append(f"PyTorch cannot be loaded ({error}); targets can be made, but nothing can be trained")
         return [f"training     {error}"]
-    from glassbotan.learn.training import arithmetic_of, device_name, processor
-    from glassbotan.study import Training
+    from glassbotan.learn.processors import arithmetic_of, processor, processor_name
+    from glassbotan.study.learning import Training
 
     device = processor("auto")
-    products = str(arithmetic_of(Training(precision="auto"), device).products).removeprefix("torch.")
+    products = str(arithmetic_of(Training(precision="auto"), 64, device).products).removeprefix("torch.")
     if study:
         try:
             processor(study.device)
         except DeviceError as error:
             missing.append(str(error))
-    return [
-        f"training     PyTorch {torch.__version__} on {device_name(device)}, precision auto takes {products} products"
-    ]
+    return [f"training     PyTorch {torch.__version__} on {processor_name(device)}, precision auto takes {products}"]
 
 
 def _slurm() -> str:

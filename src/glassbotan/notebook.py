@@ -1,5 +1,6 @@
-"""The few functions that a notebook wants; `import glassbotan` has them all."""
+"""The few functions that a notebook needs; `import glassbotan` has them all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,17 +8,20 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from glassbotan import layout
 from glassbotan.errors import StudyError
-from glassbotan.evaluate.predictions import Prediction, read_predictions
-from glassbotan.files import read_csv, read_npz
-from glassbotan.learn.models import TrainedNetwork, read_model
-from glassbotan.learn.prediction import PredictedMotion, predict_configuration
-from glassbotan.runs import training_runs
+from glassbotan.files.fitted import read_fitted
+from glassbotan.files.plain import read_csv
+from glassbotan.files.predictions import Prediction, read_predictions
+from glassbotan.files.snapshots import configuration_of
+from glassbotan.files.snapshots import read_configuration as _read_configuration
+from glassbotan.files.targets import Targets, read_targets
+from glassbotan.predictors.application import PredictedTargets, predict_configuration
+from glassbotan.predictors.contract import FittedPredictor
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.snapshots import configuration_of
-from glassbotan.snapshots import read_configuration as _read_configuration
-from glassbotan.study import Study
-from glassbotan.study_file import read_study
+from glassbotan.study.reading import read_study
+from glassbotan.study.runs import Run, runs_of
+from glassbotan.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class OpenStudy:
     folder: Path
     """results/<study>"""
 
-    def targets(self, temperature: float, configuration: int) -> dict[str, NDArray[Any]]:
-        """What moved in one configuration, by name (`glassbotan.dynamics.targets` says what each array is).
+    def targets(self, temperature: float, configuration: int) -> Targets:
+        """What moved in one configuration.
 
         Parameters
         ----------
@@ -38,66 +42,65 @@ class OpenStudy:
 
         Returns
         -------
-        arrays : `times` (n_t,), `positions` (N, 3), `species` (N,), `box_length`, `pairs` (n_p, 2), `propensity`
-            (n_t, N), `pair_distance_change` (n_t, n_p) and more, reduced units
+        Targets
+            `times` (n_t,), `structure()`, and by the symbol of a target `means["S"]` (n_t, N) or `means["E"]`
+            (n_t, n_p), reduced units
 
         Raises
         ------
         FileError
             if Snakemake has not made the file yet
         """
-        arrays, _ = read_npz(self._of(temperature) / "targets" / f"c{configuration:04d}.npz")
-        return arrays
-
-    def network(self, model: str, temperature: float, time: float, seed: int = 0) -> TrainedNetwork:
-        """A trained network of the study."""
-        return read_model(self._run(model, temperature, time, seed) / "model.pt")
-
-    def predictions(self, model: str, temperature: float, time: float, seed: int = 0) -> list[Prediction]:
-        """What a network said of each test configuration, with the truth."""
-        predictions, _ = read_predictions(self._run(model, temperature, time, seed) / "predictions.npz")
-        return predictions
-
-    def pearson(self) -> pd.DataFrame:
-        """The Pearson table, a row for each network, target and time."""
-        return read_csv(self.folder / "tables" / "pearson.csv")
-
-    def _of(self, temperature: float) -> Path:
         for point in self.settings.temperatures:
             if point.temperature == temperature:
-                return self.folder / point.label
+                (path,) = layout.targets(point.label, [configuration])
+                return read_targets(self.folder / path)
         known = [point.temperature for point in self.settings.temperatures]
         raise StudyError(f"study {self.settings.name} has no temperature {temperature:g}; it has {known}")
 
-    def _run(self, model: str, temperature: float, time: float, seed: int) -> Path:
-        for run in training_runs(self.settings):
-            if (run.model.name, run.point.temperature, run.time, run.seed) == (model, temperature, time, seed):
-                return self.folder / run.folder
+    def predictor(self, model: str, temperature: float, time: float, seed: int = 0) -> FittedPredictor:
+        """A fitted predictor of the study."""
+        return read_fitted(self.folder / layout.fitted(self._run(model, temperature, time, seed))).predictor
+
+    def predictions(self, model: str, temperature: float, time: float, seed: int = 0) -> Sequence[Prediction]:
+        """What a predictor says of each test configuration at one time, with the truth."""
+        run = self._run(model, temperature, time, seed)
+        found = read_predictions(self.folder / layout.predictions(run))
+        return found.at(run.point.time_index(time))
+
+    def pearson(self) -> pd.DataFrame:
+        """The Pearson table, a row for each predictor, target and time."""
+        return read_csv(self.folder / layout.SCORES)
+
+    def _run(self, model: str, temperature: float, time: float, seed: int) -> Run:
+        for run in runs_of(self.settings):
+            if (run.model.name, run.point.temperature, run.seed) == (model, temperature, seed) and time in run.times:
+                return run
         raise StudyError(
-            f"study {self.settings.name} has no network {model} at T = {temperature:g}, t = {time:g} with seed {seed}"
+            f"study {self.settings.name} has no model {model} at T = {temperature:g}, t = {time:g} with seed {seed}"
         )
 
 
-def open_study(*files: str | Path, results: str | Path = "results") -> OpenStudy:
+def open_study(file: str | Path, results: str | Path = "results") -> OpenStudy:
     """Open a study.
 
     Parameters
     ----------
-    files : configuration files, later ones overriding earlier ones, as `snakemake --configfile` takes them
+    file : the study, such as config.yaml
     results : folder under which Snakemake wrote
 
     Raises
     ------
     StudyError
-        one sentence that names the file and the key
+        names the file, the key, what was found and what was expected
     """
-    settings = read_study(*map(Path, files))
+    settings = read_study(Path(file))
     return OpenStudy(settings, Path(results) / settings.name)
 
 
-def load_network(path: str | Path) -> TrainedNetwork:
-    """A trained network from its file; nothing in the file is executed."""
-    return read_model(Path(path))
+def load_predictor(path: str | Path) -> FittedPredictor:
+    """A fitted predictor from its file; nothing in the file is executed."""
+    return read_fitted(Path(path)).predictor
 
 
 def read_configuration(path: str | Path, frame: int = -1) -> Configuration:
@@ -106,24 +109,21 @@ def read_configuration(path: str | Path, frame: int = -1) -> Configuration:
 
 
 def predict(
-    network: TrainedNetwork,
-    configuration: Configuration | tuple[NDArray[Any], NDArray[Any], float],
-    average_over_symmetries: bool = True,
-) -> PredictedMotion:
-    """Predict the motion of every particle and pair from the structure alone.
+    predictor: FittedPredictor, configuration: Configuration | tuple[NDArray[Any], NDArray[Any], float]
+) -> PredictedTargets:
+    """Predict how much every particle and pair will move, from the structure alone.
 
     Parameters
     ----------
-    network : from `load_network`
+    predictor : from `load_predictor`
     configuration : from `read_configuration`; or positions (N, 3), species (N,) with 0 = A and 1 = B, and the edge of
         the cubic box, sigma_AA
-    average_over_symmetries : average over the 48 signed axis permutations: better, and 48 times as long
 
     Returns
     -------
-    PredictedMotion
-        `motion` (N,), `pairs` (n_p, 2), `pair_distance_change` (n_p,), and for which temperature and time they are
+    PredictedTargets
+        `target("S")` (N,), `target("E")` (n_p,) with `pairs` (n_p, 2), and the `times` that they are for
     """
     if not isinstance(configuration, Configuration):
         configuration = configuration_of(*configuration)
-    return predict_configuration(network, configuration, average_over_symmetries)
+    return predict_configuration(predictor, configuration)

@@ -1,4 +1,4 @@
-"""Who made a file, from what, and with which versions."""
+"""The record of a product's making: who made it, from what, and with which versions. People read it, no stage does."""
 
 import hashlib
 import platform
@@ -20,22 +20,24 @@ STAGE_VERSIONS = {
     "quench": 2,
     "equilibrate": 2,
     "ensemble": 2,
-    "targets": 3,
+    "targets": 4,
     "quality": 1,
     "accept": 1,
     "relaxation": 1,
-    "train": 3,
-    "predict": 4,
-    "score": 4,
-    "draw": 2,
-    "heterogeneity": 1,
+    "fit": 1,
+    "predict": 5,
+    "score": 5,
+    "heterogeneity": 2,
+    "draw": 3,
     "cost": 1,
-    "report": 1,
+    "report": 2,
     "export": 1,
 }
 """Raised by hand when a stage's results change: only then are they made again."""
 
-PACKAGES = ("numpy", "scipy", "gsd", "freud-analysis", "torch", "torch-geometric", "pandas", "snakemake")
+PACKAGES = (
+    "numpy", "scipy", "gsd", "freud-analysis", "safetensors", "torch", "torch-geometric", "pandas", "snakemake"
+)  # fmt: skip
 
 
 class Provenance:

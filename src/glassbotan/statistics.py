@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 
 def correlation(x: NDArray, y: NDArray) -> float:
@@ -39,6 +38,8 @@ def confidence_interval(values: NDArray, confidence: float) -> tuple[float, floa
 
     It stays true for two or three values, where a bootstrap would give no more than their range.
     """
+    from scipy.stats import t as student
+
     n = len(values)
     if n < 2:
         return float("nan"), float("nan")

@@ -4,12 +4,14 @@ A stage that has to stop leaves what it has done beside its output and exits wit
 it again, by hand or by Snakemake's `retries`, goes on from there.
 """
 
+import math
 import os
 import signal
 import subprocess
 import time
 from datetime import datetime
 from types import FrameType
+from typing import Self
 
 from glassbotan.errors import GlassbotanError
 
@@ -53,6 +55,11 @@ class Deadline:
         self._end = end - min(MARGIN, 0.1 * max(0.0, end - now))
         self._saved = now
         self._longest: float | None = None
+
+    @classmethod
+    def never(cls) -> Self:
+        """For work that ends by itself; signals are heard all the same."""
+        return cls(math.inf)
 
     def check(self, needed: float = 0.0) -> None:
         """Say whether it is time to stop.

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from glassbotan.simulate.configurations import read_configurations
+from glassbotan.files.gsd import read_gsd_provenance
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS_OF_EQUILIBRATION = 90  # more than the shortest walltime that SLURM knows, one minute
@@ -25,9 +25,16 @@ STUDY = {
     "temperatures": [{"temperature": 0.9, "relaxation_time": 1.0, "sampling_times": [0.1, 1.0]}],
     "configurations": {"train": 1, "test": 2},
     "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
-    "network": {"rounds": 2, "width": 8},
-    "training": {"epochs": 3, "learning_rate": 2e-3, "target_units": "training set"},
-    "models": [{"name": "NT-GNN", "p": 1.0, "times": [1.0]}],
+    "models": [
+        {
+            "name": "NT-GNN",
+            "kind": "botan",
+            "p": 1.0,
+            "times": [1.0],
+            "network": {"rounds": 2, "width": 8},
+            "training": {"epochs": 3, "learning_rate": 2e-3, "target_scaling": "training set"},
+        }
+    ],
 }
 
 
@@ -47,7 +54,7 @@ def time_for(seconds, environment, path):
          "256", "--melt.temperature", "1.0", "--melt.time", "20", "--output", str(path / "speed.gsd")],
         check=True, env=environment, capture_output=True,
     )  # fmt: skip
-    _, record = read_configurations(path / "speed.gsd")
+    record = read_gsd_provenance(path / "speed.gsd")
     return 1e-3 * seconds * record["particle_steps_per_second"] / (2 * 256)
 
 
@@ -81,7 +88,7 @@ def test_a_study_survives_the_cluster(slurm, environment, tmp_path):
     assert kept
     assert "stopped by SIGTERM" in output  # scancel
     assert "stopped before its walltime" in output
-    _, record = read_configurations(results / "T0.90" / "equilibrated" / "b001.gsd")
+    record = read_gsd_provenance(results / "T0.90" / "equilibrated" / "b001.gsd")
     assert record["particle_steps_before_this_run"] > 0
     assert not unfinished.exists()
     table = pd.read_csv(results / "tables" / "pearson.csv")

@@ -8,7 +8,7 @@ from glassbotan.simulate.configurations import lattice, random_generator
 from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
-from glassbotan.study import Liquid
+from glassbotan.study.simulation import Liquid
 
 FREEDOM = 3 * 256 - 3
 

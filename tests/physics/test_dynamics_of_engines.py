@@ -7,7 +7,7 @@ from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration, lattice, random_generator
 from glassbotan.simulate.engines import Dynamics, Thermostat
 from glassbotan.simulate.running import advance
-from glassbotan.study import Liquid
+from glassbotan.study.simulation import Liquid
 
 
 def total_energy(sample):

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from physics import reference_configuration  # of the benchmarks
 
-from glassbotan.dynamics.pairs import neighbor_pairs
-from glassbotan.dynamics.propensity import displacement_lengths
+from glassbotan.dynamics.pairs import lengths, neighbor_pairs
 from glassbotan.dynamics.targets import dynamical_targets
 from glassbotan.kob_andersen import box_length, interactions
+from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, load_engine
 from glassbotan.simulate.protocol import replicas
+from glassbotan.simulate.quality import of_structure
 from glassbotan.simulate.running import advance
-from glassbotan.study import Targets
+from glassbotan.study.targets import Targets
 
 
 def test_targets_of_a_published_configuration(published):
@@ -29,7 +30,7 @@ def test_targets_of_a_published_configuration(published):
         **Targets().model_dump(),
     )
     of_a = content["types"] == 0
-    assert targets.propensity[0, of_a].mean() == pytest.approx(0.3746, abs=5e-5)
+    assert targets.means["S"][0, of_a].mean() == pytest.approx(0.3746, abs=5e-5)
     near = neighbor_pairs(initial, box_length(4096, 1.2), 2.0)
     assert np.array_equal(targets.pairs, near)
     r = initial[near[:, 1]] - initial[near[:, 0]]
@@ -37,7 +38,7 @@ def test_targets_of_a_published_configuration(published):
     distance = np.linalg.norm(r, axis=1)
     scored = of_a[near].all(axis=1) & (distance < 1.35)
     # Reported for these files: between -0.31 and -0.35, depending on the configuration.
-    correlation = np.corrcoef(targets.pair_distance_change[0, scored], distance[scored])[0, 1]
+    correlation = np.corrcoef(targets.means["E"][0, scored], distance[scored])[0, 1]
     assert -0.37 < correlation < -0.29
 
 
@@ -46,8 +47,8 @@ def test_configurational_temperature_of_the_published_configurations(published):
     temperatures = []
     for file in files:
         content = np.load(file)
-        result = interactions(content["initial_positions"], content["types"], box_length(4096, 1.2))
-        temperatures.append(result.configurational_temperature)
+        start = Configuration.at_rest(content["initial_positions"], content["types"], box_length(4096, 1.2))
+        temperatures.append(of_structure(start).configurational_temperature)
     # 0.440 +- 0.003 over the set; one configuration scatters by 0.010.
     assert np.mean(temperatures) == pytest.approx(0.440, abs=3 * 0.010 / np.sqrt(len(files)))
     assert np.std(temperatures) < 0.02
@@ -70,8 +71,8 @@ def test_mean_squared_displacement_at_short_times(reference):
     squares = np.zeros((2, len(steps)))
     starts = replicas(start, 0.45, 8, seed=3, number=1)
     for sample in advance(load_engine("auto"), starts, steps, Dynamics(1e-3)):
-        lengths = displacement_lengths(sample.configuration.unwrapped - start.unwrapped)
+        moved = lengths(sample.configuration.unwrapped - start.unwrapped)
         for species in (0, 1):
-            squares[species, steps.index(sample.step)] += (lengths[start.species == species] ** 2).mean() / 8
+            squares[species, steps.index(sample.step)] += (moved[start.species == species] ** 2).mean() / 8
     for species in (0, 1):
         assert squares[species] == pytest.approx(expected[species][chosen], rel=0.04)

@@ -47,7 +47,7 @@ def test_a_gpu_that_is_not_there_is_an_error_and_no_fall_back():
     for engine in ("auto", "lammps"):
         with pytest.raises(EngineError, match="LAMMPS runs on the CPU here, but device gpu was asked for"):
             load_engine(engine, "gpu")
-    from glassbotan.learn.training import processor
+    from glassbotan.learn.processors import processor
 
     with pytest.raises(devices.DeviceError, match="finds no usable GPU, but device gpu was asked for"):
         processor("gpu")

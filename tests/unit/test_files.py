@@ -1,23 +1,21 @@
-"""Files: whole or not at all, with a record of their making, and a sentence where they are not what they should be."""
+"""Files: whole or not at all, with a header and a record of their making, and a message where something is wrong."""
 
 import gsd.hoomd
 import numpy as np
 import pytest
 
 from glassbotan.errors import FileError
-from glassbotan.files import read_npz, write_npz, written_whole
-from glassbotan.provenance import Provenance
-from glassbotan.simulate.configurations import (
-    lattice,
-    maxwell_boltzmann,
-    random_generator,
-    read_configurations,
-    write_configurations,
-)
+from glassbotan.files.configurations import ConfigurationBatch, read_batch, write_batch
+from glassbotan.files.ensembles import EnsembleHeader, read_ensemble, write_ensemble
+from glassbotan.files.gsd import HEADER_CHUNK, read_gsd_provenance
+from glassbotan.files.header import new_header, require, require_stage
+from glassbotan.files.npz import read_npz, read_npz_provenance, write_npz
+from glassbotan.files.plain import atomic_write
+from glassbotan.provenance import STAGE_VERSIONS, Provenance
+from glassbotan.simulate.configurations import lattice, maxwell_boltzmann, random_generator
 from glassbotan.simulate.engines import Sample
 from glassbotan.simulate.protocol import replicas
-from glassbotan.simulate.trajectories import read_ensemble, write_ensemble
-from glassbotan.study import Ensemble, Liquid
+from glassbotan.study.simulation import Ensemble, Liquid
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path.write_text("old")
 
     def write_half():
-        with written_whole(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_text("half")
             raise RuntimeError
 
@@ -40,11 +38,18 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def batch_of(*configurations):
+    numbers = tuple(range(1, len(configurations) + 1))
+    return ConfigurationBatch("test", "melt", 0.64, 5.0, numbers, configurations, [{} for _ in configurations])
+
+
 def test_configurations_survive_their_file(configuration, tmp_path):
     path = tmp_path / "b001.gsd"
-    write_configurations(path, [configuration, configuration], {"study": "test"})
-    (first, _), provenance = read_configurations(path)
-    assert provenance["study"] == "test"
+    write_batch(path, batch_of(configuration, configuration), {"wall_seconds": 7})
+    batch = read_batch(path, "melt")
+    assert (batch.study, batch.temperature, batch.final_temperature, batch.numbers) == ("test", 0.64, 5.0, (1, 2))
+    assert read_gsd_provenance(path) == {"wall_seconds": 7}
+    first = batch.configurations[0]
     assert first.box_length == configuration.box_length  # to the last digit: displacements are counted in boxes
     assert np.array_equal(first.species, configuration.species)
     assert np.allclose(first.positions, configuration.positions, atol=1e-6)  # GSD is single precision
@@ -84,57 +89,106 @@ def test_ensemble_gives_displacements_back(configuration, tmp_path, rng):
     for index, start in enumerate(starts):
         end = type(start)(start.positions + moved, start.images, start.velocities, start.species, start.box_length)
         samples.append(Sample(index, 500, end.wrapped(), -1.5, 2.0))
-    write_ensemble(path, configuration, samples, lambda: {"study": "test"})
+    header = EnsembleHeader("test", 0.64, 1, (0.5,), 1e-3, 2, {"time": [1.0], "potential_energy": [-6.0]})
+    write_ensemble(path, header, configuration, samples, lambda: {"wall_seconds": 7})
     with read_ensemble(path) as ensemble:
-        moments = list(ensemble.moments())
-        assert [(moment.replica, moment.step) for moment in moments] == [(1, 500), (2, 500)]
-        assert np.allclose(moments[0].displacements, moved, rtol=0, atol=2e-6)
+        assert ensemble.header.times == [0.5]
+        assert ensemble.header.equilibration == header.equilibration
+        frames = list(ensemble.frames())
+        assert [(frame.replica, frame.step) for frame in frames] == [(1, 500), (2, 500)]
+        assert np.allclose(frames[0].displacements, moved, rtol=0, atol=2e-6)
     with gsd.hoomd.open(path) as trajectory:
         assert trajectory[2].log["potential_energy"].tolist() == [-1.5]
         assert trajectory[0].particles.types == ["A", "B"]
 
 
 @pytest.mark.parametrize("keep", [0, 100, 0.5, 0.98])
-def test_truncated_gsd_gets_a_sentence(configuration, tmp_path, keep):
+def test_truncated_gsd_gets_a_message(configuration, tmp_path, keep):
     path = tmp_path / "b001.gsd"
-    write_configurations(path, [configuration] * 3, {"study": "test"})
+    write_batch(path, batch_of(*[configuration] * 3), {})
     whole = path.read_bytes()
     path.write_bytes(whole[: keep if isinstance(keep, int) else int(keep * len(whole))])
     with pytest.raises(FileError, match=r"b001.gsd .*make it again"):
-        read_configurations(path)
+        read_batch(path)
 
 
-def test_foreign_gsd_gets_a_sentence(tmp_path):
+def test_foreign_gsd_gets_a_message(tmp_path):
     path = tmp_path / "other.gsd"
     with gsd.hoomd.open(path, mode="w") as trajectory:
         trajectory.append(gsd.hoomd.Frame())
-    with pytest.raises(FileError, match="not glassbotan's"):
-        read_configurations(path)
+    with pytest.raises(FileError, match="was written by another program"):
+        read_batch(path)
+
+
+def test_simulations_of_version_0_1_stay_usable(configuration, tmp_path, monkeypatch):
+    """They have no header: what it says was in the record of their making."""
+    made = {"stage": "equilibrate", "stage_version": STAGE_VERSIONS["equilibrate"], "study": "old"}
+    made |= {"configurations": [3], "final_temperature": 0.64, "box_length": configuration.box_length}
+    made["settings"] = {"temperature": 0.64, "time": 50.0}
+    monkeypatch.setattr("glassbotan.files.gsd.HEADER_CHUNK", "glassbotan/none")
+    write_batch(tmp_path / "b001.gsd", batch_of(configuration), made)
+    monkeypatch.setattr("glassbotan.files.gsd.HEADER_CHUNK", HEADER_CHUNK)
+    batch = read_batch(tmp_path / "b001.gsd", "equilibrate")
+    assert (batch.study, batch.stage, batch.temperature, batch.numbers) == ("old", "equilibrate", 0.64, (3,))
+    assert batch.configurations[0].box_length == configuration.box_length
 
 
 @pytest.mark.parametrize("keep", [0, 50, 0.5, 0.99])
-def test_truncated_npz_gets_a_sentence(tmp_path, keep):
+def test_truncated_npz_gets_a_message(tmp_path, keep):
     path = tmp_path / "c0001.npz"
-    write_npz(path, {"study": "test"}, values=np.arange(1000))
+    write_npz(path, {"study": "test"}, {}, {"values": np.arange(1000)})
     whole = path.read_bytes()
     path.write_bytes(whole[: keep if isinstance(keep, int) else int(keep * len(whole))])
     with pytest.raises(FileError, match=r"c0001.npz cannot be read .*make it again"):
         read_npz(path)
 
 
-def test_missing_and_foreign_npz_get_a_sentence(tmp_path):
+def test_missing_and_foreign_npz_get_a_message(tmp_path):
     with pytest.raises(FileError, match="does not exist"):
         read_npz(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", x=1)
     with pytest.raises(FileError, match="glassbotan did not write it"):
         read_npz(tmp_path / "other.npz")
+    np.savez(tmp_path / "old.npz", provenance="{}")
+    with pytest.raises(FileError, match="made by an older version of glassbotan"):
+        read_npz(tmp_path / "old.npz")
+    np.save(tmp_path / "single.npy", np.ones(3))
+    with pytest.raises(FileError, match="it holds a single array"):
+        read_npz(tmp_path / "single.npy")
+
+
+def test_arrays_are_read_when_they_are_asked_for(tmp_path):
+    path = tmp_path / "c0001.npz"
+    write_npz(path, {"study": "test"}, {"wall_seconds": 7}, {"x": np.arange(3), "y": np.ones(2)})
+    header, arrays = read_npz(path)
+    assert (header, read_npz_provenance(path)) == ({"study": "test"}, {"wall_seconds": 7})
+    assert [*arrays] == ["x", "y"]
+    assert arrays["x"].tolist() == [0, 1, 2]
+    with pytest.raises(FileError, match="has no z; make it again"):
+        arrays.read("x", "z")
+    path.unlink()
+    with pytest.raises(FileError, match="does not exist"):
+        _ = arrays["y"]
+
+
+def test_products_of_other_stages_versions_and_places_are_refused(tmp_path):
+    path = tmp_path / "c0001.npz"
+    header = new_header("targets", "tiny", temperature=0.9)
+    require_stage(path, header, "targets")
+    with pytest.raises(FileError, match="was made with stage = 'targets', but 'predict' was expected"):
+        require_stage(path, header, "predict")
+    with pytest.raises(FileError, match=r"was made by version 99 of the stage targets, but .* make it again"):
+        require_stage(path, header | {"stage_version": 99}, "targets")
+    with pytest.raises(FileError, match=r"was made with temperature = 0.9, but 0.5 was expected"):
+        require(path, header, study="tiny", temperature=0.5)
 
 
 def test_npz_with_pickled_objects_is_not_executed(tmp_path):
     path = tmp_path / "evil.npz"
-    np.savez(path, provenance=np.array("{}"), x=np.array([{"a": 1}], dtype=object))
+    np.savez(path, header=np.array("{}"), x=np.array([{"a": 1}], dtype=object))
+    _, arrays = read_npz(path)
     with pytest.raises(FileError, match="cannot be read"):
-        read_npz(path)
+        arrays.read("x")
 
 
 def test_provenance_names_everything(tmp_path):

@@ -8,17 +8,19 @@ import pytest
 import torch
 
 from glassbotan.cli import main
-from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
-from glassbotan.files import read_npz
+from glassbotan.dynamics.pairs import minimum_image
+from glassbotan.files.fitted import read_fitted
+from glassbotan.files.npz import read_npz_provenance
+from glassbotan.files.targets import read_targets
 from glassbotan.learn.graphs import pair_average, structure_graph
-from glassbotan.learn.models import read_model
-from glassbotan.learn.network import BOTAN
-from glassbotan.published.weights import read_weights
+from glassbotan.predictors.botan import Network
+from glassbotan.predictors.botan.network import BOTAN
+from glassbotan.predictors.botan.weights import read_weights
 from glassbotan.simulate.engines import Dynamics, load_engine
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
 from glassbotan.statistics import correlation
-from glassbotan.study import Network
+from glassbotan.structure.static import StaticStructure
 
 STEPS = [200, 2000]
 TIMES = "0.2,2.0"
@@ -75,11 +77,11 @@ def import_files(kind, paths, output, *more):
         ["import", kind, *map(str, paths), "--study", "s", "--temperature", "1.0", "--configuration", "4", "--times",
          TIMES, "--liquid.particles", "256", "--output", str(output), *more]
     )  # fmt: skip
-    return read_npz(output)
+    return read_targets(output)
 
 
 def refusal(capsys, *arguments):
-    """The one sentence with which a command refuses, and nothing written."""
+    """The one message with which a command refuses, and nothing written."""
     with pytest.raises(SystemExit) as stop:
         import_files(*arguments)
     assert stop.value.code == 1
@@ -93,31 +95,36 @@ def refusal(capsys, *arguments):
 @pytest.mark.parametrize("kind", WRITERS)
 def test_targets_are_those_of_the_trajectories(kind, ensemble, tmp_path):
     ends, start = ensemble
-    arrays, made = import_files(kind, WRITERS[kind](tmp_path, ends, start), tmp_path / "c0004.npz")
-    assert (made["stage"], made["configuration"], made["format"]) == ("targets", 4, kind)
-    assert made["quality"]["configurational_temperature"] == pytest.approx(1.0, rel=0.2)
-    assert made["quality"]["temperature"] is None  # positions do not say it
-    assert np.array_equal(arrays["species"], start.species)
-    assert np.abs(minimum_image(arrays["positions"] - start.positions, start.box_length)).max() < 1e-9
+    found = import_files(kind, WRITERS[kind](tmp_path, ends, start), tmp_path / "c0004.npz")
+    assert (found.study, found.configuration, found.temperature) == ("s", 4, 1.0)
+    assert read_npz_provenance(found.path)["format"] == kind
+    assert found.quality.configurational_temperature == pytest.approx(1.0, rel=0.2)
+    assert found.quality.temperature is None  # positions do not say it
+    structure = found.structure()
+    assert np.array_equal(structure.species, start.species)
+    assert np.abs(minimum_image(structure.positions - start.positions, start.box_length)).max() < 1e-9
     displacements = ends - start.positions
-    assert np.allclose(arrays["propensity"], np.linalg.norm(displacements, axis=-1).mean(axis=1), atol=1e-6)
-    i, j = arrays["pairs"].T
+    assert np.allclose(found.means["S"], np.linalg.norm(displacements, axis=-1).mean(axis=1), atol=1e-6)
+    i, j = structure.pairs.T
     r0 = minimum_image(start.positions[j] - start.positions[i], start.box_length)
     apart = minimum_image(r0 + displacements[:, :, j] - displacements[:, :, i], start.box_length)
     change = np.linalg.norm(apart, axis=-1).mean(axis=1) - np.linalg.norm(r0, axis=-1)
     if kind == "glassbench":
-        assert np.isnan(arrays["pair_distance_change"]).all()
+        assert [*found.means] == ["S"]
+        assert [*found.halves] == []
+        assert found.replicas is None
     else:
-        assert np.allclose(arrays["pair_distance_change"], change, atol=1e-6)
-        assert arrays["propensity_halves"].shape == (2, 2, 256)
+        assert np.allclose(found.means["E"], change, atol=1e-6)
+        assert found.halves["S"].shape == (2, 2, 256)
+        assert found.replicas == 4
 
 
 def test_fewer_replicas_are_the_first(ensemble, tmp_path):
     ends, start = ensemble
-    few, _ = import_files("botan", write_botan(tmp_path, ends[:, :2], start), tmp_path / "two.npz")
+    few = import_files("botan", write_botan(tmp_path, ends[:, :2], start), tmp_path / "two.npz")
     of_all = write_botan(tmp_path, ends, start)
-    first, _ = import_files("botan", of_all, tmp_path / "first.npz", "--targets.most-replicas", "2")
-    assert all(np.array_equal(few[name], first[name], equal_nan=True) for name in few)
+    first = import_files("botan", of_all, tmp_path / "first.npz", "--targets.most-replicas", "2")
+    assert all(np.array_equal(few.arrays[name], first.arrays[name]) for name in few.arrays)
 
 
 def test_predictions_go_out_as_they_came_in(ensemble, tmp_path):
@@ -129,16 +136,17 @@ def test_predictions_go_out_as_they_came_in(ensemble, tmp_path):
     import_files(
         "glassbench", [path], tmp_path / "train" / "c0001.npz", "--configuration", "1"
     )  # the last of two options counts
-    common = ["--study", "s", "--temperature", "1.0", "--network.width", "8", "--network.rounds", "2"]
+    common = ["--study", "s", "--temperature", "1.0"]
     for index in ("1", "2"):
-        model, predictions = tmp_path / f"{index}.pt", tmp_path / f"{index}" / "predictions.npz"
+        model, predictions = tmp_path / f"{index}.safetensors", tmp_path / f"{index}" / "predictions.npz"
         main(
-            ["train", *common, "--time-index", index, "--model", "NT-GNN", "-p", "1", "--train", "1",
-             "--training.epochs", "2", "--training.target-units", "configuration", "--output", str(model),
-             str(tmp_path / "train" / "c0001.npz")]
+            ["fit", *common, "--time-indices", index, "--model.kind", "botan", "--model.name", "NT-GNN",
+             "--model.p", "1", "--model.network.width", "8", "--model.network.rounds", "2", "--train", "1",
+             "--model.training.epochs", "2", "--model.training.target-scaling", "configuration",
+             "--output", str(model), str(tmp_path / "train" / "c0001.npz")]
         )  # fmt: skip
         main(
-            ["predict-test", *common, "--time-index", index, "--network-file", str(model), "--output", str(predictions),
+            ["predict-test", *common, "--time-indices", index, "--predictor", str(model), "--output", str(predictions),
              str(tmp_path / "c0004.npz")]
         )  # fmt: skip
     out = tmp_path / "glassbench"
@@ -163,11 +171,11 @@ def test_pairs_that_were_not_published_cannot_be_learnt(ensemble, tmp_path, caps
     import_files("glassbench", write_glassbench(tmp_path, ends, start), tmp_path / "c0004.npz")
     with pytest.raises(SystemExit):
         main(
-            ["train", "--study", "s", "--temperature", "1.0", "--time-index", "1", "--model", "BOTAN", "--train", "4",
-             "--output", str(tmp_path / "m.pt"), str(tmp_path / "c0004.npz")]
+            ["fit", "--study", "s", "--temperature", "1.0", "--time-indices", "1", "--model.kind", "botan",
+             "--train", "4", "--output", str(tmp_path / "m.safetensors"), str(tmp_path / "c0004.npz")]
         )  # fmt: skip
-    assert "c0004.npz" in (error := capsys.readouterr().err)
-    assert "train with p = 1" in error
+    assert "c0004.npz holds no pair-distance change E (its source published none)" in (error := capsys.readouterr().err)
+    assert "fit a model that predicts S" in error
 
 
 def moved(start, **changes):
@@ -244,9 +252,13 @@ def test_nothing_in_a_file_is_executed(ensemble, tmp_path, capsys, monkeypatch):
     assert "nothing is ever unpickled" in refusal(capsys, "botan", objects, output)
     torch.save({"node_encoder.fc1.weight": Malicious()}, tmp_path / "weights.pth")
     with pytest.raises(SystemExit):
-        main(["import", "weights", str(tmp_path / "weights.pth"), "--study", "s", "--output", str(tmp_path / "m.pt")])
+        import_weights(tmp_path / "weights.pth", tmp_path / "m.safetensors")
     assert "cannot be read as weights alone" in capsys.readouterr().err
     assert not (tmp_path / "executed").exists()
+
+
+def import_weights(path, output, *more):
+    main(["import", "weights", str(path), "--study", "s", "--output", str(output), *more])
 
 
 def published_state():
@@ -285,11 +297,15 @@ def published_network(state, graph):
 def test_published_weights_give_the_published_outputs(liquid_at_one, tmp_path):
     state = published_state()
     torch.save(state, tmp_path / "model1.pth")
-    main(["import", "weights", str(tmp_path / "model1.pth"), "--study", "s", "--output", str(tmp_path / "m.pt")])
-    pairs = neighbor_pairs(liquid_at_one.positions, liquid_at_one.box_length, 2.0)
-    graph = structure_graph(liquid_at_one.positions, liquid_at_one.species, liquid_at_one.box_length, pairs)
+    import_weights(tmp_path / "model1.pth", tmp_path / "m.safetensors", "-p", "0.4", "--learnt-from", "1-3")
+    predictor = read_fitted(tmp_path / "m.safetensors").predictor
+    assert predictor.settings.predicts == ("S", "E")
+    assert predictor.domain.seen == (1, 2, 3)
+    graph = structure_graph(
+        StaticStructure.of_positions(liquid_at_one.positions, liquid_at_one.species, liquid_at_one.box_length, 2.0)
+    )
     with torch.no_grad():
-        ours, theirs = read_model(tmp_path / "m.pt").module()(graph), published_network(state, graph)
+        ours, theirs = predictor.network()(graph), published_network(state, graph)
     for found, expected in zip(ours, theirs, strict=True):
         assert expected.std() > 0.01
         assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -309,10 +325,10 @@ def test_other_weights_are_refused(change, says, tmp_path, capsys):
     change(state)
     torch.save(state, tmp_path / "model.pth")
     with pytest.raises(SystemExit) as stop:
-        main(["import", "weights", str(tmp_path / "model.pth"), "--study", "s", "--output", str(tmp_path / "m.pt")])
+        import_weights(tmp_path / "model.pth", tmp_path / "m.safetensors")
     assert stop.value.code == 1
     assert says in capsys.readouterr().err
-    assert not (tmp_path / "m.pt").exists()
+    assert not (tmp_path / "m.safetensors").exists()
 
 
 @pytest.mark.parametrize(("configuration", "expected"), [(401, 0.54), (402, 0.43), (403, 0.42)])
@@ -324,18 +340,17 @@ def test_published_weights_on_published_trajectories(published, configuration, e
         ["import", "botan", str(path), "--study", "s", "--temperature", "0.44", "--configuration", str(configuration),
          "--times", "4120", "--output", str(output)]
     )  # fmt: skip
-    arrays, _ = read_npz(output)
+    found = read_targets(output)
+    structure = found.structure()
     weights = published.parent / "initial_model" / "model1.pth"
     state = torch.load(weights, map_location="cpu", weights_only=True)
     model = BOTAN(Network())
     model.load_state_dict(read_weights(weights))
-    graph = structure_graph(arrays["positions"], arrays["species"], float(arrays["box_length"]), arrays["pairs"])
+    graph = structure_graph(structure)
     with torch.no_grad():
         ours, theirs = model(graph), published_network(state, graph)
-    for found, wanted in zip(ours, theirs, strict=True):
-        assert torch.allclose(found, wanted, rtol=0, atol=1e-5)
-    i, j = arrays["pairs"].T
-    apart = np.linalg.norm(minimum_image(arrays["positions"][j] - arrays["positions"][i], arrays["box_length"]), axis=1)
-    near = (arrays["species"][arrays["pairs"]] == 0).all(axis=1) & (apart < 1.35)
+    for mine, wanted in zip(ours, theirs, strict=True):
+        assert torch.allclose(mine, wanted, rtol=0, atol=1e-5)
+    near = structure.pairs_of_a(1.35)
     predicted = pair_average(graph, ours[1]).numpy()
-    assert correlation(predicted[near], arrays["pair_distance_change"][0][near]) == pytest.approx(expected, abs=0.006)
+    assert correlation(predicted[near], found.means["E"][0][near]) == pytest.approx(expected, abs=0.006)

@@ -8,9 +8,10 @@ import pytest
 from glassbotan.simulate.configurations import Configuration, lattice, random_generator
 from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
 from glassbotan.simulate.protocol import replicas
-from glassbotan.simulate.quality import Energies, beyond, crystal_fraction, measure
+from glassbotan.simulate.quality import Energies, crystal_fraction, limit_violations, measure
 from glassbotan.simulate.running import advance
-from glassbotan.study import Limits, Liquid
+from glassbotan.study.simulation import Liquid
+from glassbotan.study.targets import Limits
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_a_good_run_is_within_the_limits(run):
     assert quality.configurational_temperature == pytest.approx(1.0, abs=0.1)
     assert 8 < quality.pressure < 14  # about 11 at this density and temperature
     assert quality.crystal_fraction < 0.01
-    assert beyond(quality, 1.0, Limits()) == []
+    assert limit_violations(quality, 1.0, Limits()) == []
 
 
 def test_each_fault_is_named(run):
@@ -56,7 +57,7 @@ def test_each_fault_is_named(run):
 
     def fault(**changed):
         case = {"configuration": start, "ends": ends, "energies": energies, "equilibration": equilibration, **changed}
-        return " ".join(beyond(measure(**case), 1.0, limits))
+        return " ".join(limit_violations(measure(**case), 1.0, limits))
 
     drifting = [one._replace(potential=one.potential + 500 * 1e-3 * one.time) for one in energies]
     assert "energy_drift" in fault(energies=drifting)
@@ -72,7 +73,7 @@ def test_each_fault_is_named(run):
     assert "configurational_temperature" in fault(configuration=shaken, ends=[shaken])
     not_a_number = [one._replace(potential=np.nan) for one in energies]
     assert "energy_drift" in fault(energies=not_a_number)
-    assert beyond(measure(*run), 1.3, limits)[0].startswith("temperature")
+    assert limit_violations(measure(*run), 1.3, limits)[0].startswith("temperature")
 
 
 def test_a_crystal_is_seen(rng):

@@ -5,22 +5,18 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr, spearmanr, ttest_1samp
 
+from glassbotan.errors import FileError
 from glassbotan.evaluate.heterogeneity import dynamic_correlation, heterogeneity
-from glassbotan.evaluate.predictions import Prediction, read_predictions, write_predictions
+from glassbotan.evaluate.pearson import heterogeneity_table, pearson_table
+from glassbotan.evaluate.published import published_beside
+from glassbotan.evaluate.readable import markdown, means_over_seeds, readable
 from glassbotan.evaluate.scores import score
-from glassbotan.evaluate.tables import (
-    DISTANCE,
-    ENERGY,
-    markdown,
-    means_over_seeds,
-    pearson_table,
-    published_beside,
-    readable,
-)
-from glassbotan.files import read_csv, write_csv
-from glassbotan.provenance import STAGE_VERSIONS
+from glassbotan.files.npz import read_npz_provenance
+from glassbotan.files.plain import read_csv, write_csv
+from glassbotan.files.predictions import Compared, Origin, Prediction, Predictions, read_predictions, write_predictions
 from glassbotan.statistics import confidence_interval, correlation, noise_ceiling
-from glassbotan.study import Scores
+from glassbotan.structure.static import StaticStructure
+from glassbotan.study.evaluation import Scores
 
 BOX = 6.0
 
@@ -81,109 +77,153 @@ def predictions(rng):
         positions = rng.uniform(-BOX / 2, BOX / 2, (40, 3))
         pairs = np.array([(i, j) for i in range(40) for j in range(i + 1, 40)], dtype=np.int32)[: 300 + number]
         s, e = rng.normal(size=40), rng.normal(size=len(pairs))
-        result.append(
-            Prediction(
-                configuration=number,
-                box_length=BOX,
-                positions=positions,
-                species=np.arange(40) % 5 // 4,
-                potential_energy=s + rng.normal(size=40),
-                overlap=rng.uniform(size=4),
-                motion=s,
-                motion_halves=np.stack([s, s]),
-                predicted_motion=s + 0.5 * rng.normal(size=40),
-                pairs=pairs,
-                pair_distance_change=e,
-                pair_distance_change_halves=np.stack([e, e]),
-                predicted_pair_distance_change=e + 0.5 * rng.normal(size=len(pairs)),
-            )
-        )
+        targets = {
+            symbol: Compared(values, np.stack([values, values]), values + 0.5 * rng.normal(size=len(values)))
+            for symbol, values in (("S", s), ("E", e))
+        }
+        structure = StaticStructure(positions, (np.arange(40) % 5 // 4).astype(np.uint8), BOX, pairs)
+        result.append(Prediction(number, structure, rng.uniform(size=4), targets))
     return result
+
+
+ORIGIN = Origin(
+    model="BOTAN",
+    kind="botan",
+    seed=0,
+    settings={"p": 0.4, "network": {"rounds": 7}},
+    fits=True,
+    gives_values=True,
+    train_configurations=8,
+    replicas=4,
+    temperature=0.64,
+    times=(1.65,),
+)
+
+
+def file_of(at_time, symbols=("S", "E"), time=1.65, **origin):
+    """A predictions file with one time."""
+    return Predictions("test", replace(ORIGIN, **origin), 0.64, (time,), (3,), symbols, [at_time])
+
+
+def with_predicted(prediction, symbol, values, **more):
+    """The same prediction with other predicted values of a target."""
+    compared = replace(prediction.targets[symbol], predicted=values, **more)
+    return replace(prediction, targets={**prediction.targets, symbol: compared})
 
 
 def test_predictions_survive_their_file(predictions, tmp_path):
     path = tmp_path / "predictions.npz"
-    made = {"stage": "predict", "stage_version": STAGE_VERSIONS["predict"], "study": "test"}
-    write_predictions(path, predictions, made)
-    again, provenance = read_predictions(path)
-    assert provenance == made
-    for before, after in zip(predictions, again, strict=True):
-        for name, value in vars(before).items():
-            assert np.array_equal(value, getattr(after, name)), name
+    later = [with_predicted(one, "S", 2 * one.targets["S"].predicted) for one in predictions]
+    written = Predictions("test", ORIGIN, 0.64, (0.5, 1.65), (2, 3), ("S", "E"), [predictions, later])
+    write_predictions(path, written, {"wall_seconds": 7})
+    again = read_predictions(path)
+    assert read_npz_provenance(path) == {"wall_seconds": 7}
+    assert (again.study, again.origin, again.temperature) == ("test", ORIGIN, 0.64)
+    assert (again.times, again.time_indices, again.symbols) == ((0.5, 1.65), (2, 3), ("S", "E"))
+    for before, after in ((predictions, again.at(2)), (later, again.at(3))):
+        for one, other in zip(before, after, strict=True):
+            assert one.configuration == other.configuration
+            for name in ("positions", "species", "pairs"):
+                assert np.array_equal(getattr(one.structure, name), getattr(other.structure, name)), name
+            assert np.array_equal(one.overlap, other.overlap)
+            for symbol in ("S", "E"):
+                for name in ("truth", "halves", "predicted"):
+                    values = (getattr(each.targets[symbol], name) for each in (one, other))
+                    assert np.array_equal(*values), (symbol, name)
+
+
+def test_what_was_not_published_need_not_be_in_the_file(predictions, tmp_path):
+    path = tmp_path / "predictions.npz"
+    unknown = [
+        replace(with_predicted(one, "S", one.targets["S"].predicted, halves=None), overlap=np.empty(0))
+        for one in predictions
+    ]
+    write_predictions(path, file_of(unknown, ("S",)), {})
+    (row,) = pearson_table([read_predictions(path)], Scores()).itertuples()
+    assert np.isnan(row.ceiling)
+    (sizes,) = heterogeneity_table([read_predictions(path)]).itertuples()
+    assert np.isnan(sizes.chi_4)
+    assert np.isfinite(sizes.spread)
 
 
 def test_scored_pairs_are_a_a_and_near(predictions):
-    prediction = predictions[0]
-    scored = prediction.pairs_of_a(1.35)
-    for (i, j), chosen in zip(prediction.pairs, scored, strict=True):
-        r = prediction.positions[j] - prediction.positions[i]
+    structure = predictions[0].structure
+    scored = predictions[0].scored("E", 1.35)
+    for (i, j), chosen in zip(structure.pairs, scored, strict=True):
+        r = structure.positions[j] - structure.positions[i]
         r -= BOX * np.rint(r / BOX)
-        assert chosen == (prediction.species[i] == prediction.species[j] == 0 and np.linalg.norm(r) < 1.35)
+        assert chosen == (structure.species[i] == structure.species[j] == 0 and np.linalg.norm(r) < 1.35)
     assert 3 < scored.sum() < len(scored) / 2
+    assert np.array_equal(predictions[0].scored("S", 1.35), structure.species == 0)
 
 
-RUN = {
-    "temperature": 0.64,
-    "time": 1.65,
-    "time_index": 3,
-    "motion": "propensity",
-    "rounds": 7,
-    "train_configurations": 8,
-    "replicas": 4,
-    "trained_temperature": 0.64,
-    "trained_time": 1.65,
-}
-
-
-def test_networks_that_differ_in_their_seed_are_also_scored_together(predictions, rng):
+def test_models_that_differ_in_their_seed_are_also_scored_together(predictions, rng):
     def another(prediction):
-        noise = 0.5 * rng.normal(size=len(prediction.species))
-        return replace(prediction, predicted_motion=prediction.motion + noise)
+        truth = prediction.targets["S"].truth
+        return with_predicted(prediction, "S", truth + 0.5 * rng.normal(size=len(truth)))
 
-    seeds = [(list(map(another, predictions)), {**RUN, "model": "NT-GNN", "p": 1.0, "seed": seed}) for seed in range(3)]
+    seeds = [file_of(list(map(another, predictions)), ("S",), model="NT-GNN", seed=seed) for seed in range(3)]
     table = pearson_table(seeds, Scores())
-    of_s = table[table.target == "S"].set_index("model")
+    of_s = table.set_index("model")
     (together,) = of_s.index[of_s.index.str.contains("mean of 3")]
     assert pd.isna(of_s.seed[together])
-    of_a = predictions[0].species == 0
-    mean = [np.mean([seed[index].predicted_motion for seed, _ in seeds], axis=0) for index in range(len(predictions))]
-    expected = [pearsonr(m[of_a], one.motion[of_a]).statistic for m, one in zip(mean, predictions, strict=True)]
+    of_a = predictions[0].structure.species == 0
+    mean = [
+        np.mean([seed.at(3)[index].targets["S"].predicted for seed in seeds], axis=0)
+        for index in range(len(predictions))
+    ]
+    expected = [
+        pearsonr(m[of_a], one.targets["S"].truth[of_a]).statistic for m, one in zip(mean, predictions, strict=True)
+    ]
     assert of_s.pearson[together] == pytest.approx(np.mean(expected))
     assert of_s.pearson[together] > of_s.pearson["NT-GNN"].max()
 
 
-def test_table_has_every_model_and_what_needs_no_network(predictions):
-    run = {**RUN, "seed": 0}
-    table = pearson_table(
-        [
-            (predictions, {**run, "model": "BOTAN", "p": 0.4}),
-            (predictions, {**run, "model": "pairs", "p": 0.0}),
-            (predictions, {**run, "model": "NT-GNN", "p": 1.0}),
-        ],
-        Scores(),
+def baseline(predictions):
+    """A predictor that is fitted to nothing and gives no values."""
+    return file_of(
+        predictions, ("E",), model="initial-distance", kind="initial-distance", fits=False, gives_values=False
     )
-    found = {(row.model, row.target, row.species) for row in table.itertuples()}
-    assert found == {
-        ("BOTAN", "S", "A"),
+
+
+def test_table_has_a_row_for_each_model_and_target(predictions):
+    files = [
+        file_of(predictions),
+        file_of(predictions, ("E",), model="pairs"),
+        file_of(predictions, ("S",), model="NT-GNN"),
+        baseline(predictions),
+    ]
+    table = pearson_table(files, Scores())
+    found = [(row.model, row.target, row.species) for row in table.itertuples()]
+    assert sorted(found) == [
         ("BOTAN", "E", "A-A"),
-        ("pairs", "E", "A-A"),
+        ("BOTAN", "S", "A"),
         ("NT-GNN", "S", "A"),
-        (ENERGY, "S", "A"),
-        (DISTANCE, "E", "A-A"),
-    }
-    assert len(table) == 6
-    of_a = predictions[0].species == 0
-    expected = np.mean([pearsonr(x.potential_energy[of_a], x.motion[of_a]).statistic for x in predictions])
-    assert table[table.model == ENERGY].pearson.item() == pytest.approx(expected)
-    text = readable(table, "test")
-    assert "NT-GNN" in text
-    assert "ceiling" in text
+        ("initial-distance", "E", "A-A"),
+        ("pairs", "E", "A-A"),
+    ]
+    of_baseline = table[~table.fitted].iloc[0]
+    assert np.isnan(of_baseline.r_squared)
+    assert pd.isna(of_baseline.train_configurations)
+    _, of_pairs = readable(table, "test").split("pair-distance change")
+    assert of_pairs.index("BOTAN") < of_pairs.index("initial-distance") < of_pairs.index("ceiling")
+
+
+def test_a_predictor_of_all_times_has_a_row_at_each(predictions):
+    later = [with_predicted(one, "S", -one.targets["S"].truth) for one in predictions]
+    both = Predictions(
+        "test", replace(ORIGIN, times=(0.5, 1.65)), 0.64, (0.5, 1.65), (2, 3), ("S",), [predictions, later]
+    )
+    table = pearson_table([both], Scores())
+    assert table[["time", "time_index", "trained_time"]].to_numpy().tolist() == [[0.5, 2, 0.5], [1.65, 3, 1.65]]
+    assert table.pearson[1] == pytest.approx(-1)
+    assert pearson_table([both], Scores(), time=1.65).time.tolist() == [1.65]
+    assert heterogeneity_table([both]).time.tolist() == [0.5, 1.65]
 
 
 def test_readable_tables_have_means_over_seeds_and_published_values(predictions):
-    other = [replace(one, predicted_motion=one.motion) for one in predictions]
-    files = [(predictions, 0), (other, 1)]
-    table = pearson_table([(file, {**RUN, "model": "BOTAN", "p": 0.4, "seed": seed}) for file, seed in files], Scores())
+    other = [with_predicted(one, "S", one.targets["S"].truth) for one in predictions]
+    table = pearson_table([file_of(predictions), file_of(other, seed=1)], Scores())
     means = means_over_seeds(table)
     (row,) = means[(means.model == "BOTAN") & (means.target == "S")].itertuples()
     seeds = table[(table.model == "BOTAN") & (table.target == "S")].pearson
@@ -202,26 +242,26 @@ def test_heterogeneity_sees_what_pearson_does_not(predictions):
     # Half as large in every configuration and with no level of its own: rho is 1 all the same.
     blind = []
     for index, one in enumerate(predictions):
-        truth = one.motion + 3 * index
-        predicted = 0.5 * (truth - truth[one.species == 0].mean())
-        blind.append(replace(one, motion=truth, motion_halves=np.stack([truth, truth]), predicted_motion=predicted))
-    found = heterogeneity(blind)
-    of_a = predictions[0].species == 0
-    means = [one.motion[of_a].mean() for one in blind]
+        truth = one.targets["S"].truth + 3 * index
+        predicted = 0.5 * (truth - truth[one.structure.species == 0].mean())
+        blind.append(with_predicted(one, "S", predicted, truth=truth, halves=np.stack([truth, truth])))
+    found = heterogeneity(blind, "S")
+    of_a = predictions[0].structure.species == 0
+    means = [one.targets["S"].truth[of_a].mean() for one in blind]
     assert found.chi == pytest.approx(of_a.sum() * np.var(means, ddof=1))
     assert found.predicted_chi == pytest.approx(0, abs=1e-12)
     assert found.predicted_spread == pytest.approx(found.spread / 2)
-    r, truth, predicted = dynamic_correlation(blind, bins=6)
+    r, truth, predicted = dynamic_correlation(blind, "S", bins=6)
     assert truth == pytest.approx(predicted, nan_ok=True)  # it does not see how large
     one = blind[0]
-    deviation = one.motion[of_a] - one.motion[of_a].mean()
-    apart = one.positions[of_a][:, None] - one.positions[of_a]
+    deviation = one.targets["S"].truth[of_a] - one.targets["S"].truth[of_a].mean()
+    apart = one.structure.positions[of_a][:, None] - one.structure.positions[of_a]
     apart = np.linalg.norm(apart - BOX * np.rint(apart / BOX), axis=-1)
     width = r[1] - r[0]
     inside = (np.abs(apart - r[0]) < width / 2) & (apart > 0)  # no particle with itself
-    alone = dynamic_correlation([one], bins=6)[1]
+    alone = dynamic_correlation([one], "S", bins=6)[1]
     assert alone[0] == pytest.approx(np.outer(deviation, deviation)[inside].mean() / deviation.var(), rel=1e-3)
-    lonely = heterogeneity([one])
+    lonely = heterogeneity([one], "S")
     assert np.isnan([lonely.chi, lonely.chi_4, lonely.chi_4_between]).all()
     assert lonely.chi_4_within == pytest.approx(40 * one.overlap.var(ddof=1))
 
@@ -229,18 +269,16 @@ def test_heterogeneity_sees_what_pearson_does_not(predictions):
 def test_heterogeneity_of_the_simulation_has_no_noise_in_it(predictions, rng):
     """Against many configurations whose replicas scatter: what is found is what was put in."""
     n, replicas = 40, 8
-    of_a = predictions[0].species == 0
+    of_a = predictions[0].structure.species == 0
     many = []
     for _ in range(4000):
         level, own = 0.3 * rng.normal(), 0.5 * rng.normal(size=n)
         noise = rng.normal(size=(2, n))
         halves = level + own + noise
         overlap = 0.6 + 0.05 * rng.normal() + 0.1 * rng.normal(size=replicas)
-        many.append(
-            replace(predictions[0], motion=halves.mean(axis=0), motion_halves=halves, predicted_motion=level + own,
-                    overlap=overlap)
-        )  # fmt: skip
-    found = heterogeneity(many)
+        one = with_predicted(predictions[0], "S", level + own, truth=halves.mean(axis=0), halves=halves)
+        many.append(replace(one, overlap=overlap))
+    found = heterogeneity(many, "S")
     expected = of_a.sum() * (0.3**2 + 0.5**2 / of_a.sum())
     assert (found.chi, found.predicted_chi) == (pytest.approx(expected, rel=0.1), pytest.approx(expected, rel=0.1))
     assert (found.spread, found.predicted_spread) == (pytest.approx(0.5, rel=0.02), pytest.approx(0.5, rel=0.02))
@@ -249,28 +287,35 @@ def test_heterogeneity_of_the_simulation_has_no_noise_in_it(predictions, rng):
     assert found.chi_4 == pytest.approx(found.chi_4_within + found.chi_4_between)
 
 
-def test_networks_that_differ_in_more_than_their_seed_are_told_apart(predictions):
-    runs = [{**RUN, "model": "BOTAN", "p": 0.4, "seed": 0, "rounds": rounds} for rounds in (1, 7)]
-    runs.append({**RUN, "model": "BOTAN", "p": 0.4, "seed": 0, "trained_time": 8.25})
-    means = means_over_seeds(pearson_table([(predictions, run) for run in runs], Scores()))
-    assert set(means[means.target == "S"].model) == {
-        "BOTAN, 1 rounds", "BOTAN, 7 rounds", "BOTAN, 7 rounds, of T = 0.64, t = 8.25", ENERGY,
+def with_rounds(rounds):
+    return {"settings": {"p": 0.4, "network": {"rounds": rounds}}}
+
+
+def test_models_that_differ_in_more_than_their_seed_are_told_apart(predictions):
+    files = [file_of(predictions, **with_rounds(rounds)) for rounds in (1, 7)]
+    files.append(file_of(predictions, times=(8.25,)))
+    table = pearson_table([*files, baseline(predictions)], Scores(), setting="network.rounds")
+    means = means_over_seeds(table, "network.rounds")
+    assert set(means.model) == {
+        "BOTAN, rounds = 1", "BOTAN, rounds = 7", "BOTAN, rounds = 7, of T = 0.64, t = 8.25", "initial-distance",
     }  # fmt: skip
-    assert set(means.seeds) == {0, 1}
+    assert set(means.seeds) == {1}
+    with pytest.raises(FileError, match=r"model BOTAN of kind botan has no setting network.depth to be told apart by"):
+        pearson_table(files, Scores(), setting="network.depth")
 
 
 def test_scores_read_again_are_told_apart_as_before(predictions, tmp_path):
-    at = {**RUN, "time": 1650 * 1e-3, "trained_time": 1650 * 1e-3}  # not quite 1.65
-    runs = [{**at, "model": "BOTAN", "p": p, "seed": 0} for p in (0.4, 1.0)]
-    table = pearson_table([(predictions, run) for run in runs], Scores())
+    time = 1650 * 1e-3  # not quite 1.65
+    files = [file_of(predictions, time=time, times=(time,), settings={"p": p}) for p in (0.4, 1.0)]
+    table = pearson_table(files, Scores(), setting="p")
     write_csv(tmp_path / "pearson.csv", table, {})
     again = read_csv(tmp_path / "pearson.csv")
     assert set(again.time) == set(again.trained_time.dropna()) == {1.65}
-    assert set(means_over_seeds(again).model) == set(means_over_seeds(table).model)
+    assert set(means_over_seeds(again, "p").model) == set(means_over_seeds(table, "p").model)
 
 
 def test_one_test_configuration_has_no_interval(predictions):
-    table = pearson_table([(predictions[:1], {**RUN, "model": "BOTAN", "p": 1.0, "seed": 0})], Scores())
+    table = pearson_table([file_of(predictions[:1], ("S",))], Scores())
     assert np.isnan(table.ci_low).all()
     assert "[" not in readable(table, "test").split("Mean over")[0]
     assert "E of A-A" not in readable(table, "test")  # nothing predicts it

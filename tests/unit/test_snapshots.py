@@ -5,7 +5,7 @@ import pytest
 
 import glassbotan
 from glassbotan.errors import FileError
-from glassbotan.snapshots import configuration_of, read_configuration, write_view
+from glassbotan.files.snapshots import configuration_of, read_configuration, write_view
 
 EDGE = 6.0
 DUMP = """ITEM: TIMESTEP
@@ -74,7 +74,7 @@ def test_extended_xyz_may_name_species_that_are_no_elements(tmp_path):
         ([6, 6, 6, 0, 0, 0], ["A", "B", "C"], "has particles of types ['A', 'B', 'C'], but two species were expected"),
     ],
 )
-def test_configuration_of_another_kind_gets_a_sentence(tmp_path, rng, box, types, sentence):
+def test_configuration_of_another_kind_gets_a_message(tmp_path, rng, box, types, sentence):
     frame = gsd.hoomd.Frame()
     frame.configuration.box = box
     frame.particles.N = 30
@@ -89,7 +89,7 @@ def test_configuration_of_another_kind_gets_a_sentence(tmp_path, rng, box, types
 
 
 @pytest.mark.parametrize("name", ["x.gsd", "x.xyz", "x.lammpstrj", "x.unknown"])
-def test_file_that_is_none_gets_a_sentence(tmp_path, name):
+def test_file_that_is_none_gets_a_message(tmp_path, name):
     with pytest.raises(FileError, match="does not exist"):
         read_configuration(tmp_path / name)
     (tmp_path / name).write_text("this is no trajectory\n")
@@ -102,7 +102,7 @@ def test_view_is_written_in_known_formats_alone(configuration, tmp_path):
         write_view(tmp_path / "view.pdb", configuration, {})
 
 
-def test_unknown_function_of_the_package_gets_a_sentence():
+def test_unknown_function_of_the_package_gets_a_message():
     with pytest.raises(AttributeError, match="it has open_study"):
         _ = glassbotan.open_studies
 
@@ -118,6 +118,6 @@ def test_unknown_function_of_the_package_gets_a_sentence():
         (np.zeros((5, 3)), np.zeros(5), 0.0, "the edge of the box is 0"),
     ],
 )
-def test_arrays_that_are_no_configuration_get_a_sentence(positions, species, edge, sentence):
+def test_arrays_that_are_no_configuration_get_a_message(positions, species, edge, sentence):
     with pytest.raises(FileError, match=sentence):
         configuration_of(positions, species, edge)

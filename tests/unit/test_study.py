@@ -6,20 +6,17 @@ import pytest
 import yaml
 
 from glassbotan.errors import StudyError
-from glassbotan.runs import training_runs
+from glassbotan.predictors.botan import Settings as Botan
 from glassbotan.simulate.configurations import random_generator
-from glassbotan.study import Integrator, Study, Training
-from glassbotan.study_file import read_study, study_from
+from glassbotan.study.reading import read_study, resolved, study_from
+from glassbotan.study.runs import ablation_runs, every_run, learning_curve_runs, runs_of, start_of
+from glassbotan.study.schema import study_schema
+from glassbotan.study.simulation import Integrator
+from glassbotan.study.study import Study
+from glassbotan.study.summary import summary
 
 ROOT = Path(__file__).parent.parent.parent
 STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "studies").glob("*.yaml"))]
-
-NOT_OF_PUBLISHED: dict = {
-    **dict.fromkeys(["seed", "integrator", "melt", "quench", "equilibration", "ensemble", "simulation_batch"], True),
-    "limits": {"energy_drift", "momentum", "temperature", "potential_energy_trend"},
-    "pretraining": set(Training.model_fields),
-}
-"""Settings that mean nothing to a study of published trajectories and weights."""
 
 
 @pytest.fixture
@@ -27,27 +24,61 @@ def settings():
     return yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
+@pytest.mark.parametrize("path", [*STUDIES, ROOT / "benchmarks" / "physics.yaml"], ids=lambda path: path.stem)
+def test_studies_are_valid_and_name_what_differs_alone(path):
+    """Leaving out any of their settings, names apart, gives another study, or none."""
+    study = read_study(path)
+    written = yaml.safe_load(path.read_text())
+    for keys in (keys for keys in leaves(written) if keys[-1] != "name"):
+        without = copy.deepcopy(written)
+        section = without
+        for key in keys[:-1]:
+            section = section[key]
+        del section[keys[-1]]
+        try:
+            assert study_from(without, "test") != study, f"{'.'.join(map(str, keys))} is the default"
+        except StudyError:
+            continue
+
+
+def leaves(content, where=()):
+    """Where the settings of a study are."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+            yield from leaves(value, (*where, key))
+        elif isinstance(content, dict):
+            yield (*where, key)
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_studies_are_valid_and_complete(path):
-    # Snakemake lays a study over config.yaml: nothing of the default study that counts may shine through.
-    alone, laid_over = read_study(path), read_study(ROOT / "config.yaml", path)
-    if alone.source == "simulation":
-        assert alone == laid_over
-    else:
-        assert json.loads(alone.model_dump_json(exclude=NOT_OF_PUBLISHED)) == json.loads(
-            laid_over.model_dump_json(exclude=NOT_OF_PUBLISHED)
-        )
+def test_the_resolved_study_is_the_study(path, tmp_path):
+    study = read_study(path)
+    (tmp_path / "study.yaml").write_text(resolved(study))
+    assert read_study(tmp_path / "study.yaml") == study
+    said = summary(study)
+    assert study.name in said
+    assert all(model.name in said for model in study.models)
 
 
-def test_studies_of_the_benchmarks_are_valid():
-    assert read_study(ROOT / "config.yaml", ROOT / "benchmarks" / "physics.yaml").name == "physics"
+def test_a_model_takes_from_another_what_it_does_not_name(settings):
+    study = study_from(settings, "test")
+    models = {model.name: model for model in study.models}
+    pairs, botan = models["pairs"], models["BOTAN"]
+    assert (pairs.p, pairs.times, pairs.training.epochs) == (0, (1.65,), 20)
+    assert (pairs.training.learning_rate, pairs.pretraining) == (botan.training.learning_rate, botan.pretraining)
+    with pytest.raises(
+        StudyError, match="a model is like 'BOTAM', but no model before it has that name; those are: BO"
+    ):
+        study_from(changed(settings, "models.1.like", "BOTAM"), "test")
 
 
-def test_source_without_pairs_trains_no_network_on_them():
+def test_source_without_pairs_fits_no_model_to_them():
     published = yaml.safe_load((ROOT / "workflow" / "studies" / "published.yaml").read_text())
-    with pytest.raises(StudyError, match="source glassbench has no pair-distance changes to learn from"):
+    with pytest.raises(
+        StudyError, match=r"source glassbench has the propensity S alone, but model BOTAN predicts S, E"
+    ):
         study_from({**published, "source": "glassbench"}, "published.yaml")
-    alone = {"models": [{"name": "NT-GNN", "p": 1}], "learning_curve": None, "ablations": None}
+    alone = {"models": [{"kind": "botan", "name": "NT-GNN", "p": 1}], "learning_curve": None, "ablations": {}}
     study_from({**published, "source": "glassbench", **alone}, "published.yaml")
 
 
@@ -59,7 +90,7 @@ def test_what_published_weights_were_trained_on_is_not_tested():
 
 def test_schema_is_in_step_with_the_code():
     written = json.loads((ROOT / "workflow" / "schemas" / "study.schema.json").read_text())
-    assert written == Study.model_json_schema(), "run: glassbotan schema > workflow/schemas/study.schema.json"
+    assert written == study_schema(), "run: glassbotan schema > workflow/schemas/study.schema.json"
 
 
 def test_every_setting_has_a_description():
@@ -82,11 +113,17 @@ def test_paper_study_is_the_papers():
     assert study.temperatures[0].sampling_times[6] == study.temperatures[0].relaxation_time == 4120
     assert (len(study.configurations.train), len(study.configurations.test)) == (400, 100)
     assert study.ensemble.replicas == 32
-    assert (study.training.epochs, study.training.learning_rate) == (1000, 1e-4)
-    assert (study.pretraining.epochs, study.pretraining.temperature, study.pretraining.time) == (2000, 0.44, 13.0)
-    runs = list(training_runs(study))
-    assert {run.training.batch_size for run in runs if run.model.name == "NT-GNN"} == {5}
-    assert len(runs) == 7 * 29
+    runs = list(runs_of(study))
+    networks = [run.model for run in runs if isinstance(run.model, Botan)]
+    assert len(networks) == 7 * 29
+    assert {(model.training.epochs, model.training.learning_rate) for model in networks} == {(1000, 1e-4)}
+    assert {model.training.batch_size for model in networks if model.name == "NT-GNN"} == {5}
+    assert not any(model.prediction.average_over_symmetries for model in networks)
+    start = networks[0].start
+    assert (start.settings.training.epochs, start.temperature, start.time) == (2000, 0.44, 13.0)
+    assert [run.folder for run in runs if run.model.name == "ridge"] == [
+        f"T{temperature}/all/ridge/seed0" for temperature in ("0.44", "0.50", "0.64")
+    ]
 
 
 def test_seeds_are_distinct_over_a_paper_size_study():
@@ -106,18 +143,21 @@ def changed(settings, path, value):
     *folders, last = path.split(".")
     section = result
     for part in folders:
-        section = section[int(part) if part.isdigit() else part]
+        section = section[int(part)] if part.isdigit() else section.setdefault(part, {})
+    key = int(last) if last.isdigit() else last
     if value is ...:
-        del section[last]
+        del section[key]
     else:
-        section[last] = value
+        section[key] = value
     return result
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "sentence"),
+    ("path", "value", "message"),
     [
-        ("ablations.time", 2.0, "ablations is set for model BOTAN at T = 0.64, t = 2, where this study trains no such"),
+        ("ablations.rounds.time", 2.0, "ablations.rounds is set for model BOTAN at T = 0.64, t = 2, where this study"),
+        ("ablations.rounds.setting", "network.depth", "network.depth = 1 cannot be set .*has no setting network.depth"),
+        ("ablations.loss_weight.values", [0, 2], "ablations.loss_weight: p = 2 cannot be set"),
         ("transfer.between", [[0.64, 1.65], [0.5, 1.65]], "transfer is set for model BOTAN at T = 0.5, t = 1.65"),
         ("liquid.densty", 1.2, "unknown key liquid.densty; did you mean density?"),
         ("modles", [], "unknown key modles; did you mean models?"),
@@ -127,6 +167,24 @@ def changed(settings, path, value):
         ("liquid.density", -1.2, "liquid.density: Input should be greater than 0"),
         ("liquid.density", float("nan"), "liquid.density"),
         ("liquid.particles", 180, "180 particles at density 1.2 make a box 5.313 long.*more than 5.4"),
+        (
+            "models.3.kind",
+            "rigde",
+            "models.3.kind: there is no kind 'rigde' of predictor; did you mean ridge?.*kinds: bot",
+        ),
+        ("models.3.kind", ..., "models.3.kind is missing: .* one of botan, initial-distance, potential-energy, ridge"),
+        ("models.3.descriptors", {"averges": 1}, "unknown key models.3.descriptors.averges; did you mean averages?"),
+        ("models.0.particle_target", "X", "X is no target of particles; known: S, R, C, D"),
+        (
+            "models.0.pretraining.name",
+            "ridge",
+            "a model cannot be called ridge: that is the name of",
+        ),
+        (
+            "models.1.pretraining",
+            {"time": 0.52},
+            "start from different ones that are all called pretraining",
+        ),
         ("configurations.train", 1.5, "expected configurations such as 1-8"),
         ("configurations.train", None, "train and test each need at least one"),
         ("temperatures.0.sampling_times", [1.65], "F_s would be known at 1 times, but the fit of tau_alpha needs 6"),
@@ -142,23 +200,23 @@ def changed(settings, path, value):
         ("configurations.train", "first", "expected configurations such as 1-8"),
         ("configurations.test", [], "test each need at least one"),
         ("integrator.engine", "gromacs", "integrator.engine: Input should be 'auto', 'hoomd' or 'lammps'"),
-        ("models.1.times", [1.7], "model pairs is trained at t = 1.7, which is no sampling time"),
+        ("models.1.times", [1.7], "model pairs is fitted at t = 1.7, which is no sampling time"),
         ("models.1.name", "BOTAN", "two models have the same name"),
-        ("pretraining.time", 13.0, "pretraining is set at T = 0.64, t = 13, which is no state point"),
+        ("models.0.pretraining.time", 13.0, "pretraining of model BOTAN is set at T = 0.64, t = 13, which is no state"),
         ("name", ..., "name is missing"),
     ],
 )
-def test_mistakes_get_one_sentence(settings, path, value, sentence):
-    with pytest.raises(StudyError, match=sentence) as caught:
+def test_mistakes_get_one_message(settings, path, value, message):
+    with pytest.raises(StudyError, match=message) as caught:
         study_from(changed(settings, path, value), source="config.yaml")
     assert str(caught.value).startswith("config.yaml: ")
     assert "\n" not in str(caught.value)
 
 
-def test_unreadable_files_get_one_sentence(tmp_path):
+def test_unreadable_files_get_one_message(tmp_path):
     broken = tmp_path / "broken.yaml"
     broken.write_text("name: [")
-    with pytest.raises(StudyError, match=r"broken.yaml cannot be read as a configuration file"):
+    with pytest.raises(StudyError, match=r"broken.yaml cannot be read as a study"):
         read_study(broken)
     with pytest.raises(StudyError, match=r"missing.yaml cannot be read"):
         read_study(tmp_path / "missing.yaml")
@@ -182,3 +240,67 @@ def test_a_study_without_a_validation_set(settings):
 
 def test_sampling_steps():
     assert Integrator(timestep=1e-3).sampling_steps([0.108, 0.434, 2.17, 130000]) == [108, 434, 2170, 130_000_000]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "network",
+            {"rounds": 7},
+            r"network has moved: it is a setting of each model of kind botan",
+        ),
+        ("training", {"epochs": 7}, r"training has moved: .* models\[\].training"),
+        ("pretraining", {"time": 7}, r"pretraining has moved: .* models\[\].pretraining"),
+        ("predict", {}, r"predict has moved: .* models\[\].prediction"),
+        (
+            "models.0.motion",
+            "nonaffine",
+            r"motion has moved: it is models\[\].particle_target now: S, R, C or D",
+        ),
+        ("models.0.training.target_units", "reduced", "has moved: .*target_scaling now"),
+        ("models.0", {"name": "BOTAN", "p": 0.4}, "kind is missing: .*models of version 0.1 are of kind botan"),
+        ("scores.resamples", 1000, "scores.resamples has moved: it is no longer needed"),
+        (
+            "ablations",
+            {"model": "BOTAN", "temperature": 0.64, "time": 1.65, "rounds": [1], "p": [0]},
+            "ablations.model has moved: each ablation has a name and varies one setting now",
+        ),
+    ],
+)
+def test_studies_of_an_older_version_are_told_where_settings_are_now(settings, path, value, message):
+    with pytest.raises(StudyError, match=message) as caught:
+        study_from(changed(settings, path, value), source="config.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_fit_starts_from_one_that_has_seen_no_more(settings):
+    study = study_from(settings, "test")
+    runs = every_run(study)
+    assert "T0.64/t03/BOTAN+n002/seed0" in runs
+    assert "T0.64/all/ridge/seed0" in runs
+    for run in runs.values():
+        start = start_of(study, run)
+        if start is not None:
+            assert start.folder in runs
+            assert {*start.train} <= {*run.train}
+            assert start.replicas == run.replicas
+            assert start.model.network == run.model.network
+            assert start.model.predicts == ("E",)
+    assert start_of(study, runs["T0.64/t03/NT-GNN/seed0"]) is None  # it learns no pairs
+
+
+def test_ablations_vary_one_setting_and_the_learning_curve_the_data(settings):
+    study = study_from(settings, "test")
+    rounds = ablation_runs(study, "rounds")
+    assert [run.model.network.rounds for run in rounds] == [1, 3, 5, 7]
+    assert [run.variant for run in rounds] == ["+rounds1", "+rounds3", "+rounds5", ""]
+    assert [start_of(study, run).variant for run in rounds] == ["+rounds1", "+rounds3", "+rounds5", ""]
+    weights = ablation_runs(study, "loss_weight")
+    assert [run.model.p for run in weights] == [0, 0.2, 0.4, 0.7, 1]
+    assert {start_of(study, run).variant for run in weights if start_of(study, run)} == {""}  # one start serves all
+    curve = {run.variant: run for run in learning_curve_runs(study)}
+    assert [*curve] == ["", "+n001", "+n002", "+n004", "+r02", "+r04"]
+    # As many steps of the optimiser, whatever there is to learn from.
+    assert curve["+n002"].model.training.epochs == 4 * curve[""].model.training.epochs
+    assert curve["+r02"].targets == "targets-r02"

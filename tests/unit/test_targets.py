@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from glassbotan.dynamics.neighbor_relative import Neighborhood
-from glassbotan.dynamics.pair_distance import pair_distance_changes
-from glassbotan.dynamics.pairs import both_ways, minimum_image, neighbor_pairs, wrap
-from glassbotan.dynamics.propensity import displacement_lengths, overlap
-from glassbotan.dynamics.scattering import double_stretched, fit_relaxation, self_scattering
+from glassbotan.dynamics.pairs import both_ways, lengths, minimum_image, neighbor_pairs, wrap
+from glassbotan.dynamics.registry import ReplicaMotion, particle_target, targets
+from glassbotan.dynamics.relaxation import double_stretched, fit_relaxation, overlap, self_scattering
 from glassbotan.dynamics.targets import dynamical_targets
-from glassbotan.study import Targets
+from glassbotan.study.targets import Targets
 
 BOX = 6.0
 
@@ -40,12 +39,19 @@ def compute(positions, species, displacements, settings=None):
     )
 
 
+def motion_of(displacements, pairs=None, separations=None):
+    """One replica that has moved, in a box of edge 6."""
+    none = np.empty((0, 2), dtype=int), np.empty((0, 3))
+    return ReplicaMotion(displacements, *((pairs, separations) if pairs is not None else none), BOX, None)
+
+
 def test_propensity_by_hand():
     # Two replicas of two particles: |(3,4,0)| = 5 and |(0,0,9)| = 9 on average 7; 1 and 1 on average 1.
     first = np.array([[3.0, 4.0, 0.0], [1.0, 0.0, 0.0]])
     second = np.array([[0.0, 0.0, 9.0], [0.0, -1.0, 0.0]])
-    lengths = (displacement_lengths(first) + displacement_lengths(second)) / 2
-    assert lengths.tolist() == [7.0, 1.0]
+    propensity = targets()["S"].of_replica
+    mean = (propensity(motion_of(first)) + propensity(motion_of(second))) / 2
+    assert mean.tolist() == [7.0, 1.0]
     assert overlap(first, 1.5) == 0.5
 
 
@@ -56,10 +62,11 @@ def test_pair_distance_change_by_hand_across_the_boundary():
     separations = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], BOX)
     assert separations[0].tolist() == pytest.approx([-0.2, 0, 0])
     moved = np.array([[0.3, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    changes = pair_distance_changes(pairs, separations, moved, BOX)
+    change = targets()["E"].of_replica
+    changes = change(motion_of(moved, pairs, separations))
     assert changes == pytest.approx([0.3, np.hypot(0.5, 1.0) - np.hypot(0.2, 1.0), 0.0])
     # Whole boxes make no difference: the distance is that of the nearest images.
-    assert pair_distance_changes(pairs, separations, moved + [BOX, 0, -2 * BOX], BOX) == pytest.approx(changes)
+    assert change(motion_of(moved + [BOX, 0, -2 * BOX], pairs, separations)) == pytest.approx(changes)
 
 
 def test_self_scattering_by_hand():
@@ -98,10 +105,10 @@ def test_wrapping_keeps_every_particle_strictly_inside():
 
 def test_all_targets_against_a_plain_calculation(system):
     positions, species, displacements = system
-    targets = compute(positions, species, displacements)
+    found = compute(positions, species, displacements)
     n = len(positions)
     propensity = np.mean([[np.linalg.norm(d) for d in moved] for moved in displacements], axis=0)
-    assert np.allclose(targets.propensity[0], propensity, rtol=1e-6)
+    assert np.allclose(found.means["S"][0], propensity, rtol=1e-6)
 
     r, c, d2 = np.zeros((6, n)), np.zeros((6, n)), np.zeros((6, n))
     for replica, moved in enumerate(displacements):
@@ -117,11 +124,11 @@ def test_all_targets_against_a_plain_calculation(system):
             c[replica, i] = np.linalg.norm(moved[i] - moved[near].mean(axis=0))
             d2[replica, i] = (residual**2).sum(axis=1).mean()
     # Files hold float32; the sums that give D cancel to some 1e-7 where single particles move far.
-    assert np.allclose(targets.neighbor_relative[0], r.mean(axis=0), rtol=1e-6, atol=1e-6)
-    assert np.allclose(targets.cage_relative[0], c.mean(axis=0), rtol=1e-6, atol=1e-6)
-    assert np.allclose(targets.nonaffine[0], d2.mean(axis=0), rtol=1e-5, atol=1e-6)
+    assert np.allclose(found.means["R"][0], r.mean(axis=0), rtol=1e-6, atol=1e-6)
+    assert np.allclose(found.means["C"][0], c.mean(axis=0), rtol=1e-6, atol=1e-6)
+    assert np.allclose(found.means["D"][0], d2.mean(axis=0), rtol=1e-5, atol=1e-6)
 
-    i, j = targets.pairs.T
+    i, j = found.pairs.T
     start = np.linalg.norm(minimum_image(positions[j] - positions[i], BOX), axis=1)
     after = np.mean(
         [
@@ -130,16 +137,16 @@ def test_all_targets_against_a_plain_calculation(system):
         ],
         axis=0,
     )
-    assert np.allclose(targets.pair_distance_change[0], after - start, rtol=1e-5, atol=1e-6)
-    assert targets.scattering[0] == pytest.approx(np.cos(2 * np.pi * displacements[:, species == 0]).mean())
+    assert np.allclose(found.means["E"][0], after - start, rtol=1e-5, atol=1e-6)
+    assert found.scattering[0] == pytest.approx(np.cos(2 * np.pi * displacements[:, species == 0]).mean())
 
 
 def test_halves_average_to_the_whole(system):
-    targets = compute(*system)
-    assert np.allclose(targets.propensity_halves.mean(axis=1), targets.propensity, rtol=1e-6)
-    assert np.allclose(targets.pair_distance_change_halves.mean(axis=1), targets.pair_distance_change, atol=1e-6)
+    found = compute(*system)
+    for symbol in targets():
+        assert np.allclose(found.halves[symbol].mean(axis=1), found.means[symbol], rtol=1e-6, atol=1e-6), symbol
     odd = compute(system[0], system[1], system[2][::2])
-    assert np.allclose(targets.propensity_halves[0, 1], odd.propensity[0], rtol=1e-6)
+    assert np.allclose(found.halves["S"][0, 1], odd.means["S"][0], rtol=1e-6)
 
 
 def rotation(angle):
@@ -162,10 +169,9 @@ def test_uniform_motion_has_no_neighbor_relative_part(rng, motion, strain):
     pairs = neighbor_pairs(positions, 40.0, 2.0)
     neighborhood = Neighborhood(pairs, positions[pairs[:, 1]] - positions[pairs[:, 0]], 80, 1.6)
     result = neighborhood.relative_motion(moved)
-    assert displacement_lengths(moved).min() > 0.5
+    assert lengths(moved).min() > 0.5
     assert np.abs(result.neighbor_relative).max() < 1e-12
     assert np.abs(result.nonaffine).max() < 1e-12
-    assert np.allclose(neighborhood.local_strain(moved), motion, atol=1e-9)
     if strain == "translation":
         assert np.abs(result.cage_relative).max() < 1e-12
     else:
@@ -203,3 +209,14 @@ def test_relaxation_fit_recovers_its_own_curve(rng):
     assert not fitted.beyond_data
     with pytest.raises(ValueError, match="needs more than 5 times"):
         fit_relaxation(t[:5], curves[:, :5])
+
+
+def test_two_targets_cannot_share_a_symbol():
+    with pytest.raises(ValueError, match="two targets have the symbol S: propensity and another"):
+        particle_target("S", "another", "sigma_AA")(lambda motion: motion.displacements[:, 0])
+
+
+def test_a_target_that_looks_at_neighbours_says_so(rng):
+    motion = motion_of(rng.normal(size=(3, 3)))
+    with pytest.raises(TypeError, match="registered with neighbors=True"):
+        targets()["R"].of_replica(motion)

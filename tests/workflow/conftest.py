@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from glassbotan.study_file import read_study
+from glassbotan.study.reading import read_study
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -51,16 +51,43 @@ TINY = {
     "temperatures": [{"temperature": 0.9, "relaxation_time": 2.0, "sampling_times": [0.1, 1.0]}],
     "configurations": {"train": "1-2", "validation": 3, "test": "4-5"},
     "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
-    "network": {"rounds": 2, "width": 8},
-    "training": {"epochs": 3, "learning_rate": 2e-3, "target_units": "training set"},
-    "pretraining": {"epochs": 2, "temperature": 0.9, "time": 0.1},
     "models": [
-        {"name": "BOTAN", "p": 0.4},
-        {"name": "NT-GNN", "p": 1.0, "times": [1.0], "batch_size": 2},
-        {"name": "pairs", "p": 0.0, "times": [1.0]},
-        {"name": "NT-GNN-R", "p": 1.0, "motion": "neighbor_relative", "times": [1.0]},
+        {
+            "name": "BOTAN",
+            "kind": "botan",
+            "network": {"rounds": 2, "width": 8},
+            "training": {"epochs": 3, "learning_rate": 2e-3, "target_scaling": "training set"},
+            "pretraining": {
+                "temperature": 0.9,
+                "time": 0.1,
+                "training": {"epochs": 2, "learning_rate": 2e-3, "target_scaling": "training set"},
+            },
+            "prediction": {"average_over_symmetries": False},
+        },
+        {"name": "NT-GNN", "like": "BOTAN", "p": 1.0, "times": [1.0], "training": {"batch_size": 2}},
+        {"name": "pairs", "like": "BOTAN", "p": 0.0, "times": [1.0]},
+        {"name": "NT-GNN-R", "like": "BOTAN", "p": 1.0, "particle_target": "R", "times": [1.0]},
+        {"kind": "ridge", "descriptors": {"averages": 1, "inherent_displacement": False}},
+        {"kind": "potential-energy", "targets": ["S", "R"]},
+        {"kind": "initial-distance"},
     ],
-    "ablations": {"model": "BOTAN", "temperature": 0.9, "time": 1.0, "rounds": [1, 2], "p": [0, 0.4, 1]},
+    "ablations": {
+        "rounds": {
+            "model": "BOTAN",
+            "temperature": 0.9,
+            "time": 1.0,
+            "setting": "network.rounds",
+            "values": [1, 2],
+        },
+        "loss_weight": {"model": "BOTAN", "temperature": 0.9, "time": 1.0, "setting": "p", "values": [0, 0.4, 1]},
+        "shells": {
+            "model": "ridge",
+            "temperature": 0.9,
+            "time": 1.0,
+            "setting": "descriptors.averages",
+            "values": [0],
+        },
+    },
     "transfer": {"model": "BOTAN", "between": [[0.9, 0.1], [0.9, 1.0]]},
     "learning_curve": {"model": "BOTAN", "temperature": 0.9, "time": 1.0, "configurations": [1, 2], "replicas": [2]},
 }

@@ -12,12 +12,12 @@ import gsd.hoomd
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from glassbotan.learn.models import read_model
+from glassbotan.files.fitted import read_fitted
 
 INTEGRATOR = '{"checkpoint_steps": 4000}'
-TRAINING = '{"epochs": 200, "learning_rate": 2e-3, "schedule": "one-cycle"}'
+MODEL = """{"kind": "botan", "network": {"rounds": 2, "width": 8},
+            "training": {"epochs": 100, "learning_rate": 2e-3, "schedule": "one-cycle"}}"""
 
 
 class Stages:
@@ -31,9 +31,8 @@ class Stages:
             "ensemble": ["ensemble", "--temperature", "0.9", "--integrator", INTEGRATOR, "--times", "0.1,3.9,12",
                          "--ensemble", '{"replicas": 4, "relaxation_replicas": 2}', "--configuration", "2",
                          "--input", folder / "equilibrate.gsd"],
-            "train": ["train", "--temperature", "0.9", "--model", "BOTAN", "--time-index", "2", "--train", "2",
-                      "--network", '{"rounds": 2, "width": 8}', "--training", TRAINING,
-                      folder / "targets.npz"],
+            "fit": ["fit", "--temperature", "0.9", "--time-indices", "2", "--train", "2", "--model", MODEL,
+                    folder / "targets.npz"],
         }  # fmt: skip
         self.run("melt", "--temperature", "0.9", "--configurations", "1-2", "--liquid.particles", "256",
                  "--melt.time", "2", "--output", folder / "melt.gsd")  # fmt: skip
@@ -45,8 +44,8 @@ class Stages:
             self.run(*self.commands[stage], "--output", self.unbroken[stage])
         self.run("targets", "--temperature", "0.9", "--input", folder / "ensemble.gsd", "--output",
                  folder / "targets.npz")  # fmt: skip
-        self.unbroken["train"] = folder / "model" / "model.pt"
-        self.run(*self.commands["train"], "--output", self.unbroken["train"])
+        self.unbroken["fit"] = folder / "model" / "model.safetensors"
+        self.run(*self.commands["fit"], "--output", self.unbroken["fit"])
 
     def start(self, *arguments: object) -> subprocess.Popen:
         command = [sys.executable, "-m", "glassbotan", *map(str, arguments), "--study", "lost"]
@@ -62,9 +61,9 @@ class Stages:
         """The output is that of the run that nothing happened to, and nothing lies beside it."""
         assert not list(output.parent.glob("*.unfinished"))
         assert not list(output.parent.glob(".partial*"))
-        if stage == "train":
-            ours, theirs = read_model(output), read_model(self.unbroken[stage])
-            assert all(torch.equal(ours.weights[name], theirs.weights[name]) for name in theirs.weights)
+        if stage == "fit":
+            ours, theirs = (read_fitted(path).predictor.tensors() for path in (output, self.unbroken[stage]))
+            assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
             histories = [pd.read_csv(path.with_name("history.csv")) for path in (output, self.unbroken[stage])]
             pd.testing.assert_frame_equal(*(history.drop(columns="seconds") for history in histories))
             return
@@ -86,7 +85,7 @@ def stages(tmp_path_factory):
 
 def output_of(stage, folder):
     folder.mkdir(exist_ok=True)
-    return folder / ("model.pt" if stage == "train" else f"{stage}.gsd")
+    return folder / ("model.safetensors" if stage == "fit" else f"{stage}.gsd")
 
 
 def checkpoints(output):
@@ -100,7 +99,7 @@ def wait_for_work(process, output, files=1, but_for=frozenset()):
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "train"])
+@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "fit"])
 def test_killed_at_random_moments(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
     moments = random.Random(stage)
@@ -120,7 +119,7 @@ def test_killed_at_random_moments(stages, stage, tmp_path):
 
 @pytest.mark.parametrize(
     ("stage", "number"),
-    [("equilibrate", signal.SIGTERM), ("ensemble", signal.SIGINT), ("train", signal.SIGTERM)],
+    [("equilibrate", signal.SIGTERM), ("ensemble", signal.SIGINT), ("fit", signal.SIGTERM)],
 )
 def test_asked_to_stop(stages, stage, number, tmp_path):
     output = output_of(stage, tmp_path)
@@ -135,10 +134,10 @@ def test_asked_to_stop(stages, stage, number, tmp_path):
     stages.require_unbroken(stage, output)
 
 
-@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "train"])
+@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "fit"])
 def test_stops_before_its_walltime(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
-    minutes = 0.07 if stage == "train" else 0.03
+    minutes = 0.09 if stage == "fit" else 0.03
     stopped = 0
     while True:
         process = stages.start(*stages.commands[stage], "--output", output, "--walltime", minutes)
@@ -156,7 +155,7 @@ def test_stops_before_its_walltime(stages, stage, tmp_path):
     stages.require_unbroken(stage, output)
 
 
-@pytest.mark.parametrize("stage", ["equilibrate", "train"])
+@pytest.mark.parametrize("stage", ["equilibrate", "fit"])
 def test_two_at_once(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
     first = stages.start(*stages.commands[stage], "--output", output)
@@ -169,24 +168,24 @@ def test_two_at_once(stages, stage, tmp_path):
     stages.require_unbroken(stage, output)
 
 
-@pytest.mark.parametrize("stage", ["equilibrate", "train"])
+@pytest.mark.parametrize("stage", ["equilibrate", "fit"])
 def test_work_of_another_run_is_set_aside(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
-    other = {"equilibrate": ["--integrator.timestep", "0.002"], "train": ["--seed", "7"]}[stage]
+    other = {"equilibrate": ["--integrator.timestep", "0.002"], "fit": ["--seed", "7"]}[stage]
     process = stages.start(*stages.commands[stage], *other, "--output", output)
     wait_for_work(process, output)
     process.kill()
     process.communicate()
     errors = stages.run(*stages.commands[stage], "--output", output)
     setting = {"equilibrate": "settings.integrator.timestep is 0.002 there and 0.001 here",
-               "train": "settings.seed is 7 there and 0 here"}[stage]  # fmt: skip
+               "fit": "settings.seed is 7 there and 0 here"}[stage]  # fmt: skip
     assert setting in errors
     aside = output.with_name(output.name + ".unfinished.aside1")
     assert any(aside.iterdir())
     stages.require_unbroken(stage, output)
 
 
-@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "train"])
+@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "fit"])
 def test_damaged_checkpoint(stages, stage, tmp_path):
     output = output_of(stage, tmp_path)
     process = stages.start(*stages.commands[stage], "--output", output)
@@ -212,13 +211,13 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "train"])
+@pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "fit"])
 def test_full_disk(stages, stage, small_disk):
     """With little more space at each attempt, every write fails once: stamp, checkpoints, output."""
     output = output_of(stage, small_disk)
     filling = small_disk / "filling"
     filling.write_bytes(b"")
-    sizes = {"equilibrate": 32_768, "ensemble": 49_152, "train": 16_384}
+    sizes = {"equilibrate": 32_768, "ensemble": 49_152, "fit": 16_384}
     failures = []
     for attempt in range(40):
         occupied = sum(path.stat().st_blocks * 512 for path in small_disk.rglob("*") if path != filling)

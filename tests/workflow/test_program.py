@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from glassbotan.devices import gpu_driver
 
@@ -24,10 +25,9 @@ def run(*arguments, **kwargs):
 
 @pytest.mark.parametrize(
     "stage",
-    ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "accept", "relaxation", "train",
-     "predict-test", "predict", "view", "score", "heterogeneity", "cost-table", "draw-quality", "draw-relaxation",
-     "draw-losses", "draw-pearson", "draw-against", "draw-transfer", "draw-heterogeneity", "draw-joint-distribution",
-     "draw-map", "draw-propensity-maps", "report", "check", "cost", "doctor", "schema", "import", "export"],
+    ["melt", "quench", "equilibrate", "ensemble", "targets", "simulation-quality", "accept", "relaxation", "fit",
+     "predict-test", "predict", "view", "score", "heterogeneity", "cost-table", "draw", "report", "check", "cost",
+     "doctor", "schema", "import", "export"],
 )  # fmt: skip
 def test_every_stage_explains_itself(stage):
     result = run("glassbotan", stage, "--help")
@@ -48,14 +48,13 @@ def test_doctor_names_what_is_missing(tmp_path):
     assert "engine auto  takes" in healthy.stdout
     if gpu_driver():
         pytest.skip("there is a GPU here")
-    on_gpus = run("glassbotan", "doctor", str(ROOT / "config.yaml"), str(ROOT / "workflow/studies/paper.yaml"))
+    on_gpus = run("glassbotan", "doctor", str(ROOT / "workflow/studies/paper.yaml"))
     assert on_gpus.returncode == 1
     assert "missing: PyTorch" in on_gpus.stdout
 
 
 def test_cost_of_the_paper_study():
-    files = [str(ROOT / "config.yaml"), str(ROOT / "workflow" / "studies" / "paper.yaml")]
-    text = run("glassbotan", "cost", *files, "--device", "cpu").stdout
+    text = run("glassbotan", "cost", str(ROOT / "workflow" / "studies" / "paper.yaml"), "--device", "cpu").stdout
     (ensemble,) = (line.split() for line in text.splitlines() if line.startswith("0.44  ensemble"))
     # 500 configurations x 4096 particles x 32 replicas x 130,000 tau / 0.001.
     assert ensemble[2:4] == ["500", "8.5e+15"]
@@ -64,14 +63,14 @@ def test_cost_of_the_paper_study():
     assert "core-hours" in text
 
 
-def test_table_of_speeds_that_is_none_gets_a_sentence(tmp_path):
+def test_table_of_speeds_that_is_none_gets_a_message(tmp_path):
     (tmp_path / "speeds.csv").write_text("engine,speed\nlammps,3\n")
     result = run("glassbotan", "cost", str(ROOT / "config.yaml"), "--speeds", str(tmp_path / "speeds.csv"))
     assert result.returncode == 1
     assert "speeds.csv has no columns ['activity'" in result.stderr
 
 
-def test_engine_that_is_not_installed_gets_a_sentence(tmp_path):
+def test_engine_that_is_not_installed_gets_a_message(tmp_path):
     try:
         import hoomd  # noqa: F401
     except ImportError:
@@ -96,12 +95,38 @@ def test_paper_study_is_planned_with_few_jobs(tmp_path):
     for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     started = time.perf_counter()
-    result = run("snakemake", "-n", "--configfile", "config.yaml", "workflow/studies/paper.yaml", cwd=tmp_path)
+    result = run("snakemake", "-n", "--configfile", "workflow/studies/paper.yaml", cwd=tmp_path)
     seconds = time.perf_counter() - started
     assert result.returncode == 0, result.stderr
     (total,) = {int(line.split()[1]) for line in result.stdout.splitlines() if line.startswith("total ")}
     print(f"{total} jobs planned in {seconds:.1f} s")
     assert 3000 < total <= 4000
+
+
+def test_a_study_named_is_the_whole_study(tmp_path):
+    """Without config.yaml under it; --config lies over either."""
+    for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text())
+    mine = {key: settings[key] for key in ("temperatures", "configurations")}
+    mine |= {"name": "mine", "models": [{"kind": "ridge"}]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(mine))
+
+    def melt_of(*options):
+        target = f"results/{options[-1]}/T0.64/melt/b001.gsd"
+        plan = run("snakemake", "-n", "-p", *options[:-1], "--", target, cwd=tmp_path)
+        assert plan.returncode == 0, plan.stdout + plan.stderr
+        (command,) = set(re.findall(r"python -m glassbotan melt .* > ", plan.stdout))
+        return command
+
+    named = melt_of("--configfile", "mine.yaml", "mine")
+    assert '"particles":4096' in named  # the default, not that of config.yaml
+    assert '"time":10000.0' in named
+    assert '"particles":1000' in melt_of("quickstart")
+    over = melt_of("--configfile", "mine.yaml", "--config", "name=over", "over")
+    assert "--study over" in over
+    assert '"particles":4096' in over
+    assert '"particles":1000' in melt_of("--config", "name=over", "over")
 
 
 def test_published_study_is_planned_from_a_release_beside_it(tmp_path):
@@ -120,17 +145,17 @@ def test_published_study_is_planned_from_a_release_beside_it(tmp_path):
     result = run("snakemake", "-n", "--configfile", study, cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     planned = dict(line.split() for line in result.stdout.splitlines() if re.fullmatch(r"[a-z_]+ +\d+", line))
-    assert {"import_weights": "1", "train": "1", "predict": "1", "report": "1"}.items() <= planned.items()
+    assert {"import_weights": "1", "fit": "4", "predict": "4", "report": "1"}.items() <= planned.items()
     assert not {"melt", "ensemble", "relaxation"} & planned.keys()
 
 
-def test_training_command_of_the_paper_study_is_understood(tmp_path):
+def test_fit_command_of_the_paper_study_is_understood(tmp_path):
     """No validation set there: the command gets as far as looking for its first input."""
     for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
-    target = "results/paper/T0.44/t03/pretraining/seed0/model.pt"
+    target = "results/paper/T0.44/t03/pretraining/seed0/model.safetensors"
     plan = run("snakemake", "-n", "-p", "--configfile", "workflow/studies/paper.yaml", "--", target, cwd=tmp_path)
-    (command,) = set(re.findall(r"python (-m glassbotan train .*) > ", plan.stdout))
+    (command,) = set(re.findall(r"python (-m glassbotan fit .*) > ", plan.stdout))
     result = run(sys.executable, *shlex.split(command), cwd=tmp_path)
     assert result.stderr.startswith("glassbotan: error: results/paper/T0.44/targets/c0001.npz does not exist")
 

@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 import glassbotan
-from glassbotan.evaluate.predictions import read_predictions
-from glassbotan.files import read_npz
-from glassbotan.learn.models import read_model
-from glassbotan.simulate.configurations import read_configurations
+from glassbotan.files.configurations import read_batch
+from glassbotan.files.fitted import read_fitted, read_fitted_provenance
+from glassbotan.files.gsd import read_gsd_provenance
+from glassbotan.files.npz import read_npz_provenance
+from glassbotan.files.predictions import read_predictions
+from glassbotan.files.targets import read_targets
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -60,9 +63,13 @@ def test_every_product_is_there(finished):
         "T0.90/targets/c0001.npz",
         "T0.90/relaxation.csv",
         "T0.90/relaxation.json",
-        "T0.90/t01/pretraining/seed0/model.pt",
+        "T0.90/t01/pretraining/seed0/model.safetensors",
         "T0.90/t01/BOTAN/seed0/history.csv",
         "T0.90/t02/NT-GNN/seed0/predictions.npz",
+        "T0.90/all/ridge/seed0/model.safetensors",
+        "T0.90/all/ridge/seed0/history.csv",
+        "T0.90/all/potential-energy/seed0/predictions.npz",
+        "study.yaml",
         "tables/simulation_quality.csv",
         "tables/pearson.csv",
         "tables/pearson.txt",
@@ -88,37 +95,47 @@ def test_the_learning_curve_is_a_target_of_its_own(finished):
     assert sorted(zip(networks.train_configurations, networks.replicas, strict=True)) == [(1, 4), (2, 2), (2, 4)]
     # As many steps of the optimiser, whatever there is to learn from: twice the epochs on half the configurations.
     folder = finished.results / "T0.90" / "t02" / "BOTAN"
-    epochs = {name: len(pd.read_csv(folder / name / "history.csv")) for name in ("seed0", "seed0-n001", "seed0-r02")}
-    assert epochs == {"seed0": 3, "seed0-n001": 6, "seed0-r02": 3}
-    start = read_model(finished.results / "T0.90/t01/pretraining/seed0-n001/model.pt")
-    assert start.provenance["learnt_from"] == [1, 3]  # no more than the network that starts from it
+    epochs = {
+        variant: len(pd.read_csv(folder.with_name("BOTAN" + variant) / "seed0" / "history.csv"))
+        for variant in ("", "+n001", "+r02")
+    }
+    assert epochs == {"": 3, "+n001": 6, "+r02": 3}
+    start = read_fitted(finished.results / "T0.90/t01/pretraining+n001/seed0/model.safetensors").predictor
+    assert start.domain.seen == (1, 3)  # no more than the network that starts from it
     assert finished.snakemake().returncode == 0
     assert "What more data would buy" in (finished.results / "report.html").read_text()
-    few, _ = read_npz(finished.results / "T0.90" / "targets-r02" / "c0001.npz")
-    assert few["overlap"].shape == (2, 2)
+    few = read_targets(finished.results / "T0.90" / "targets-r02" / "c0001.npz")
+    assert few.overlap.shape == (2, 2)
 
 
 def test_the_table_is_printed_and_tidy(finished):
     assert (finished.results / "tables" / "pearson.txt").read_text().strip() in finished.output
     table = pd.read_csv(finished.results / "tables" / "pearson.csv")
-    assert list(table.columns[:7]) == ["temperature", "time", "time_index", "model", "seed", "target", "species"]
-    # BOTAN at two times (S and E), NT-GNN (S), NT-GNN-R (R) and pairs (E) at one, and predictors without a network of
-    # S and E at each time, of R at one.
-    assert len(table) == 4 + 3 + 5
-    assert table[table.model == "pairs"].target.tolist() == ["E"]
-    assert table[table.model == "NT-GNN-R"].target.tolist() == ["R"]
+    assert list(table.columns[:8]) == [
+        "temperature", "time", "time_index", "model", "kind", "fitted", "seed", "target",
+    ]  # fmt: skip
+    found = {model: sorted(zip(of.time, of.target, strict=True)) for model, of in table.groupby("model")}
+    assert found == {
+        "BOTAN": [(0.1, "E"), (0.1, "S"), (1.0, "E"), (1.0, "S")],
+        "NT-GNN": [(1.0, "S")],
+        "NT-GNN-R": [(1.0, "R")],
+        "pairs": [(1.0, "E")],
+        "ridge": [(0.1, "S"), (1.0, "S")],  # of all times at once, and a row at each
+        "potential-energy": [(0.1, "R"), (0.1, "S"), (1.0, "R"), (1.0, "S")],
+        "initial-distance": [(0.1, "E"), (1.0, "E")],
+    }
+    assert set(table.kind[~table.fitted]) == {"potential-energy", "initial-distance"}
     assert (table.n_configurations == 2).all()
     assert table.ceiling.between(0.3, 1).all()
     assert table.pearson.between(-1, 1).all()
 
 
 def test_every_stage_says_how_it_was_made(finished):
-    _, melt = read_configurations(finished.results / "T0.90" / "melt" / "b001.gsd")
-    assert melt["configurations"] == [1, 2]
+    melt = read_gsd_provenance(finished.results / "T0.90" / "melt" / "b001.gsd")
     assert melt["engine"]["name"] in ("lammps", "hoomd")
     assert melt["particle_steps"] == 2 * 256 * 1000
-    _, targets = read_npz(finished.results / "T0.90" / "targets" / "c0003.npz")
-    model = read_model(finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.pt").provenance
+    targets = read_npz_provenance(finished.results / "T0.90" / "targets" / "c0003.npz")
+    model = read_fitted_provenance(finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.safetensors")
     table = json.loads((finished.results / "tables" / "pearson.provenance.json").read_text())
     with Image.open(finished.results / "figures" / "losses.png") as figure:
         drawn = json.loads(figure.text["Description"])
@@ -127,7 +144,8 @@ def test_every_stage_says_how_it_was_made(finished):
         assert record["versions"]["glassbotan"]
         assert record["wall_seconds"] > 0
         assert all(len(value) == 64 for value in record["inputs"].values())
-    assert model["settings"]["training"]["epochs"] == 3
+    assert model["settings"]["model"]["training"]["epochs"] == 3
+    assert yaml.safe_load((finished.results / "study.yaml").read_text())["ensemble"]["replicas"] == 4
     assert any("pretraining" in path for path in model["inputs"])
 
 
@@ -168,12 +186,26 @@ def test_second_run_has_nothing_to_do(finished):
         ("T0.90/melt/b002.gsd", {"melt": 1}),
         ("T0.90/ensemble/c0003.gsd", {"melt": 1, "quench": 1, "equilibrate": 1, "ensemble": 1}),
         (
-            "T0.90/t01/pretraining/seed0/model.pt",
-            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "train": 1},
+            "T0.90/t01/pretraining/seed0/model.safetensors",
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "fit": 1},
         ),
         (
             "T0.90/t02/NT-GNN/seed0/history.csv",
-            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "train": 1},
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "fit": 1},
+        ),
+        (
+            "tables/ablation_shells.csv",
+            {
+                "melt": 3,
+                "quench": 3,
+                "equilibrate": 3,
+                "ensemble": 5,
+                "targets": 5,
+                "accept": 1,
+                "fit": 2,
+                "predict": 2,
+                "score": 1,
+            },
         ),
     ],
 )
@@ -183,13 +215,23 @@ def test_a_file_plans_what_it_needs_and_nothing_else(finished, target, expected)
     assert jobs(result) == expected
 
 
+def with_setting(settings, section, key, value):
+    """The study with one setting of its first model, and of those like it, changed."""
+    first, *others = settings["models"]
+    return {**settings, "models": [{**first, section: {**first[section], key: value}}, *others]}
+
+
 def test_settings_rerun_their_stage_and_what_follows(finished, tiny_settings):
     original = (finished.path / "config.yaml").read_text()
     try:
-        finished.configure({**tiny_settings, "training": {**tiny_settings["training"], "epochs": 4}})
+        finished.configure(with_setting(tiny_settings, "training", "epochs", 4))
         planned = jobs(finished.snakemake("-n"))
-        assert planned["train"] == 5
+        assert planned["fit"] == 5  # every network of the study, but not what they start from, nor the ridge
         assert not {"melt", "quench", "equilibrate", "ensemble", "targets"} & planned.keys()
+        finished.configure(with_setting(tiny_settings, "prediction", "average_over_symmetries", True))
+        planned = jobs(finished.snakemake("-n"))
+        assert planned["predict"] == 5
+        assert "fit" not in planned
         (finished.path / "config.yaml").write_text("# a comment\n" + original)
         assert "Nothing to be done" in "".join(finished.snakemake("-n").stdout)
     finally:
@@ -215,18 +257,15 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
             provenance.write_text(text)
             return planned
 
-        score = dict.fromkeys(
-            ("score", "draw_pair_pearson", "draw_propensity_pearson", "cost_table", "report", "all"), 1
-        )
-        drawn = ("heterogeneity", "draw_heterogeneity", "draw_pair_maps", "draw_propensity_maps")
-        predict = {"predict": 5, **dict.fromkeys(drawn, 1), **score}
-        learn = {"accept": 1, "train": 6, "draw_pretraining": 1, "draw_losses": 1, **predict}
-        of_targets = ("relaxation", "draw_relaxation", "simulation_quality", "draw_quality", "draw_joint_distribution")
-        liquid = dict.fromkeys(of_targets, 1)
-        assert planned_with("score") == score
-        assert planned_with("predict") == predict
-        assert planned_with("targets") == {"targets": 5, **liquid, **learn}
-        assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 5, "targets": 5, **liquid, **learn}
+        last = dict.fromkeys(("cost_table", "report", "all"), 1)
+        # Of the scores two figures, of predictions three more, of the fits' losses two, of targets and runs three.
+        assert planned_with("score") == {"score": 1, "draw": 2, **last}
+        predict = {"predict": 8, "heterogeneity": 1, "score": 1, **last}
+        assert planned_with("predict") == {**predict, "draw": 5}
+        assert planned_with("fit") == {"fit": 9, **predict, "draw": 7}
+        targets = {"targets": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 9, **predict, "draw": 10}
+        assert planned_with("targets") == targets
+        assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 5, **targets}
     finally:
         source.unlink()
         source.symlink_to(ROOT / "src")
@@ -238,7 +277,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(finished):
     assert text.count('src="data:image/png;base64,') == len(FIGURES) + asked_for_before
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert "How well does the static structure" in text
-    answer = "the best of 2 networks by this very score, (NT-GNN|BOTAN), predicts the propensity"
+    answer = "the best of 3 models by this very score, (NT-GNN|BOTAN|ridge), predicts the propensity"
     for words in ("jackknife error", "5 of 5 runs are within", answer, "commit <code>"):
         assert re.search(words, text), words
 
@@ -256,65 +295,80 @@ def test_figures_come_with_their_numbers(finished):
 def test_heterogeneity_of_the_simulation_is_that_of_its_targets(finished):
     table = pd.read_csv(finished.results / "tables" / "heterogeneity.csv")
     row = table[(table.model == "BOTAN") & (table.time == 1.0)].iloc[0]
-    targets = [read_npz(finished.results / "T0.90" / "targets" / f"c{number:04d}.npz")[0] for number in (4, 5)]
-    overlaps = np.stack([arrays["overlap"][1] for arrays in targets])
+    targets = [read_targets(finished.results / "T0.90" / "targets" / f"c{number:04d}.npz") for number in (4, 5)]
+    overlaps = np.stack([found.overlap[1] for found in targets])
     assert row.chi_4_within == pytest.approx(256 * overlaps.var(axis=1, ddof=1).mean())
-    of_a = targets[0]["species"] == 0
-    first, second = np.array([arrays["propensity_halves"][1][:, of_a].mean(axis=1) for arrays in targets]).T
+    of_a = targets[0].structure().species == 0
+    first, second = np.array([found.halves["S"][1][:, of_a].mean(axis=1) for found in targets]).T
     assert row.chi == pytest.approx(of_a.sum() * np.cov(first, second)[0, 1], rel=1e-4)
 
 
 def test_ablations_and_transfer_are_targets_of_their_own(finished):
-    names = ("fig09_rounds", "fig10_loss_weight", "transfer", "map_T0.90_t01_BOTAN_seed0")
+    names = ("fig09_rounds", "fig10_loss_weight", "ablation_shells", "transfer", "map_T0.90_t01_BOTAN_seed0",
+             "map_T0.90_t02_ridge_seed0")  # fmt: skip
     paths = [f"results/tiny/figures/{name}.png" for name in names]
     result = finished.snakemake("--", *paths)
     assert result.returncode == 0, result.stdout + result.stderr
     tables = finished.results / "tables"
-    rounds = pd.read_csv(tables / "rounds.csv").query("model == 'BOTAN' and target == 'S'")
-    assert rounds["rounds"].tolist() == [1, 2]
-    start = read_model(finished.results / "T0.90/t01/pretraining/seed0-rounds01/model.pt")
-    assert start.network.rounds == 1
-    assert "BOTAN, 1 rounds" in (tables / "rounds.md").read_text()
-    weights = pd.read_csv(tables / "loss_weight.csv").query("model == 'BOTAN'")
-    assert sorted(zip(weights.target, weights.p, strict=True)) == [("E", 0), ("E", 0.4), ("S", 0.4), ("S", 1)]
+    rounds = pd.read_csv(tables / "ablation_rounds.csv").query("model == 'BOTAN' and target == 'S'")
+    assert rounds["value"].tolist() == [1, 2]
+    start = read_fitted(finished.results / "T0.90/t01/pretraining+rounds1/seed0/model.safetensors").predictor
+    assert start.settings.network.rounds == 1
+    assert "BOTAN, rounds = 1" in (tables / "ablation_rounds.md").read_text()
+    weights = pd.read_csv(tables / "ablation_loss_weight.csv").query("model == 'BOTAN'")
+    assert sorted(zip(weights.target, weights.value, strict=True)) == [("E", 0), ("E", 0.4), ("S", 0.4), ("S", 1)]
+    shells = pd.read_csv(tables / "ablation_shells.csv")
+    assert shells[["time", "value"]].to_numpy().tolist() == [[1.0, 0], [1.0, 1]]  # the time that was named alone
     transfer = pd.read_csv(tables / "transfer.csv").query("model == 'BOTAN' and target == 'S'")
     places = set(zip(transfer.trained_time, transfer.time, strict=True))
     assert places == {(0.1, 0.1), (0.1, 1.0), (1.0, 0.1), (1.0, 1.0)}
 
 
-def test_figure_without_its_inputs_gets_a_sentence(finished, tiny_settings):
+def test_figure_without_its_inputs_gets_a_message(finished, tiny_settings):
     try:
-        finished.configure({**tiny_settings, "models": tiny_settings["models"][:1], "ablations": None})
-        for target, sentence in (
-            ("figures/fig07_propensity_maps_T0.90.png", "no time at T0.90 with both a network with p = 1 and one"),
-            ("figures/fig09_rounds.png", "has no ablations.rounds, which would say what to draw"),
+        finished.configure({**tiny_settings, "models": tiny_settings["models"][:1], "ablations": {}})
+        for target, message in (
+            (
+                "figures/fig07_propensity_maps_T0.90.png",
+                "study tiny has no time at T0.90 for which two models are fitted",
+            ),
+            ("figures/fig09_rounds.png", "study tiny has no section ablations.rounds, which would say what to draw"),
+            ("figures/fig11_dreams.png", "study tiny has no figure fig11_dreams; its figures are"),
+            (
+                "tables/ablation_rounds.csv",
+                "study tiny has no section ablations.rounds, which would say what to compare",
+            ),
         ):
             result = finished.snakemake("-n", f"results/tiny/{target}")
             assert result.returncode != 0
-            assert sentence in result.stdout + result.stderr
+            assert message in result.stdout + result.stderr
     finally:
         finished.configure(tiny_settings)
 
 
 def test_a_snapshot_of_ones_own_is_predicted(finished, tmp_path):
-    model = finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.pt"
+    model = finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.safetensors"
     snapshot = finished.results / "T0.90" / "equilibrated" / "b003.gsd"  # configuration 5, of the test set
     result = finished.glassbotan("predict", "--model", str(model), "--configuration", str(snapshot), "--output",
-                                 str(tmp_path / "mine.csv"), "--no-average-over-symmetries")  # fmt: skip
+                                 str(tmp_path / "mine.csv"), "--prediction", '{"average_over_symmetries": false}'
+                                 )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "256 particles, 205 of them A, at density 1.2; the network was trained at T = 0.9 for t = 1" in result.stdout
-    (configuration,), _ = read_configurations(snapshot)
+    assert "256 particles, 205 of them A, at density 1.2; BOTAN was fitted at T = 0.9 for t = 1" in result.stdout
+    (configuration,) = read_batch(snapshot).configurations
+    predictor = glassbotan.load_predictor(model).with_prediction({"average_over_symmetries": False})
     predicted = glassbotan.predict(
-        glassbotan.load_network(model),
-        (configuration.positions, configuration.species, configuration.box_length),
-        average_over_symmetries=False,
+        predictor, (configuration.positions, configuration.species, configuration.box_length)
     )
-    assert pd.read_csv(tmp_path / "mine.csv").S.to_numpy() == pytest.approx(predicted.motion, abs=1e-6)
+    assert pd.read_csv(tmp_path / "mine.csv").S.to_numpy() == pytest.approx(predicted.target("S"), abs=1e-6)
     assert len(pd.read_csv(tmp_path / "mine-pairs.csv")) == len(predicted.pairs)
     whole = glassbotan.open_study(finished.path / "config.yaml", results=finished.path / "results")
     of_study = whole.predictions("BOTAN", 0.9, 1.0)[-1]
     assert of_study.configuration == 5
-    assert of_study.predicted_motion == pytest.approx(predicted.motion, abs=1e-6)
+    assert of_study.targets["S"].predicted == pytest.approx(predicted.target("S"), abs=1e-6)
+    result = finished.glassbotan("predict", "--model", str(model), "--configuration", str(snapshot), "--output",
+                                 str(tmp_path / "mine.csv"), "--targets", "R")  # fmt: skip
+    assert result.returncode == 1
+    assert "predicts S and E, but R was asked for; name another predictor or other targets" in result.stderr
 
 
 def test_a_view_holds_truth_prediction_and_error(finished, tmp_path):
@@ -324,12 +378,13 @@ def test_a_view_holds_truth_prediction_and_error(finished, tmp_path):
         assert result.returncode == 0, result.stderr
     with gsd.hoomd.open(tmp_path / "view.gsd") as trajectory:
         log = trajectory[0].log
-    first = read_predictions(predictions)[0][0]
-    assert log["particles/S_error"] == pytest.approx(first.predicted_motion - first.motion, abs=1e-6)
-    assert log["particles/E_sum"].sum() == pytest.approx(2 * first.pair_distance_change.sum(), rel=1e-4)
+    first = read_predictions(predictions).at(2)[0]
+    compared = first.targets["S"]
+    assert log["particles/S_error"] == pytest.approx(compared.predicted - compared.truth, abs=1e-6)
+    assert log["particles/E_sum"].sum() == pytest.approx(2 * first.targets["E"].truth.sum(), rel=1e-4)
     again = glassbotan.read_configuration(tmp_path / "view.xyz")
-    assert again.positions == pytest.approx(first.positions, abs=1e-5)
-    assert (again.species == first.species).all()
+    assert again.positions == pytest.approx(first.structure.positions, abs=1e-5)
+    assert (again.species == first.structure.species).all()
 
 
 def test_documented_commands_run(finished):
@@ -358,13 +413,13 @@ def test_documented_commands_run(finished):
         assert result.returncode == 0, f"{mine}\n{result.stdout}{result.stderr}"
 
 
-def test_unknown_network_gets_a_sentence(finished):
-    result = finished.snakemake("-n", "results/tiny/T0.90/t02/BOTAM/seed0/model.pt")
+def test_unknown_model_gets_a_message(finished):
+    result = finished.snakemake("-n", "results/tiny/T0.90/t02/BOTAM/seed0/model.safetensors")
     assert result.returncode != 0
-    assert "study tiny has no network T0.90/t02/BOTAM/seed0" in result.stdout + result.stderr
+    assert "study tiny has no model T0.90/t02/BOTAM/seed0" in result.stdout + result.stderr
 
 
-def test_mistake_in_the_configuration_gets_a_sentence(finished, tiny_settings):
+def test_mistake_in_the_configuration_gets_a_message(finished, tiny_settings):
     original = (finished.path / "config.yaml").read_text()
     try:
         (finished.path / "config.yaml").write_text(original.replace("particles:", "particels:"))
@@ -381,83 +436,91 @@ def stage(finished, tmp_path):
     output = tmp_path / "output"
     output.write_text("finished work")
 
-    def run(*arguments, sentence):
+    def run(*arguments, message):
         t = finished.results / "T0.90"
         result = finished.glassbotan(*(str(argument).format(t=t) for argument in arguments), "--output", str(output))
         assert result.returncode == 1, result.stdout + result.stderr
         assert result.stderr.startswith("glassbotan: error: ")
         assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-        assert sentence in result.stderr
+        assert message in result.stderr
         assert output.read_text() == "finished work"
         assert list(tmp_path.glob(".partial*")) == []
 
     return run
 
 
-def test_wrong_inputs_get_a_sentence_and_leave_finished_work(finished, stage, tmp_path):
+def test_wrong_inputs_get_a_message_and_leave_finished_work(finished, stage, tmp_path):
     targets = finished.results / "T0.90" / "targets"
-    predict = ("predict-test", "--temperature", "0.9", "--network", '{{"rounds": 2, "width": 8}}')
-    model = "{t}/t02/BOTAN/seed0/model.pt"
+    model = "{t}/t02/BOTAN/seed0/model.safetensors"
+    predict = ("predict-test", "--temperature", "0.9", "--study", "tiny", "--time-indices", "2", "--predictor", model)
+    fit = ("fit", "--study", "tiny", "--temperature", "0.9", "--model.kind", "botan")
 
-    stage(*predict, "--study", "other", "--time-index", "2", "--network-file", model, "{t}/targets/c0004.npz",
-          sentence="was made with study = 'tiny', but 'other' was expected")  # fmt: skip
-    stage(*predict, "--study", "tiny", "--time-index", "1", "--network-file", model, "{t}/targets/c0004.npz",
-          sentence="was made with time_index = 2, but 1 was expected")  # fmt: skip
-    stage("predict-test", "--temperature", "0.9", "--study", "tiny", "--time-index", "2", "--network-file", model,
-          "{t}/targets/c0004.npz", sentence="has 2 rounds of width 8, but 7 of width 64 were asked for")  # fmt: skip
-    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", model, "{t}/targets/c0001.npz",
-          sentence="is configuration 1, which")  # fmt: skip
-    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "7", "--train", "1",
-          "{t}/targets/c0001.npz", sentence="has 2 sampling times, but number 7 was asked for")  # fmt: skip
-    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1-2",
-          "{t}/targets/c0001.npz", sentence="no targets file was given for configurations [2]")  # fmt: skip
-    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1",
-          "--initial", model, "{t}/targets/c0001.npz",
-          sentence="has 2 rounds of width 8, but 7 of width 64")  # fmt: skip
-    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1",
-          "{t}/t02/BOTAN/seed0/predictions.npz",
-          sentence="was made with stage = 'predict', but 'targets' was expected")  # fmt: skip
+    stage(*predict, "--study", "other", "{t}/targets/c0004.npz",
+          message="was made with study = 'tiny', but 'other' was expected")  # fmt: skip
+    stage(*predict, "--time-indices", "1", "{t}/targets/c0004.npz",
+          message="was made with time_indices = [2], but [1] was expected")  # fmt: skip
+    stage(*predict, "--temperature", "0.8", "{t}/targets/c0004.npz",
+          message="was made with temperature = 0.9, but 0.8 was expected")  # fmt: skip
+    stage(*predict, "--prediction", '{{"average": true}}', "{t}/targets/c0004.npz",
+          message="a model of kind botan has no setting prediction.average")  # fmt: skip
+    stage(*predict, "{t}/targets/c0001.npz", message="is configuration 1, which")
+    stage(*fit, "--time-indices", "7", "--train", "1", "{t}/targets/c0001.npz",
+          message="has 2 sampling times, but number 7 was asked for")  # fmt: skip
+    stage(*fit, "--time-indices", "1", "--train", "1-2", "{t}/targets/c0001.npz",
+          message="no targets file was given for configurations [2]")  # fmt: skip
+    stage(*fit, "--time-indices", "1", "--train", "1", "--initial", model, "{t}/targets/c0001.npz",
+          message="has 2 rounds of width 8, but 7 of width 64")  # fmt: skip
+    stage(*fit, "--time-indices", "1", "--train", "1", "{t}/t02/BOTAN/seed0/predictions.npz",
+          message="was made with stage = 'predict', but 'targets' was expected")  # fmt: skip
+    stage(*fit, "--time-indices", "1", "--train", "1-2", "--validation", "2", "{t}/targets/c0001.npz",
+          message="configurations [2] are in both train and validation")  # fmt: skip
+    stage(*fit, "--model.kind", "rigde", "--time-indices", "1", "--train", "1", "{t}/targets/c0001.npz",
+          message="there is no kind 'rigde' of predictor; did you mean ridge?")  # fmt: skip
+    stage("fit", "--study", "tiny", "--temperature", "0.9", "--model.kind", "ridge", "--time-indices", "1,2",
+          "--train", "1", "{t}/targets/c0001.npz", message="chooses its ridge parameter on configurations")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/melt/b001.gsd", "--configuration", "1",
-          "--times", "0.1", sentence="was made with stage = 'melt', but 'equilibrate' was expected")  # fmt: skip
+          "--times", "0.1", message="was made with stage = 'melt', but 'equilibrate' was expected")  # fmt: skip
     stage("quench", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/melt/b001.gsd", "--melt-temperature",
-          "4.0", sentence="was made with final_temperature = 5.0, but 4.0 was expected")  # fmt: skip
+          "4.0", message="was made with final_temperature = 5.0, but 4.0 was expected")  # fmt: skip
     stage("equilibrate", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/ensemble/c0001.gsd", "--time", "1",
-          sentence="was made with stage = 'ensemble', but 'quench' was expected")  # fmt: skip
+          message="was made with stage = 'ensemble', but 'quench' was expected")  # fmt: skip
     stage("targets", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/melt/b001.gsd",
-          sentence="was made with stage = 'melt', but 'ensemble' was expected")  # fmt: skip
+          message="was made with stage = 'melt', but 'ensemble' was expected")  # fmt: skip
     stage("targets", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/none.gsd",
-          sentence="none.gsd does not exist")  # fmt: skip
+          message="none.gsd does not exist")  # fmt: skip
     stage("score", "--study", "tiny", "{t}/targets/c0001.npz",
-          sentence="was made with stage = 'targets', but 'predict' was expected")  # fmt: skip
-    stage("train", "--study", "tiny", "--model", "BOTAN", "--temperature", "0.9", "--time-index", "1", "--train", "1-2",
-          "--validation", "2", "{t}/targets/c0001.npz",
-          sentence="configurations [2] are in both train and validation")  # fmt: skip
-    stage("melt", "--study", "tiny", "--temperature", "inf", "--configurations", "1", sentence="finite")  # fmt: skip
+          message="was made with stage = 'targets', but 'predict' was expected")  # fmt: skip
+    stage("score", "--study", "tiny", "--setting", "network.depth", "{t}/t02/BOTAN/seed0/predictions.npz",
+          message="model BOTAN of kind botan has no setting network.depth")  # fmt: skip
+    stage("draw", "--study", "tiny", "--figure", "fig11_dreams", "table={t}/../tables/pearson.csv",
+          message="there is no figure fig11_dreams; the figures are")  # fmt: skip
+    stage("draw", "--study", "tiny", "--figure", "losses", "{t}/../tables/pearson.csv",
+          message="expected ROLE=PATH, such as table=tables/pearson.csv, found")  # fmt: skip
+    stage("melt", "--study", "tiny", "--temperature", "inf", "--configurations", "1", message="finite")  # fmt: skip
     stage("melt", "--study", "tiny", "--temperature", "1", "--configurations", "1", "--liquid", '{{"particles": 10',
-          sentence="an option cannot be read")  # fmt: skip
+          message="an option cannot be read")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
-          "--configuration", "5", "--times", "0.1", sentence="holds configurations [1, 2], not 5")  # fmt: skip
+          "--configuration", "5", "--times", "0.1", message="holds configurations [1, 2], not 5")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
-          "--configuration", "1", "--times", "0.1,0.05", sentence="sampling times must increase")  # fmt: skip
+          "--configuration", "1", "--times", "0.1,0.05", message="sampling times must increase")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
-          "--configuration", "1", "--times", "0.1005", sentence="no multiple of the time step")  # fmt: skip
+          "--configuration", "1", "--times", "0.1005", message="no multiple of the time step")  # fmt: skip
     stage("melt", "--study", "tiny", "--temperature", "0.9", "--configurations", "1", "--liquid.particles", "180",
-          sentence="need more than 5.4")  # fmt: skip
+          message="need more than 5.4")  # fmt: skip
 
     stage("accept", "--study", "tiny", "--temperature", "0.9", "--limits.temperature", "1e-9", "{t}/targets/c0002.npz",
-          sentence="1 of 1 simulations at T = 0.9 are beyond the limits, configuration 2: temperature = ")  # fmt: skip
+          message="1 of 1 simulations at T = 0.9 exceed the limits, configuration 2: temperature = ")  # fmt: skip
 
     cut = tmp_path / "cut.npz"
     cut.write_bytes((targets / "c0004.npz").read_bytes()[:-100])
-    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", model, cut,
-          sentence="cut.npz cannot be read")  # fmt: skip
-    shutil.copy(finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.pt", tmp_path / "cut.pt")
-    (tmp_path / "cut.pt").write_bytes((tmp_path / "cut.pt").read_bytes()[:-2000])
-    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", tmp_path / "cut.pt",
-          "{t}/targets/c0004.npz", sentence="cut.pt cannot be read as a trained network")  # fmt: skip
+    stage(*predict, cut, message="cut.npz cannot be read")
+    shutil.copy(finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.safetensors", tmp_path / "cut.st")
+    (tmp_path / "cut.st").write_bytes((tmp_path / "cut.st").read_bytes()[:-2000])
+    stage(*predict, "--predictor", tmp_path / "cut.st", "{t}/targets/c0004.npz",
+          message="cut.st cannot be read as a fitted predictor")  # fmt: skip
     torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
-    stage(*predict, "--study", "tiny", "--time-index", "2", "--network-file", tmp_path / "other.pt",
-          "{t}/targets/c0004.npz", sentence="other.pt is no network of glassbotan")  # fmt: skip
+    stage(*predict, "--predictor", tmp_path / "other.pt", "{t}/targets/c0004.npz",
+          message="other.pt cannot be read as a fitted predictor")  # fmt: skip
 
 
 def test_failed_job_shows_its_reason(finished, checkout):

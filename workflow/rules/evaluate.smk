@@ -1,15 +1,17 @@
-# How well the structure predicted the dynamics.
+# How well the structure predicted the dynamics: tables, figures, and the page that shows them all.
 
 
 rule score:
     input:
-        predictions=predictions(OWN),
+        predictions=lambda wildcards: of_study(
+            or_workflow_error(layout.compared, STUDY, wildcards.comparison).predictions
+        ),
     output:
-        table=f"{RESULTS}/tables/pearson.csv",
-        readable=f"{RESULTS}/tables/pearson.txt",
-        markdown=f"{RESULTS}/tables/pearson.md",
+        table=f"{RESULTS}/tables/{{comparison}}.csv",
+        readable=f"{RESULTS}/tables/{{comparison}}.txt",
+        markdown=f"{RESULTS}/tables/{{comparison}}.md",
     log:
-        f"{RESULTS}/logs/score.log",
+        f"{RESULTS}/logs/score/{{comparison}}.log",
     conda:
         LEARN
     threads: 1
@@ -18,60 +20,16 @@ rule score:
         runtime="1h",
     params:
         version=STAGE_VERSIONS["score"],
-        options=options(scores=STUDY.scores, published=COMPARABLE),
-    shell:
-        "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
-
-
-rule score_variation:
-    input:
-        predictions=varied_predictions,
-    output:
-        table=f"{RESULTS}/tables/{{variation}}.csv",
-        readable=f"{RESULTS}/tables/{{variation}}.txt",
-        markdown=f"{RESULTS}/tables/{{variation}}.md",
-    log:
-        f"{RESULTS}/logs/score_{{variation}}.log",
-    conda:
-        LEARN
-    threads: 1
-    resources:
-        mem_mb=8000,
-        runtime="1h",
-    params:
-        version=STAGE_VERSIONS["score"],
-        options=options(scores=STUDY.scores, published=COMPARABLE),
-    shell:
-        "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
-
-
-rule score_transfer:
-    input:
-        predictions=transferred_predictions,
-    output:
-        table=f"{RESULTS}/tables/transfer.csv",
-        readable=f"{RESULTS}/tables/transfer.txt",
-        markdown=f"{RESULTS}/tables/transfer.md",
-    log:
-        f"{RESULTS}/logs/score_transfer.log",
-    conda:
-        LEARN
-    threads: 1
-    resources:
-        mem_mb=8000,
-        runtime="1h",
-    params:
-        version=STAGE_VERSIONS["score"],
-        options=options(scores=STUDY.scores, published=COMPARABLE),
+        options=score_options,
     shell:
         "python -m glassbotan score {params.options} --output {output.table} {input.predictions} > {log} 2>&1"
 
 
 rule heterogeneity:
     input:
-        predictions=predictions(OWN),
+        predictions=of_study(layout.compared(STUDY, "pearson").predictions),
     output:
-        table=f"{RESULTS}/tables/heterogeneity.csv",
+        table=of_study(layout.HETEROGENEITY),
     log:
         f"{RESULTS}/logs/heterogeneity.log",
     conda:
@@ -90,9 +48,9 @@ rule heterogeneity:
 rule cost_table:
     input:
         # Its jobs, and with them all others, have run; how long they took is no input, or each run would plan this again.
-        table=rules.score.output.table,
+        table=of_study(layout.SCORES),
     output:
-        table=f"{RESULTS}/tables/cost.csv",
+        table=of_study(layout.COST),
     log:
         f"{RESULTS}/logs/cost_table.log",
     conda:
@@ -106,3 +64,71 @@ rule cost_table:
         options=options(folder=f"{RESULTS}/benchmarks"),
     shell:
         "python -m glassbotan cost-table {params.options} --output {output.table} > {log} 2>&1"
+
+
+rule draw:
+    input:
+        unpack(lambda wildcards: {role: of_study(files) for role, files in figure_inputs(wildcards).files.items()}),
+    output:
+        png=of_study(layout.figure("{figure}")),
+        svg=of_study(layout.figure("{figure}").replace(".png", ".svg")),
+        csv=of_study(layout.figure("{figure}").replace(".png", ".csv")),
+    log:
+        f"{RESULTS}/logs/draw/{{figure}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["draw"],
+        options=lambda wildcards: options(figure=wildcards.figure, settings=figure_inputs(wildcards).settings),
+        files=lambda wildcards: [
+            f"{role}={path}" for role, files in figure_inputs(wildcards).files.items() for path in of_study(files)
+        ],
+    shell:
+        "python -m glassbotan draw {params.options} --output {output.png} {params.files} > {log} 2>&1"
+
+
+rule resolved_study:
+    output:
+        study=of_study("study.yaml"),
+    log:
+        f"{RESULTS}/logs/resolved_study.log",
+    params:
+        study=lambda _: resolved(STUDY),
+    run:
+        Path(output.study).write_text(params.study, encoding="utf-8")
+
+
+rule report:
+    input:
+        study=rules.resolved_study.output.study,
+        tables=of_study([layout.SCORES, layout.HETEROGENEITY, layout.COST, layout.QUALITY]),
+        figures=of_study(map(layout.figure, drawn_in(STUDY))),
+        fits=of_study(
+            layout.relaxation(point).replace(".csv", ".json") for point in STUDY.temperatures if STUDY.simulates
+        ),
+    output:
+        page=f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["report"],
+        options=options(
+            tables=f"{RESULTS}/tables",
+            # The report shows figures on request that are there, but they are no inputs of it: a changed setting would
+            # fit all their models again.
+            on_request=tuple(
+                path for path in of_study(map(layout.figure, drawn_in(STUDY, on_request=True))) if Path(path).exists()
+            ),
+        ),
+    shell:
+        "python -m glassbotan report {params.options} --settings {input.study} --output {output.page} {input.figures} {input.fits} > {log} 2>&1"

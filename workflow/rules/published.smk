@@ -1,4 +1,4 @@
-# Published trajectories and weights, in the place of our own.
+# Published trajectories in the place of our own.
 
 
 rule import_trajectories:

@@ -141,4 +141,4 @@ rule targets:
 
 rule simulate:
     input:
-        ensembles(),
+        of_study(layout.ensembles(STUDY)),

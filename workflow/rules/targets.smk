@@ -3,9 +3,13 @@
 
 rule simulation_quality:
     input:
-        targets=[path for point in STUDY.temperatures for path in targets_of(point.label, STUDY.configurations.all)],
+        targets=[
+            path
+            for point in STUDY.temperatures
+            for path in of_study(layout.targets(point.label, STUDY.configurations.all))
+        ],
     output:
-        table=f"{RESULTS}/tables/simulation_quality.csv",
+        table=of_study(layout.QUALITY),
     log:
         f"{RESULTS}/logs/simulation_quality.log",
     conda:
@@ -23,7 +27,7 @@ rule simulation_quality:
 
 rule relaxation:
     input:
-        targets=lambda wildcards: targets_of(wildcards.point, STUDY.configurations.all),
+        targets=lambda wildcards: of_study(layout.targets(wildcards.point, STUDY.configurations.all)),
     output:
         table=f"{RESULTS}/{{point}}/relaxation.csv",
         fit=f"{RESULTS}/{{point}}/relaxation.json",

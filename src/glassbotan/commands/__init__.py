@@ -1,22 +1,23 @@
 """The subcommands of the program, thin: parse, call, write.
 
-The options of a stage are the sections of `glassbotan.study`, so their names, units, bounds and defaults are those of
-the configuration file. A section can be given whole as JSON (`--liquid '{"particles": 1000}'`) or setting by setting
-(`--liquid.particles 1000`).
+The options of a stage are the sections of a study (`glassbotan.study`), so their names, units, bounds and defaults are
+those of the configuration file. A section can be given whole as JSON (`--liquid '{"particles": 1000}'`) or setting by
+setting (`--liquid.particles 1000`).
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from glassbotan.devices import DEVICE
-from glassbotan.errors import FileError
-from glassbotan.provenance import STAGE_VERSIONS, Provenance
+from glassbotan.provenance import Provenance
 from glassbotan.stopping import Deadline, listen
-from glassbotan.study import Device
+from glassbotan.study.simulation import Device
+
+Paths = Annotated[tuple[Path, ...], Field(min_length=1)]
+"""One file or more."""
 
 
 class Command(BaseModel):
@@ -44,27 +45,9 @@ class Stage(Command):
         """Start the record of the product's making."""
         return Provenance(self.stage, self.study, self.model_dump(mode="json"), inputs)
 
-    def require(self, path: Path, provenance: Mapping[str, Any], **expected: Any) -> None:
-        """Refuse an input that another study or stage made, or the same with other settings.
-
-        Raises
-        ------
-        FileError
-            names the file, what it says and what was expected
-        """
-        found = {**provenance.get("settings", {}), **provenance}
-        if "stage" in expected:
-            expected["stage_version"] = STAGE_VERSIONS[expected["stage"]]
-        for name, value in {"study": self.study, **expected}.items():
-            if found.get(name) != value:
-                raise FileError(
-                    f"{path} was made with {name} = {found.get(name)!r}, but {value!r} was expected; "
-                    "name the file that belongs here, or make it again"
-                )
-
 
 class LongStage(Stage):
-    """A stage that takes long enough to be interrupted: it goes on from where it was."""
+    """A stage that takes long enough to be interrupted: when it is run again, it goes on from where it was."""
 
     device: Device = Field(
         default_factory=lambda: os.environ.get(DEVICE, "auto"),

@@ -1,28 +1,17 @@
 """Between a study and what others have published."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand
 
-from glassbotan import study
-from glassbotan.commands import Stage
-from glassbotan.commands.evaluate import OfPredictions
-from glassbotan.commands.targets import Paths, targets_content
-from glassbotan.dynamics.targets import DynamicalTargets, dynamical_targets
+from glassbotan.commands import Paths, Stage
 from glassbotan.errors import FileError
-from glassbotan.files import write_npz
-from glassbotan.published.trajectories import READERS, Isoconfiguration, checked_pairs
-from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.quality import of_structure
-from glassbotan.study import Configurations, Liquid
+from glassbotan.predictors.botan import Network
+from glassbotan.study import targets as settings
+from glassbotan.study.section import Configurations
+from glassbotan.study.simulation import Liquid
 
 
 class ImportTrajectories(Stage):
@@ -34,60 +23,33 @@ class ImportTrajectories(Stage):
     configuration: PositiveInt = Field(description="number that the configuration has in the study")
     times: tuple[PositiveFloat, ...] = Field(min_length=1, description="the sampling times in the files [tau]")
     liquid: Liquid = Liquid()
-    targets: study.Targets = study.Targets()
+    targets: settings.Targets = settings.Targets()
 
     @property
     def stage(self) -> str:
         return "targets"
 
     def cli_cmd(self) -> None:
+        from glassbotan.files.targets import write_targets
+        from glassbotan.published.targets import measure_published
+        from glassbotan.published.trajectories import READERS
+
         provenance = self.provenance(*self.inputs)
         published = READERS[self.format](self.inputs, self.liquid.density)
-        path, particles = self.inputs[0], len(published.species)
-        if particles != self.liquid.particles:
-            raise FileError(
-                f"{path} has {particles} particles, but {self.liquid.particles} were "
-                "expected; is liquid.particles right?"
-            )
-        found = len(published.propensity) if published.propensity is not None else len(published.displacements)
-        if found != len(self.times):
-            raise FileError(f"{path} has {found} sampling times, but {len(self.times)} were named; name all of them")
-        pairs = checked_pairs(path, published.positions, published.box_length, self.targets.pair_range)
-        try:
-            targets = self.made_of(published, pairs)
-        except ValueError as error:
-            raise FileError(f"{path}: {error}") from None
-        initial = Configuration.at_rest(published.positions, published.species, published.box_length)
-        record = provenance.finish(
-            format=self.format, configuration=self.configuration, quality=of_structure(initial)._asdict()
+        structure, measured, quality = measure_published(
+            published, self.times, self.targets, self.liquid.particles, self.inputs[0]
         )
-        write_npz(self.output, record, **targets_content(initial, targets))
-
-    def made_of(self, published: Isoconfiguration, pairs: NDArray) -> DynamicalTargets:
-        """What moved; what was not published is not a number."""
-        times = np.array(self.times)
-        if published.propensity is not None:
-            return DynamicalTargets.of_propensity(times, pairs, published.propensity)
-        replicas = {len(of_time) for of_time in published.displacements}
-        if len(replicas) > 1:
-            raise ValueError(f"there are {sorted(replicas)} replicas at different times")
-
-        def moments() -> Iterator[tuple[int, int, NDArray]]:
-            for index, of_time in enumerate(published.displacements):
-                for replica, displacements in enumerate(of_time, start=1):
-                    yield replica, index, displacements
-
-        made = dynamical_targets(
-            published.positions,
-            published.species,
-            published.box_length,
-            moments(),
-            range(len(times)),
-            1.0,
-            replicas.pop(),
-            **self.targets.model_dump(),
+        write_targets(
+            self.output,
+            structure,
+            measured,
+            provenance.finish(format=self.format),
+            study=self.study,
+            temperature=self.temperature,
+            configuration=self.configuration,
+            settings=self.targets,
+            quality=quality,
         )
-        return replace(made, times=times, scattering_times=times)
 
 
 class Botan(ImportTrajectories):
@@ -109,38 +71,48 @@ class GlassBench(ImportTrajectories):
 
 
 class Weights(Stage):
-    """Make a network from the weights of a published one, to train it further or to predict with it."""
+    """Make a BOTAN from the weights of a published network, for another to start from or to predict with."""
 
     input: CliPositionalArg[Path] = Field(description="state dictionary of the published network, such as model1.pth")
+    name: str = Field("pretraining", description="name of the model")
     temperature: PositiveFloat = Field(0.44, description="state point that it was trained at [epsilon_AA/k_B]")
     time_index: PositiveInt = Field(3, description="sampling time that it was trained at, counted from 1")
     time: PositiveFloat = Field(13.0, description="the sampling time [tau]")
-    model: str = Field(study.PRETRAINING, description="name of the model")
     p: float = Field(0.0, ge=0, le=1, description="weight of S in the loss that it was trained on")
-    motion: study.Motion = Field("propensity", description=study.MOTION)
     seed: int = Field(0, description="number that tells several of them apart")
+    network: Network = Network()
+    liquid: Liquid = Liquid()
     pair_range: PositiveFloat = Field(2.0, description="range of the pairs in its graphs [sigma_AA]")
     learnt_from: Configurations = Field(default=(), description="configurations that it was trained on, if known")
 
     @property
     def stage(self) -> str:
-        return "train"
+        return "fit"
 
     def cli_cmd(self) -> None:
-        from glassbotan.learn.models import TrainedNetwork, write_model
-        from glassbotan.learn.units import REDUCED
-        from glassbotan.published.weights import PUBLISHED, read_weights
+        from glassbotan.files.fitted import FittedFile, write_fitted
+        from glassbotan.predictors.botan.weights import published_predictor
+        from glassbotan.predictors.contract import Domain
 
         provenance = self.provenance(self.input)
-        weights = read_weights(self.input)
-        record = provenance.finish(
-            time=self.time, pair_range=self.pair_range, learnt_from=list(self.learnt_from), device="unknown"
+        domain = Domain(
+            temperature=self.temperature,
+            times=(self.time,),
+            time_indices=(self.time_index,),
+            particles=self.liquid.particles,
+            density=self.liquid.density,
+            fraction_of_a=self.liquid.fraction_of_a,
+            pair_range=self.pair_range,
+            train=self.learnt_from,
+            seen=self.learnt_from,
+            replicas=None,
         )
-        write_model(self.output, TrainedNetwork(weights, PUBLISHED, REDUCED, record))
+        fitted = published_predictor(self.input, self.name, self.p, self.network, domain)
+        write_fitted(self.output, FittedFile(self.study, self.name, self.seed, fitted), provenance.finish())
 
 
 class Import(BaseModel):
-    """Start from what others have published: trajectories become targets files, weights a network."""
+    """Start from what others have published: trajectories become targets files, weights a fitted predictor."""
 
     botan: CliSubCommand[Botan]
     glassy_dynamics: CliSubCommand[GlassyDynamics]
@@ -152,20 +124,25 @@ class Import(BaseModel):
         CliApp.run_subcommand(self)
 
 
-class Export(OfPredictions):
+class Export(Stage):
     """Write predictions in the form of GlassBench, a file for each test configuration (OUTPUT is their folder)."""
 
     inputs: CliPositionalArg[Paths] = Field(description="predictions of one model, in order of the sampling times")
     name: str = Field("BOTAN", description="name of the prediction in the files")
 
     def cli_cmd(self) -> None:
+        from glassbotan.files.header import require
+        from glassbotan.files.predictions import read_predictions
         from glassbotan.published.glassbench import benchmark_files, export
 
-        files, made = zip(*map(self.of_particles, self.inputs), strict=True)
-        of: dict[str, Any] = {name: {record[name] for record in made} for name in ("temperature", "model", "seed")}
-        for name, values in of.items():
-            if len(values) > 1:
-                raise FileError(f"the predictions have several values of {name} ({values}); name those of one")
-        for name, arrays in benchmark_files(files, self.name, made[0]["temperature"]):
+        files = []
+        for path in self.inputs:
+            files.append(read_predictions(path))
+            require(path, files[-1], study=self.study)
+            if "S" not in files[-1].symbols:
+                raise FileError(f"{path} predicts {' and '.join(files[-1].symbols)}, but not S; name another")
+        count = 0
+        for name, arrays in benchmark_files(files, self.name):
             export(self.output, name, arrays)
-        print(f"{len(files[0])} files in {self.output}, {len(files)} sampling times each")
+            count += 1
+        print(f"{count} files in {self.output}, {sum(len(one.times) for one in files)} sampling times each")

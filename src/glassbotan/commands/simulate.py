@@ -1,71 +1,46 @@
 """From nothing to the isoconfigurational ensemble."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from glassbotan import study
 from glassbotan.commands import LongStage
 from glassbotan.errors import FileError, StudyError
-from glassbotan.progress import progress
+from glassbotan.files.configurations import ConfigurationBatch, read_batch, write_batch
+from glassbotan.files.ensembles import EnsembleHeader, write_ensemble
+from glassbotan.files.header import require
 from glassbotan.provenance import Provenance
 from glassbotan.simulate import protocol
-from glassbotan.simulate.checkpoint import SavedLegs
-from glassbotan.simulate.configurations import Configuration, read_configurations, read_log, write_configurations
-from glassbotan.simulate.engines import Engine, load_engine
-from glassbotan.simulate.trajectories import write_ensemble
-from glassbotan.study import Configurations, Integrator, Liquid
-from glassbotan.unfinished import unfinished
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.engines import load_engine
+from glassbotan.simulate.stage import RunningSimulation, running_simulation
+from glassbotan.study import simulation as settings
+from glassbotan.study.section import Configurations
 
 
 class Simulation(LongStage):
     """A stage that runs molecular dynamics."""
 
     temperature: PositiveFloat = Field(description="target temperature of the state point [epsilon_AA/k_B]")
-    integrator: Integrator = Integrator()
+    integrator: settings.Integrator = settings.Integrator()
 
-    @contextmanager
     def running(
         self, provenance: Provenance, systems: Sequence[Configuration], steps: int
-    ) -> Iterator[tuple[Engine, dict[str, Any], Callable[[], dict[str, Any]]]]:
-        """An engine, what `advance` needs besides physics, and what the record says of the engine and its speed."""
+    ) -> AbstractContextManager[RunningSimulation]:
+        """The simulation at work, with its checkpoints beside the output."""
         engine = load_engine(self.integrator.engine, self.device, self.integrator.systems_per_launch)
-        deadline = self.deadline()
-        stamp = self.stamp(provenance, engine=engine.name, engine_version=engine.version)
-        particle_steps = sum(map(len, systems)) * steps
-        started = time.perf_counter()
-        now = 0
-
-        def measured() -> dict[str, Any]:
-            return {
-                "engine": {"name": engine.name, "version": engine.version, "device": engine.device},
-                "particle_steps": particle_steps,
-                "particle_steps_before_this_run": particle_steps - now,
-                "particle_steps_per_second": round(now / (time.perf_counter() - started)),
-            }
-
-        with (
-            unfinished(self.output, stamp) as folder,
-            progress(f"{type(self).__name__} with {engine.name}", particle_steps, "particle-steps") as report,
-        ):
-
-            def worked(amount: int) -> None:
-                nonlocal now
-                now += amount
-                report(amount)
-                deadline.check()
-
-            running = {
-                "steps_per_leg": self.integrator.checkpoint_steps,
-                "checkpoints": SavedLegs(folder, systems, deadline),
-                "progress": worked,
-                "found": report,
-            }
-            yield engine, running, measured
+        return running_simulation(
+            type(self).__name__,
+            engine,
+            self.integrator,
+            systems,
+            steps,
+            self.output,
+            self.stamp(provenance),
+            self.deadline(),
+        )
 
 
 class BatchStage(Simulation):
@@ -82,25 +57,27 @@ class BatchStage(Simulation):
     ) -> None:
         """Nose-Hoover dynamics for `duration`, from temperature `start` to `stop`."""
         provenance = self.provenance(*inputs)
-        with self.running(provenance, systems, self.integrator.steps(duration)) as (engine, running, measured):
+        with self.running(provenance, systems, self.integrator.steps(duration)) as running:
             configurations, logs = protocol.thermostatted(
-                engine, systems, self.integrator, start, stop, duration, **running
+                running.engine, systems, self.integrator, start, stop, duration, **running.advance
             )
-            record = provenance.finish(configurations=list(numbers), final_temperature=stop, **measured())
-            write_configurations(self.output, configurations, record, logs)
+            batch = ConfigurationBatch(
+                self.study, self.stage, self.temperature, stop, tuple(numbers), configurations, logs
+            )
+            write_batch(self.output, batch, provenance.finish(**running.measured()))
 
     def go_on(self, path: Path, made_by: str, start: float, duration: float) -> None:
         """From the batch in `path`, which the stage `made_by` made at temperature `start`, to the target's."""
-        systems, provenance = read_configurations(path)
-        self.require(path, provenance, stage=made_by, temperature=self.temperature, final_temperature=start)
-        self.run(provenance["configurations"], systems, [path], start, self.temperature, duration)
+        batch = read_batch(path, made_by)
+        require(path, batch, study=self.study, temperature=self.temperature, final_temperature=start)
+        self.run(batch.numbers, batch.configurations, [path], start, self.temperature, duration)
 
 
 class Melt(BatchStage):
     """Melt a batch of configurations: step 1 of the protocol."""
 
-    liquid: Liquid = Liquid()
-    melt: study.Melt = study.Melt()
+    liquid: settings.Liquid = settings.Liquid()
+    melt: settings.Melt = settings.Melt()
     seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
     configurations: Configurations = Field(description="numbers of the configurations, such as 1-16")
 
@@ -115,7 +92,7 @@ class Quench(BatchStage):
 
     input: Path = Field(description="the molten batch")
     melt_temperature: PositiveFloat = Field(5.0, description="temperature of the melt [epsilon_AA/k_B]")
-    quench: study.Quench = study.Quench()
+    quench: settings.Quench = settings.Quench()
 
     def cli_cmd(self) -> None:
         self.go_on(self.input, "melt", self.melt_temperature, self.quench.time)
@@ -137,7 +114,7 @@ class Ensemble(Simulation):
     input: Path = Field(description="the equilibrated batch that holds the configuration")
     configuration: int = Field(ge=1, description="number of the configuration")
     times: tuple[PositiveFloat, ...] = Field(min_length=1, description="sampling times, increasing [tau]")
-    ensemble: study.Ensemble = study.Ensemble()
+    ensemble: settings.Ensemble = settings.Ensemble()
     seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
 
     def cli_cmd(self) -> None:
@@ -145,28 +122,33 @@ class Ensemble(Simulation):
             sampling_steps = self.integrator.sampling_steps(self.times)
         except ValueError as error:
             raise StudyError(f"--times: {error}") from None
-        configurations, batch = read_configurations(self.input)
-        self.require(self.input, batch, stage="equilibrate", temperature=self.temperature)
-        if self.configuration not in batch["configurations"]:
+        batch = read_batch(self.input, "equilibrate")
+        require(self.input, batch, study=self.study, temperature=self.temperature)
+        if self.configuration not in batch.numbers:
             raise FileError(
-                f"{self.input} holds configurations {batch['configurations']}, not {self.configuration}; "
+                f"{self.input} holds configurations {list(batch.numbers)}, not {self.configuration}; "
                 "name the batch that it is in"
             )
         provenance = self.provenance(self.input)
-        frame = batch["configurations"].index(self.configuration)
-        initial = configurations[frame]
-        log = read_log(self.input, frame)
-        equilibration = {name: log[name].tolist() for name in ("time", "potential_energy")}
+        index = batch.numbers.index(self.configuration)
+        initial, log = batch.configurations[index], batch.logs[index]
         starts = protocol.replicas(
             initial, self.temperature, self.ensemble.replicas, seed=self.seed, number=self.configuration
         )
-        every_step = self.ensemble.relaxation_steps(sampling_steps)
+        header = EnsembleHeader(
+            study=self.study,
+            temperature=self.temperature,
+            configuration=self.configuration,
+            times=self.times,
+            timestep=self.integrator.timestep,
+            replicas=self.ensemble.replicas,
+            equilibration={name: log[name].tolist() for name in ("time", "potential_energy")},
+        )
 
         def wanted(system: int, step: int) -> bool:
             return step in sampling_steps or system < self.ensemble.relaxation_replicas
 
-        with self.running(provenance, starts, sampling_steps[-1]) as (engine, running, measured):
-            samples = protocol.ensemble(engine, starts, self.integrator, every_step, wanted, **running)
-            write_ensemble(
-                self.output, initial, samples, lambda: provenance.finish(equilibration=equilibration, **measured())
-            )
+        with self.running(provenance, starts, sampling_steps[-1]) as running:
+            every_step = self.ensemble.relaxation_steps(sampling_steps)
+            samples = protocol.ensemble(running.engine, starts, self.integrator, every_step, wanted, **running.advance)
+            write_ensemble(self.output, header, initial, samples, lambda: provenance.finish(**running.measured()))

@@ -15,11 +15,10 @@ All are linear or quadratic in the displacements, so every sum over neighbours i
 (N, 3) arrays and no array over pairs is formed for a replica.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from glassbotan.dynamics.pairs import both_ways
 
@@ -47,12 +46,14 @@ class Neighborhood:
     """
 
     def __init__(self, pairs: NDArray, separations: NDArray, particles: int, within: float) -> None:
+        from scipy.sparse import csr_array
+
         near = np.linalg.norm(separations, axis=-1) <= within
         ordered, source = both_ways(pairs[near])
         i, j = ordered.T
         a = np.concatenate([separations[near], -separations[near]])[source]
 
-        def sums(weights: NDArray) -> csr_array:
+        def sums(weights: NDArray) -> Any:
             return csr_array((weights, (i, j)), shape=(particles, particles))
 
         self._sum = sums(np.ones(len(i)))
@@ -65,10 +66,6 @@ class Neighborhood:
         # A particle with fewer than three neighbours has no full strain: the pseudo-inverse gives the part it has.
         self._inverse = np.linalg.pinv(second, hermitian=True)
         self._per_neighbor = 1 / np.maximum(self._number, 1)
-
-    def local_strain(self, displacements: NDArray) -> NDArray[np.float64]:
-        """eps_i, shape (N, 3, 3)."""
-        return self._correlation(displacements) @ self._inverse
 
     def relative_motion(self, displacements: NDArray) -> RelativeMotion:
         """R_i, C_i and D_i of one replica, from its unwrapped displacements (N, 3)."""

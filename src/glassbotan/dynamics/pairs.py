@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 
 def wrap(positions: NDArray, box_length: float) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -52,6 +51,8 @@ def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDAr
     ValueError
         if the box is too small for the minimum-image convention
     """
+    from scipy.spatial import cKDTree
+
     if within > box_length / 2:
         raise ValueError(
             f"pairs within {within:g} need a box of at least {2 * within:g} (minimum image), "

@@ -1,7 +1,7 @@
 """Dynamical heterogeneity: how much and over what distance motion is correlated, in truth and prediction.
 
-A network can order the particles of a configuration well (a good rho) and yet say little of how whole regions, and
-whole configurations, differ; these numbers show it.
+A predictor can order the particles of a configuration well (a good rho) and yet miss how whole regions, and whole
+configurations, differ; these numbers show it.
 
 The simulation's average over a few replicas has noise that a prediction has not. Variances and correlations of the
 simulation are therefore taken between the two halves of the ensemble, in which the noise is independent, so that a
@@ -11,16 +11,15 @@ perfect prediction would have the same.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import freud
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.evaluate.predictions import Prediction
+from glassbotan.files.predictions import Prediction
 from glassbotan.kob_andersen import Species
 
 
 class Heterogeneity(NamedTuple):
-    """Of the overlap Q of all particles and of the motion X (S, R, C or D) of species A in the test configurations.
+    """Of the overlap Q of all particles and of a target X (S, R, C or D) of species A in the test configurations.
 
     What needs several configurations is not a number for one.
     """
@@ -47,14 +46,16 @@ Pair = tuple[NDArray, NDArray]
 """Two measurements of the same thing with independent noise: the two halves, or a prediction twice."""
 
 
-def heterogeneity(predictions: Sequence[Prediction]) -> Heterogeneity:
-    """Sizes of the fluctuations; with few configurations the variances between them are rough."""
-    n = len(predictions[0].species)
+def heterogeneity(predictions: Sequence[Prediction], symbol: str) -> Heterogeneity:
+    """Sizes of the fluctuations of a target of the particles; variances between few configurations are rough."""
+    n = len(predictions[0].structure)
     overlaps = np.stack([prediction.overlap for prediction in predictions])
     replicas = overlaps.shape[1]
-    within = float(overlaps.var(axis=1, ddof=1).mean()) if replicas > 1 else float("nan")
-    between = _covariance(overlaps.mean(axis=1), overlaps.mean(axis=1)) - within / replicas
-    truth, predicted = _truth(predictions), _predicted(predictions)
+    within = between = float("nan")
+    if replicas > 1:
+        within = float(overlaps.var(axis=1, ddof=1).mean())
+        between = _covariance(overlaps.mean(axis=1), overlaps.mean(axis=1)) - within / replicas
+    truth, predicted = _truth(predictions, symbol), _predicted(predictions, symbol)
     return Heterogeneity(
         chi_4=n * (within + between),
         chi_4_within=n * within,
@@ -67,8 +68,10 @@ def heterogeneity(predictions: Sequence[Prediction]) -> Heterogeneity:
     )
 
 
-def dynamic_correlation(predictions: Sequence[Prediction], bins: int = 40) -> tuple[NDArray, NDArray, NDArray]:
-    """Spatial correlation of the motion of A particles in truth and prediction.
+def dynamic_correlation(
+    predictions: Sequence[Prediction], symbol: str, bins: int = 40
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Spatial correlation of a target X of A particles in truth and prediction.
 
     C(r) = <dX_i dX_j>(r_ij(0) = r) / <dX_i dX_i>, i and j different particles, with dX_i the deviation from the mean of
     the configuration; averaged over the configurations.
@@ -77,16 +80,18 @@ def dynamic_correlation(predictions: Sequence[Prediction], bins: int = 40) -> tu
     -------
     r, truth, predicted : (bins,) each; r in sigma_AA, up to half of the box
     """
-    r_max = 0.4999 * predictions[0].box_length
+    import freud
+
+    r_max = 0.4999 * predictions[0].structure.box_length
     correlation = freud.density.CorrelationFunction(bins=bins, r_max=r_max)
     others = {"mode": "ball", "r_max": r_max, "exclude_ii": True}
     sums, counts = np.zeros((2, bins)), np.zeros((2, bins))
-    for which, pairs in enumerate((_truth(predictions), _predicted(predictions))):
+    for which, pairs in enumerate((_truth(predictions, symbol), _predicted(predictions, symbol))):
         for one, (first, second) in zip(predictions, pairs, strict=True):
-            points = one.positions[_of_a(one)]
+            points = one.structure.positions[_of_a(one)]
             first, second = first - first.mean(), second - second.mean()
             correlation.compute(
-                system=(freud.box.Box.cube(one.box_length), points),
+                system=(freud.box.Box.cube(one.structure.box_length), points),
                 values=first,
                 query_points=points,
                 query_values=second,
@@ -99,21 +104,22 @@ def dynamic_correlation(predictions: Sequence[Prediction], bins: int = 40) -> tu
 
 
 def _of_a(prediction: Prediction) -> NDArray[np.bool_]:
-    of_a: NDArray[np.bool_] = prediction.species == Species.A
+    of_a: NDArray[np.bool_] = prediction.structure.species == Species.A
     return of_a
 
 
-def _truth(predictions: Sequence[Prediction]) -> list[Pair]:
-    """Of A particles, the halves' motion; where no halves were published, the whole twice."""
+def _truth(predictions: Sequence[Prediction], symbol: str) -> list[Pair]:
+    """Of A particles, the two halves; where none were published, the whole twice."""
     found = []
     for one in predictions:
-        halves = one.motion_halves if np.isfinite(one.motion_halves).all() else (one.motion, one.motion)
+        compared = one.targets[symbol]
+        halves = (compared.truth, compared.truth) if compared.halves is None else compared.halves
         found.append((halves[0][_of_a(one)].astype(np.float64), halves[1][_of_a(one)].astype(np.float64)))
     return found
 
 
-def _predicted(predictions: Sequence[Prediction]) -> list[Pair]:
-    values = [one.predicted_motion[_of_a(one)].astype(np.float64) for one in predictions]
+def _predicted(predictions: Sequence[Prediction], symbol: str) -> list[Pair]:
+    values = [one.targets[symbol].predicted[_of_a(one)].astype(np.float64) for one in predictions]
     return list(zip(values, values, strict=True))
 
 

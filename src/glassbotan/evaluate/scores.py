@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from glassbotan.statistics import confidence_interval, correlation, noise_ceiling
-from glassbotan.study import Scores
+from glassbotan.study.evaluation import Scores
 
 
 class Score(NamedTuple):
@@ -40,7 +40,7 @@ class Score(NamedTuple):
 def score(
     predictions: Sequence[NDArray],
     truths: Sequence[NDArray],
-    halves: Sequence[NDArray],
+    halves: Sequence[NDArray | None],
     settings: Scores,
     values: bool = True,
 ) -> Score:
@@ -49,7 +49,7 @@ def score(
     Parameters
     ----------
     predictions, truths : (n,) for each configuration
-    halves : (2, n) for each configuration, the half-ensemble averages of the truth
+    halves : (2, n) for each configuration, the half-ensemble averages of the truth, where they are known
     settings : confidence of the interval
     values : whether the prediction is meant to give values, and not their order alone
     """
@@ -57,7 +57,7 @@ def score(
     per_configuration = np.array([correlation(x, y) for x, y in both])
     pearson = float(per_configuration.mean())
     low, high = np.clip(confidence_interval(per_configuration, settings.confidence), -1, 1)
-    ceiling = float(np.mean([noise_ceiling(half) for half in halves]))
+    ceiling = float(np.mean([float("nan") if half is None else noise_ceiling(half) for half in halves]))
     return Score(
         pearson=pearson,
         ci_low=float(low),

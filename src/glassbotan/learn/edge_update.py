@@ -31,7 +31,7 @@ class Arithmetic(NamedTuple):
     """in kernels of our own (`glassbotan.learn.edge_kernels`) instead of PyTorch's operations"""
 
 
-class Ends:
+class EdgeEndpoints:
     """Which particles the edges of a graph join.
 
     Parameters
@@ -75,7 +75,7 @@ class EdgePerceptron(torch.autograd.Function):
         arithmetic: Arithmetic,
         from_sender: Tensor | None = None,
         from_receiver: Tensor | None = None,
-        ends: Ends | None = None,
+        ends: EdgeEndpoints | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Apply.
 
@@ -134,7 +134,7 @@ class EdgePerceptron(torch.autograd.Function):
 class _Saved(NamedTuple):
     """What the way back needs."""
 
-    ends: Ends | None
+    ends: EdgeEndpoints | None
     x: Tensor
     first: Tensor
     constant: Tensor
@@ -202,7 +202,7 @@ def _kernels(x: Tensor, width: int, arithmetic: Arithmetic) -> Any:
 
 
 def _at_ends(
-    from_sender: Tensor | None, from_receiver: Tensor | None, ends: Ends | None, dtype: torch.dtype
+    from_sender: Tensor | None, from_receiver: Tensor | None, ends: EdgeEndpoints | None, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
     if ends is None or from_sender is None or from_receiver is None:
         return None
@@ -219,7 +219,7 @@ class _FirstLayer:
         constant: Tensor,
         from_sender: Tensor | None,
         from_receiver: Tensor | None,
-        ends: Ends | None,
+        ends: EdgeEndpoints | None,
     ) -> None:
         self.x, self.weight, self.constant = x, first.t().to(x.dtype), constant.to(x.dtype)
         self.at_ends = [

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from glassbotan.dynamics.pairs import both_ways, minimum_image
+from glassbotan.structure.static import StaticStructure
 
 
 class Graph(Data):  # type: ignore[misc] # torch-geometric has no types
@@ -36,53 +37,46 @@ SIGNED_PERMUTATIONS = torch.tensor(
 """(48, 3, 3), the symmetries of the cube: every permutation of the axes with every choice of signs."""
 
 
-def structure_graph(
-    positions: NDArray, species: NDArray, box_length: float, pairs: NDArray, name: str = "a graph"
-) -> Graph:
+def structure_graph(structure: StaticStructure) -> Graph:
     """The graph of one configuration.
-
-    Parameters
-    ----------
-    positions : (N, 3) at t = 0
-    species : (N,)
-    box_length : edge of the cubic box
-    pairs : (n_p, 2), i < j, within r_e
-    name : what messages call it
 
     Returns
     -------
     Graph
         `species` (N, 1) float32; `edge_index` (2, 2 n_p) int32, sender and receiver, sorted by receiver; `reverse`
         (2 n_p,) int32, where the edge is that goes the other way; `separation` (2 n_p, 3) float32,
-        r_receiver - r_sender; `pair` (2 n_p,) int32, the pair that an edge belongs to
+        r_receiver - r_sender; `pair` (2 n_p,) int32, the pair that an edge belongs to; `name`, what messages call it
     """
+    positions, pairs = structure.positions, structure.pairs
     ordered, source = both_ways(pairs)
     receiver, sender = ordered.T
-    separation = minimum_image(positions[receiver] - positions[sender], box_length)
+    separation = minimum_image(positions[receiver] - positions[sender], structure.box_length)
     place = np.empty_like(source)
     place[source] = np.arange(len(source))
     return Graph(
         num_nodes=len(positions),
-        species=torch.from_numpy(species.astype(np.float32))[:, None],
+        species=torch.from_numpy(structure.species.astype(np.float32))[:, None],
         edge_index=torch.from_numpy(np.stack([sender, receiver]).astype(np.int32)),
         reverse=torch.from_numpy(place[(source + len(pairs)) % len(source)].astype(np.int32)),
-        name=name,
+        name=structure.name,
         separation=torch.from_numpy(separation.astype(np.float32)),
         pair=torch.from_numpy((source % len(pairs)).astype(np.int32)),
     )
 
 
-def with_targets(graph: Graph, propensity: NDArray, pair_distance_change: NDArray) -> Graph:
-    """Add S (N,) to the nodes and E (n_p,) to the edges, both ways, as `propensity` and `pair_distance_change`."""
-    graph.propensity = torch.from_numpy(propensity.astype(np.float32))
-    graph.pair_distance_change = torch.from_numpy(pair_distance_change.astype(np.float32))[graph.pair]
+def with_targets(graph: Graph, of_particles: NDArray | None, of_pairs: NDArray | None) -> Graph:
+    """Add targets: (N,) to the nodes as `particle_target`, (n_p,) to the edges, both ways, as `pair_target`."""
+    if of_particles is not None:
+        graph.particle_target = torch.from_numpy(of_particles.astype(np.float32))
+    if of_pairs is not None:
+        graph.pair_target = torch.from_numpy(of_pairs.astype(np.float32))[graph.pair]
     return graph
 
 
-def turned(graph: Graph, turn: int) -> Graph:
-    """The graph in another orientation, that of SIGNED_PERMUTATIONS[turn]."""
+def apply_symmetry(graph: Graph, number: int) -> Graph:
+    """The graph in another orientation, that of SIGNED_PERMUTATIONS[number]."""
     result = copy(graph)
-    result.separation = graph.separation @ SIGNED_PERMUTATIONS[turn].to(graph.separation)
+    result.separation = graph.separation @ SIGNED_PERMUTATIONS[number].to(graph.separation)
     return result
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from glassbotan.errors import TrainingError
-from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron, Ends
+from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
 
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 0.1, torch.float16: 0.1}
 """Largest relative error; in 16 bits a unit near zero may round to either side of its ReLU."""
@@ -80,7 +80,7 @@ def _outputs_and_gradients(
     }
 
 
-def _random_ends(random: torch.Generator, device: torch.device) -> Ends:
+def _random_ends(random: torch.Generator, device: torch.device) -> EdgeEndpoints:
     """Edges between particles at random, each with its reverse, sorted by receiver."""
     forth = torch.randint(PARTICLES, (2, EDGES // 2), generator=random)
     both = torch.cat([forth, forth.flip(0)], dim=1)
@@ -88,4 +88,4 @@ def _random_ends(random: torch.Generator, device: torch.device) -> Ends:
     place = torch.empty(EDGES, dtype=torch.long)
     place[order] = torch.arange(EDGES)
     reverse = place[(order + EDGES // 2) % EDGES]
-    return Ends(both[:, order].int().to(device), reverse.int().to(device), PARTICLES)
+    return EdgeEndpoints(both[:, order].int().to(device), reverse.int().to(device), PARTICLES)

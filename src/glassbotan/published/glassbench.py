@@ -12,43 +12,47 @@ from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import wrap
 from glassbotan.errors import FileError
-from glassbotan.evaluate.predictions import Prediction
-from glassbotan.files import written_whole
+from glassbotan.files.plain import atomic_write
+from glassbotan.files.predictions import Predictions
 
 
-def benchmark_files(
-    predictions: Sequence[Sequence[Prediction]], model: str, temperature: float
-) -> Iterator[tuple[str, dict[str, NDArray]]]:
+def benchmark_files(files: Sequence[Predictions], name: str) -> Iterator[tuple[str, dict[str, NDArray]]]:
     """Name and arrays of the file of each test configuration.
 
     Parameters
     ----------
-    predictions : of every test configuration, for each sampling time in order
-    model : name of the prediction's array
-    temperature : of the state point
+    files : predictions of S of one model, in order of the sampling times
+    name : of the prediction's array
 
     Raises
     ------
     FileError
-        if the sampling times have different test configurations
+        if the files are of several models, temperatures or sets of test configurations
     """
-    for at_times in zip(*predictions, strict=True):
-        first = at_times[0]
-        if any(not np.array_equal(one.positions, first.positions) for one in at_times):
+    for what, values in (
+        ("temperature", {one.temperature for one in files}),
+        ("model", {one.origin.model for one in files}),
+        ("seed", {one.origin.seed for one in files}),
+    ):
+        if len(values) > 1:
+            raise FileError(f"the predictions have several values of {what} ({values}); name those of one")
+    at_times = [at_time for one in files for at_time in one.at_times]
+    for of_one in zip(*at_times, strict=True):
+        first = of_one[0].structure
+        if any(not np.array_equal(one.structure.positions, first.positions) for one in of_one):
             raise FileError("the predictions files have different test configurations; name those of one study")
-        name = f"N{len(first.species)}T{temperature:.2f}_{first.configuration}.npz"
         yield (
-            name,
+            f"N{len(first)}T{files[0].temperature:.2f}_{of_one[0].configuration}.npz",
             {
                 "types": first.species.astype(np.int8) + 1,
                 "initial_positions": wrap(first.positions, first.box_length)[0],
-                "md_prop": np.stack([one.motion for one in at_times]),
-                model: np.stack([one.predicted_motion for one in at_times]),
+                "md_prop": np.stack([one.targets["S"].truth for one in of_one]),
+                name: np.stack([one.targets["S"].predicted for one in of_one]),
             },
         )
 
 
 def export(folder: Path, name: str, arrays: dict[str, NDArray]) -> None:
     """Write one of the files."""
-    with written_whole(folder / name) as beside, open(beside, "wb") as file:
+    with atomic_write(folder / name) as beside, open(beside, "wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -22,12 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs, wrap
+from glassbotan.dynamics.pairs import wrap
 from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species, box_length
-
-CLOSEST = 0.5
-"""No two particles of a liquid come so near, sigma_AA: A and B at T = 5 stay 0.65 apart."""
 
 
 @dataclass(frozen=True)
@@ -100,34 +97,6 @@ def read_glassbench(path: Path, density: float) -> Isoconfiguration:
         box_length=length,
         propensity=propensity,
     )
-
-
-def checked_pairs(path: Path, positions: NDArray, length: float, within: float) -> NDArray[np.int32]:
-    """The pairs of a configuration that could be a liquid.
-
-    Raises
-    ------
-    FileError
-        if two particles lie in the same place, or one has no neighbour
-    """
-    try:
-        pairs = neighbor_pairs(positions, length, within)
-    except ValueError as error:
-        raise FileError(f"{path}: {error}") from None
-    apart = np.linalg.norm(minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], length), axis=1)
-    if len(apart) and apart.min() < CLOSEST:
-        i, j = pairs[apart.argmin()]
-        raise FileError(
-            f"{path}: particles {i} and {j} are {apart.min():.3g} apart, but no two of a liquid come nearer than "
-            f"{CLOSEST:g}; positions are damaged, or the box of edge {length:.5g} is not theirs"
-        )
-    alone = np.setdiff1d(np.arange(len(positions)), pairs)
-    if len(alone):
-        raise FileError(
-            f"{path}: particle {alone[0]} has no neighbour within {within:g}, so the network could say nothing of it; "
-            f"positions are damaged, or the box of edge {length:.5g} is not theirs"
-        )
-    return pairs
 
 
 def _read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray]:

@@ -14,12 +14,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.checkpoint_folder import set_aside
 from glassbotan.errors import FileError
-from glassbotan.files import read_npz, write_npz
+from glassbotan.files.npz import read_npz, write_npz
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Sample
 from glassbotan.stopping import Deadline
-from glassbotan.unfinished import set_aside
 
 NEWEST_KEPT = 2
 """Legs whose files are kept for their state; those with samples are kept to the end."""
@@ -78,7 +78,7 @@ class SavedLegs:
         return sorted(self.folder.glob(f"launch{launch:03d}-step{steps}*.npz"))
 
     def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
-        """See `Checkpoints.reached`; damaged files are set aside with a sentence, useless ones removed."""
+        """See `Checkpoints.reached`; damaged files are moved aside with a message, useless ones removed."""
         readable = {step for step in legs if any(self._readable(path) for path in self.files(launch, step))}
         needed: list[int] = []
         reached = -1
@@ -97,16 +97,18 @@ class SavedLegs:
 
     def _readable(self, path: Path) -> bool:
         try:
-            read_npz(path)
+            _, arrays = read_npz(path)
+            arrays.read(*arrays)
         except FileError as error:
-            print(f"glassbotan: {error}; it lies in {set_aside(path)} now", file=sys.stderr)
+            print(f"glassbotan: {error}; it was moved to {set_aside(path)}", file=sys.stderr)
             return False
         return True
 
     def read(self, launch: int, step: int) -> Leg:
         """See `Checkpoints.read`."""
-        arrays, _ = read_npz(self.files(launch, step)[0])
-        columns = {name.removeprefix("sample_"): arrays.pop(name) for name in list(arrays) if name.startswith("sample")}
+        _, stored = read_npz(self.files(launch, step)[0])
+        state = dict(zip(stored, stored.read(*stored), strict=True))
+        columns = {name.removeprefix("sample_"): state.pop(name) for name in stored if name.startswith("sample_")}
         samples = [
             Sample(
                 system=int(columns["system"][index]),
@@ -123,7 +125,7 @@ class SavedLegs:
             )
             for index in range(len(columns["step"]))
         ]
-        return Leg(arrays, samples)
+        return Leg(state, samples)
 
     def write(self, launch: int, step: int, leg: Leg) -> None:
         """See `Checkpoints.write`; stops the run if the next leg would end too late."""
@@ -139,7 +141,7 @@ class SavedLegs:
         }
         arrays = {**leg.state, **{f"sample_{name}": column for name, column in columns.items()}}
         path = self.folder / f"launch{launch:03d}-step{step:012d}{'-sampled' if samples else ''}.npz"
-        write_npz(path, {"launch": launch, "step": step}, **arrays)
+        write_npz(path, {"launch": launch, "step": step}, {}, arrays)
         for older in self.files(launch)[:-NEWEST_KEPT]:
             if not older.stem.endswith("-sampled"):
                 older.unlink()

@@ -1,23 +1,14 @@
-"""Configurations of the liquid: the arrays, where they start, and their GSD form."""
+"""Configurations of the liquid: the arrays, and where they start."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import wrap
-from glassbotan.errors import FileError
-from glassbotan.files import written_whole
-from glassbotan.kob_andersen import MASS, SIGMA, Species, species_of
-from glassbotan.study import Liquid
-
-PROVENANCE_CHUNK = "glassbotan/provenance"
+from glassbotan.kob_andersen import MASS, species_of
+from glassbotan.study.simulation import Liquid
 
 
 @dataclass(frozen=True)
@@ -100,99 +91,3 @@ def lattice(liquid: Liquid, temperature: float, rng: np.random.Generator) -> Con
         species=species_of(n, liquid.fraction_of_a),
         box_length=length,
     )
-
-
-def to_frame(configuration: Configuration, step: int = 0, velocities: bool = True) -> gsd.hoomd.Frame:
-    """The GSD frame of a configuration (positions and velocities are float32 there)."""
-    length = configuration.box_length
-    frame = gsd.hoomd.Frame()
-    frame.configuration.step = step
-    frame.configuration.box = [length, length, length, 0, 0, 0]
-    frame.particles.N = len(configuration)
-    frame.particles.types = [species.name for species in Species]
-    # Or OVITO draws B in the size of boron.
-    frame.particles.type_shapes = [{"type": "Sphere", "diameter": SIGMA[species, species]} for species in Species]
-    frame.particles.typeid = configuration.species
-    frame.particles.position = configuration.positions
-    frame.particles.image = configuration.images
-    if velocities:
-        frame.particles.velocity = configuration.velocities
-    return frame
-
-
-def from_frame(frame: gsd.hoomd.Frame, box_length: float) -> Configuration:
-    """The configuration in a GSD frame; the box comes in double precision, GSD's own is single."""
-    return Configuration(
-        positions=frame.particles.position.astype(np.float64),
-        images=frame.particles.image.astype(np.int32),
-        velocities=frame.particles.velocity.astype(np.float64),
-        species=frame.particles.typeid.astype(np.uint8),
-        box_length=box_length,
-    ).wrapped()
-
-
-def append_last(trajectory: gsd.hoomd.HOOMDTrajectory, frame: gsd.hoomd.Frame, provenance: Mapping[str, Any]) -> None:
-    """Append the last frame of a file, and with it the record of the file's making (readers of GSD skip it)."""
-    text = np.frombuffer(json.dumps(provenance).encode(), dtype=np.uint8)
-    trajectory.file.write_chunk(PROVENANCE_CHUNK, text)
-    trajectory.append(frame)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[gsd.hoomd.HOOMDTrajectory, dict[str, Any]]]:
-    """A finished GSD file of ours and its provenance.
-
-    Raises
-    ------
-    FileError
-        if it is missing, cut short or somebody else's
-    """
-    try:
-        trajectory = gsd.hoomd.open(path, mode="r")
-    except FileNotFoundError:
-        raise FileError(f"{path} does not exist; run the stage that makes it") from None
-    except (OSError, RuntimeError) as error:
-        raise FileError(f"{path} cannot be read as GSD ({error}); it was cut short or damaged: make it again") from None
-    with trajectory:
-        last = len(trajectory) - 1
-        if last < 0 or not trajectory.file.chunk_exists(frame=last, name=PROVENANCE_CHUNK):
-            raise FileError(
-                f"{path} does not end with a record of its making, so it was cut short or is not glassbotan's: "
-                "make it again"
-            )
-        text = trajectory.file.read_chunk(frame=last, name=PROVENANCE_CHUNK)
-        try:
-            yield trajectory, json.loads(text.tobytes())
-        except RuntimeError as error:
-            if "GSD" not in str(error):
-                raise
-            raise FileError(f"{path} is damaged ({error}): make it again") from None
-
-
-def write_configurations(
-    path: Path,
-    configurations: Sequence[Configuration],
-    provenance: Mapping[str, Any],
-    logs: Sequence[Mapping[str, NDArray]] | None = None,
-) -> None:
-    """Write a batch of configurations, one frame each, with what was logged on the way to it."""
-    frames = [to_frame(configuration) for configuration in configurations]
-    for frame, log in zip(frames, logs or [{} for _ in frames], strict=True):
-        frame.log.update(log)
-    *others, last = frames
-    with written_whole(path) as beside, gsd.hoomd.open(beside, mode="w") as trajectory:
-        for frame in others:
-            trajectory.append(frame)
-        append_last(trajectory, last, {**provenance, "box_length": configurations[-1].box_length})
-
-
-def read_configurations(path: Path) -> tuple[list[Configuration], dict[str, Any]]:
-    """The batch of configurations in a file, and its provenance."""
-    with opened(path) as (trajectory, provenance):
-        return [from_frame(frame, provenance["box_length"]) for frame in trajectory], provenance
-
-
-def read_log(path: Path, frame: int) -> dict[str, NDArray]:
-    """What was logged on the way to one configuration of a batch."""
-    with opened(path) as (trajectory, _):
-        return dict(trajectory[frame].log)

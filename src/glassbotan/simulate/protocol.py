@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glassbotan.simulate.configurations import Configuration, lattice, maxwell_boltzmann, random_generator
 from glassbotan.simulate.engines import Dynamics, Engine, Sample, Thermostat
 from glassbotan.simulate.running import advance
-from glassbotan.study import Integrator, Liquid
+from glassbotan.study.simulation import Integrator, Liquid
 
 LOGGED = 32
 """Moments of a thermostatted run at which energy, temperature and pressure are logged."""

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import freud
 import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.kob_andersen import interactions
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.study import Limits
+from glassbotan.study.targets import Limits
 
 SHELL = 1.5
 """Neighbours of the bond-order parameter, sigma_AA: the first shell of A around A."""
@@ -112,14 +111,16 @@ def crystal_fraction(configuration: Configuration) -> float:
 
     ten Wolde, Ruiz-Montero and Frenkel, J. Chem. Phys. 104, 9932 (1996), with l = 6, by freud.
     """
+    import freud
+
     order = freud.order.SolidLiquid(l=6, q_threshold=ALIKE, solid_threshold=ALIKE_NEIGHBORS)
     box = freud.box.Box.cube(configuration.box_length)
     order.compute((box, configuration.positions), neighbors={"r_max": SHELL})
     return float((np.asarray(order.num_connections) >= ALIKE_NEIGHBORS).mean())
 
 
-def beyond(quality: Quality, temperature: float, limits: Limits) -> list[str]:
-    """What lies beyond the limits, in words; nothing if the run is as it should be.
+def limit_violations(quality: Quality, temperature: float, limits: Limits) -> list[str]:
+    """What exceeds the limits, a sentence for each quantity; none if the run is as it should be.
 
     Parameters
     ----------

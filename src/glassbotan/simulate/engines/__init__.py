@@ -1,7 +1,7 @@
 """Molecular-dynamics engines behind one small interface.
 
-An engine advances independent systems and knows no protocol. Adding one is adding a module with a class of the shape
-of `Engine` and its name to `ENGINES`.
+An engine advances independent systems and knows no protocol. Each is a module of this package, with a class of the same
+name in capitals (`lammps.Lammps`) that does what `Engine` says. Their list is `glassbotan.study.simulation.ENGINES`.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glassbotan.devices import DeviceError
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.study import SKIN, SYSTEMS_PER_LAUNCH, Device
+from glassbotan.study.simulation import ENGINES, SKIN, SYSTEMS_PER_LAUNCH, Device
 
 
 class Thermostat(NamedTuple):
@@ -99,10 +99,6 @@ class Engine(Protocol):
         ...
 
 
-ENGINES = {"hoomd": "Hoomd", "lammps": "Lammps"}
-"""Module and class of each engine, in the order in which `auto` tries them."""
-
-
 def load_engine(name: str, device: Device = "auto", systems_per_launch: int = SYSTEMS_PER_LAUNCH) -> Engine:
     """The engine called `name`; `auto` is the first that is installed.
 
@@ -122,9 +118,8 @@ def load_engine(name: str, device: Device = "auto", systems_per_launch: int = SY
         if module not in ENGINES:
             raise EngineError(f"engine {module!r} is not one of {', '.join(ENGINES)}")
         try:
-            engine: Engine = getattr(importlib.import_module(f"{__name__}.{module}"), ENGINES[module])(
-                device, systems_per_launch
-            )
+            implementation = getattr(importlib.import_module(f"{__name__}.{module}"), module.capitalize())
+            engine: Engine = implementation(device, systems_per_launch)
             return engine
         except (ImportError, OSError, RuntimeError, DeviceError) as error:
             failures.append(f"{module} ({' '.join(str(error).split())})")

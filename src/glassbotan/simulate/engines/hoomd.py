@@ -22,7 +22,7 @@ from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, MASS, SIGMA, Species, interactions
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
-from glassbotan.study import Device
+from glassbotan.study.simulation import Device
 
 SYSTEMS_FOR_CELL_LIST = 4
 """Up to so many systems together, a cell list is the faster one on a GPU; beyond, and on a CPU, a tree is."""

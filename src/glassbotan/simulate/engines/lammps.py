@@ -25,7 +25,7 @@ from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, LARGEST_CUTOFF, MASS, SIGMA, Species
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
-from glassbotan.study import Device
+from glassbotan.study.simulation import Device
 
 PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
 """Work between two reports of progress: about half a second of one core."""

@@ -1,0 +1,132 @@
+"""What a stage has done so far, in a folder beside its output.
+
+The folder `<output>.unfinished` holds a lock, a stamp that says what the work depends on, and the checkpoints. It is
+removed when the output is there. No Snakemake rule declares it, so Snakemake leaves it alone when it runs a job again.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from glassbotan.errors import FileError
+from glassbotan.files.plain import read_json, write_json
+
+LOCK = "lock"
+STAMP = "stamp.json"
+
+
+@contextmanager
+def checkpoint_folder(output: Path, stamp: Mapping[str, Any], *companions: str) -> Iterator[Path]:
+    """The folder for the work on `output`; it is removed when the block ends well.
+
+    Parameters
+    ----------
+    output : the file that the work is for
+    stamp : what the work depends on, as plain data; work with another stamp is moved aside, with a message
+    companions : names of files that the stage writes beside the output
+
+    Raises
+    ------
+    FileError
+        if another process is at work on the same output
+    """
+    folder = output.with_name(output.name + ".unfinished")
+    with _locked(folder, output):
+        # What a process left that was killed while it wrote; nobody else writes here now.
+        beside = [path for name in (output.name, *companions) for path in output.parent.glob(f".partial-*-{name}")]
+        for killed in (*beside, *folder.glob(".partial-*")):
+            killed.unlink()
+        _require_stamp(folder, json.loads(json.dumps(stamp)))
+        done = False
+        try:
+            yield folder
+            done = True
+        finally:
+            # Work that was interrupted stays; the stamp goes last, so that no checkpoint is ever without one.
+            if done or not _work(folder):
+                for path in [*_work(folder), folder / STAMP]:
+                    path.unlink(missing_ok=True)
+    # Some file systems remove an open file only when it is closed; if that fails, an empty folder is no harm.
+    with suppress(OSError):
+        (folder / LOCK).unlink()
+        folder.rmdir()
+
+
+def _work(folder: Path) -> list[Path]:
+    """What lies in the folder besides lock and stamp."""
+    return [path for path in folder.iterdir() if path.name not in (LOCK, STAMP)]
+
+
+@contextmanager
+def _locked(folder: Path, output: Path) -> Iterator[None]:
+    """Hold the folder's lock, which ends with the process however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileError(f"{output} is being made by another process; wait for it, or stop it first") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
+                raise
+            print(
+                f"glassbotan: {folder} is on a file system without locks; see that nothing runs twice", file=sys.stderr
+            )
+        try:
+            same = os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / LOCK))
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise FileError(f"{output} was finished by another process just now; look at it before making it again")
+        yield
+
+
+def _require_stamp(folder: Path, stamp: dict[str, Any]) -> None:
+    path = folder / STAMP
+    try:
+        reason = _first_difference(read_json(path), stamp)
+        if reason is None:
+            return
+    except FileError:
+        reason = "its stamp is missing or cannot be read"
+    if _work(folder):
+        aside = _free_name(folder)
+        aside.mkdir()
+        for item in [*_work(folder), path]:
+            if item.exists():
+                item.rename(aside / item.name)
+        print(
+            f"glassbotan: the work in {folder} is of another run ({reason}); it was moved to {aside}", file=sys.stderr
+        )
+    write_json(path, stamp)
+
+
+def set_aside(path: Path) -> Path:
+    """Move a file to a free name beside it."""
+    aside = _free_name(path)
+    os.replace(path, aside)
+    return aside
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.aside{number}")).exists():
+        number += 1
+    return aside
+
+
+def _first_difference(found: Any, expected: Any, where: str = "") -> str | None:
+    """The first entry in which two stamps differ, or nothing."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in (*expected, *found):
+            difference = _first_difference(found.get(key), expected.get(key), f"{where}.{key}" if where else key)
+            if difference:
+                return difference
+        return None
+    return None if found == expected else f"{where} is {found!r} there and {expected!r} here"

@@ -1,0 +1,40 @@
+"""Pearson coefficients of the targets of pairs against time (Fig. 5)."""
+
+from glassbotan import layout
+from glassbotan.dynamics.registry import pair_targets
+from glassbotan.evaluate.figures.contract import (
+    PREDICTED,
+    Drawing,
+    Figure,
+    FigureFiles,
+    Inputs,
+    NotDrawnError,
+    Place,
+)
+from glassbotan.evaluate.figures.pearson_curves import draw_pearson
+from glassbotan.study.study import Study
+
+
+def inputs(study: Study, place: Place) -> Inputs:
+    """The Pearson table."""
+    if not any({*model.predicts} & {*pair_targets()} for model in study.models if model.fits):
+        raise NotDrawnError("has no model that is fitted to pairs")
+    return Inputs({"table": [layout.SCORES]})
+
+
+def draw(files: FigureFiles) -> Drawing:
+    """A column for each temperature."""
+    return draw_pearson(files.scores(), pair_targets())
+
+
+FIGURE = Figure(
+    name="fig05_pair_pearson",
+    section=PREDICTED,
+    title="Pairs against time",
+    caption="Pearson coefficient of E over near A-A pairs (scores.pair_range). Bars: confidence interval of the mean "
+    "over the test configurations; dashed: the noise ceiling, which no prediction could exceed against this "
+    "many replicas; grey: baselines, which are fitted to nothing.",
+    inputs=inputs,
+    draw=draw,
+    paper="Fig. 5",
+)

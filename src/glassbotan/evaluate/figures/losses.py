@@ -1,0 +1,27 @@
+"""The losses of every network of the study."""
+
+from glassbotan import layout
+from glassbotan.evaluate.figures.contract import PREDICTED, Figure, Inputs, NotDrawnError, Place
+from glassbotan.evaluate.figures.loss_curves import draw_losses
+from glassbotan.study.runs import runs_of, starts_of
+from glassbotan.study.study import Study
+
+
+def inputs(study: Study, place: Place) -> Inputs:
+    """Every fit that has a loss for each epoch."""
+    runs = [run for run in (*starts_of(study), *runs_of(study)) if run.model.has_epochs]
+    if not runs:
+        raise NotDrawnError("trains no network")
+    return Inputs({"fitted": [layout.fitted(run) for run in runs]})
+
+
+FIGURE = Figure(
+    name="losses",
+    section=PREDICTED,
+    title="Losses of every network",
+    caption="Solid: training set; dashed: validation set, if there is one, and a dot at the epoch that was kept, the "
+    "best on it. A dashed line that rises again shows that the network has begun to learn the training set by"
+    " heart.",
+    inputs=inputs,
+    draw=draw_losses,
+)

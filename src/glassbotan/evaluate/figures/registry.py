@@ -1,0 +1,73 @@
+"""Every figure there is, and those of a study."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from glassbotan.errors import StudyError
+from glassbotan.evaluate.figures.contract import Figure, Inputs, NotDrawnError, Place
+from glassbotan.plugins import announced, modules_of
+from glassbotan.study.study import Study
+
+GROUP = "glassbotan.figures"
+"""Entry points with which other packages announce theirs."""
+
+
+@cache
+def figures() -> tuple[Figure, ...]:
+    """Every kind of figure, in order of their modules' names."""
+    modules = (*modules_of("glassbotan.evaluate.figures"), *announced(GROUP))
+    return tuple(module.FIGURE for module in modules if hasattr(module, "FIGURE"))
+
+
+def names_of(study: Study) -> Iterator[tuple[str, Figure, Place]]:
+    """The name of every figure that could be asked for in a study, its kind and its place."""
+    for figure in figures():
+        for place in figure.places(study):
+            yield figure.name.format(**place), figure, place
+
+
+def figure_named(study: Study, name: str) -> tuple[Figure, Inputs]:
+    """A figure of a study, and what it is drawn from.
+
+    Raises
+    ------
+    StudyError
+        if there is no figure with that name, or the study lacks what it is drawn from
+    """
+    for one, figure, place in names_of(study):
+        if one == name:
+            try:
+                return figure, figure.inputs(study, place)
+            except NotDrawnError as error:
+                raise StudyError(f"study {study.name} {error}, so figure {name} cannot be drawn") from None
+    known = [one for one, figure, _ in names_of(study) if figure.in_report]
+    raise StudyError(f"study {study.name} has no figure {name}; its figures are {', '.join(known)}")
+
+
+def drawn_in(study: Study, on_request: bool = False) -> list[str]:
+    """Names of the figures that the report of a study shows.
+
+    Parameters
+    ----------
+    on_request : those that are drawn when they are named, instead of those that are always drawn
+    """
+    found = []
+    for name, figure, place in names_of(study):
+        if figure.in_report and figure.on_request == on_request:
+            try:
+                figure.inputs(study, place)
+            except NotDrawnError:
+                continue
+            found.append(name)
+    return found
+
+
+def kind_of(file_name: str) -> tuple[Figure, Mapping[str, str]] | None:
+    """The kind of the figure in a file of this name (without ending), and what tells it apart, where it has a kind."""
+    for figure in figures():
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(figure.name))
+        match = re.fullmatch(pattern, file_name)
+        if match:
+            return figure, match.groupdict()
+    return None

@@ -1,0 +1,49 @@
+"""How a model does at other temperatures and times than it was fitted for."""
+
+from glassbotan import layout
+from glassbotan.evaluate.figures.contract import PREDICTED, Drawing, Figure, FigureFiles, Inputs, NotDrawnError, Place
+from glassbotan.evaluate.figures.style import panels, pearson_label
+from glassbotan.study.study import Study
+
+
+def inputs(study: Study, place: Place) -> Inputs:
+    """The table of the transferred predictions' scores."""
+    if study.transfer is None:
+        raise NotDrawnError("has no section transfer, which would say what to draw")
+    return Inputs({"table": [layout.scores("transfer")]})
+
+
+def draw(files: FigureFiles) -> Drawing:
+    """A matrix for each target: fitted in rows, scored in columns."""
+    import numpy as np
+
+    scores = files.scores()
+    fits = scores[scores.fitted.astype(bool) & scores.seed.notna()]
+    symbols = list(dict.fromkeys(fits.target))
+    figure, axes = panels(len(symbols))
+    figure.set_figheight(3.2)
+    for ax, symbol in zip(axes[0], symbols, strict=True):
+        means = fits[fits.target == symbol].pivot_table(
+            index=["trained_temperature", "trained_time"], columns=["temperature", "time"], values="pearson"
+        )
+        image = ax.imshow(means, vmin=0, vmax=1, cmap="viridis")
+        for (row, column), value in np.ndenumerate(means.to_numpy()):
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="w" if value < 0.6 else "k")
+        for axis, places, which in ((ax.yaxis, means.index, "fitted"), (ax.xaxis, means.columns, "scored")):
+            axis.set_ticks(range(len(places)), labels=[f"{t:g}, {time:g}" for t, time in places])
+            axis.set_label_text(f"{which} at $T, t$")
+        ax.tick_params(axis="x", rotation=30)
+        ax.tick_params(length=0)
+        figure.colorbar(image, ax=ax, label=pearson_label(symbol), shrink=0.8)
+    return Drawing(figure, fits)
+
+
+FIGURE = Figure(
+    name="transfer",
+    section=PREDICTED,
+    title="Transfer",
+    caption="A model fitted at one temperature and time (rows) and scored at another (columns).",
+    inputs=inputs,
+    draw=draw,
+    on_request=True,
+)

@@ -1,0 +1,146 @@
+"""The Pearson table: a row for each predictor, state point, sampling time, seed and target."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from glassbotan.dynamics.registry import particle_targets, targets
+from glassbotan.errors import FileError
+from glassbotan.evaluate.heterogeneity import Heterogeneity, heterogeneity
+from glassbotan.evaluate.scores import Score, score
+from glassbotan.files.predictions import Origin, Prediction, Predictions, running_mean
+from glassbotan.study.evaluation import Scores
+
+WHERE = ["temperature", "time", "time_index"]
+PREDICTOR = ["model", "kind", "fitted", "seed"]
+FITTED_TO = ["train_configurations", "replicas", "trained_temperature", "trained_time"]
+"""What tells fits of a model apart, beside a setting that is varied."""
+VALUE = "value"
+"""Column of a setting that is varied."""
+COLUMNS = [*WHERE, *PREDICTOR, "target", "species", *Score._fields, *FITTED_TO, VALUE]
+COUNTS = ["seed", "train_configurations", "replicas"]
+
+
+def setting_of(origin: Origin, setting: str) -> Any:
+    """The value of a setting of the predictor, given by its name with dots between a section and its key.
+
+    Raises
+    ------
+    FileError
+        if it has no such setting
+    """
+    value: Any = origin.settings
+    for name in setting.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise FileError(f"model {origin.model} of kind {origin.kind} has no setting {setting} to be told apart by")
+        value = value[name]
+    return value
+
+
+def pearson_rows(
+    predictions: Predictions, at_time: Sequence[Prediction], number: int, settings: Scores, setting: str | None = None
+) -> list[dict[str, Any]]:
+    """The rows of one predictor at one time.
+
+    Parameters
+    ----------
+    predictions, at_time, number : the file, the test configurations at one of its times, and which of them that is
+    settings : range of the scored pairs, confidence of the intervals
+    setting : name of the setting that is varied, if there is one
+    """
+    origin = predictions.origin
+    found = []
+    for symbol in predictions.symbols:
+        masks = [one.scored(symbol, settings.pair_range) for one in at_time]
+        compared = [one.targets[symbol] for one in at_time]
+        result = score(
+            [one.predicted[mask] for one, mask in zip(compared, masks, strict=True)],
+            [one.truth[mask] for one, mask in zip(compared, masks, strict=True)],
+            [None if one.halves is None else one.halves[:, mask] for one, mask in zip(compared, masks, strict=True)],
+            settings,
+            values=origin.gives_values,
+        )
+        found.append(
+            {
+                "temperature": predictions.temperature,
+                "time": predictions.times[number],
+                "time_index": predictions.time_indices[number],
+                "model": origin.model,
+                "kind": origin.kind,
+                "fitted": origin.fits,
+                "seed": origin.seed,
+                "target": symbol,
+                "species": targets()[symbol].scored,
+                **result._asdict(),
+                "train_configurations": origin.train_configurations if origin.fits else pd.NA,
+                "replicas": origin.replicas if origin.fits else pd.NA,
+                "trained_temperature": origin.temperature if origin.fits else float("nan"),
+                "trained_time": origin.times[number] if origin.fits else float("nan"),
+                VALUE: setting_of(origin, setting) if setting else None,
+            }
+        )
+    return found
+
+
+def pearson_table(
+    files: Iterable[Predictions], settings: Scores, setting: str | None = None, time: float | None = None
+) -> pd.DataFrame:
+    """All rows, in order of temperature, time and target.
+
+    Files that differ in their seed alone must follow each other; the mean of their predictions is scored as well.
+
+    Parameters
+    ----------
+    files : of the predictors, one at a time: those of a large study do not fit into memory together
+    settings : see `pearson_rows`
+    setting : name of the setting that is varied, if there is one
+    time : the only sampling time that is scored, if not all
+    """
+    found: list[dict[str, Any]] = []
+    for _, group in groupby(files, key=_all_but_the_seed):
+        together: dict[int, list[Prediction]] = {}
+        for count, predictions in enumerate(group, start=1):
+            for number, at in enumerate(predictions.times):
+                if time is None or at == time:
+                    at_time = predictions.at_times[number]
+                    found += pearson_rows(predictions, at_time, number, settings, setting)
+                    together[number] = running_mean(together.get(number, []), at_time, count)
+        if count > 1:
+            for number, mean in together.items():
+                of_mean = pearson_rows(predictions, mean, number, settings, setting)
+                found += [row | {"model": f"{row['model']}, mean of {count}", "seed": pd.NA} for row in of_mean]
+    table = pd.DataFrame(found, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
+    table["target"] = pd.Categorical(table.target, [*targets()])
+    table = table.sort_values(["temperature", "time_index", "target"], kind="stable", ignore_index=True)
+    return table.astype({"target": str})
+
+
+def _all_but_the_seed(predictions: Predictions) -> list[Any]:
+    origin = predictions.origin
+    own = [value for name, value in vars(origin).items() if name != "seed"]
+    return [*own, predictions.temperature, predictions.times]
+
+
+def heterogeneity_table(files: Iterable[Predictions]) -> pd.DataFrame:
+    """Dynamical heterogeneity in truth and prediction, a row for each predictor, time and target of the particles."""
+    found = []
+    for predictions in files:
+        origin = predictions.origin
+        of_particles = [symbol for symbol in predictions.symbols if symbol in particle_targets()]
+        for number, (time, index) in enumerate(zip(predictions.times, predictions.time_indices, strict=True)):
+            if origin.gives_values and of_particles:
+                at_time = predictions.at_times[number]
+                where = {"temperature": predictions.temperature, "time": time, "time_index": index}
+                found += [
+                    {
+                        **where,
+                        "model": origin.model,
+                        "seed": origin.seed,
+                        "target": symbol,
+                        **heterogeneity(at_time, symbol)._asdict(),
+                    }
+                    for symbol in of_particles
+                ]
+    return pd.DataFrame(found, columns=[*WHERE, "model", "seed", "target", *Heterogeneity._fields])

@@ -1,0 +1,178 @@
+"""The Pearson table to be read: as text, as Markdown, means over seeds, beside what others have published."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from glassbotan.dynamics.registry import targets
+from glassbotan.evaluate.pearson import VALUE, WHERE
+from glassbotan.evaluate.published import FULL_DATA, published_beside
+from glassbotan.evaluate.scores import Score
+
+PUBLISHED_TARGET = "S"
+"""The target that published coefficients are of."""
+
+
+def rows(table: pd.DataFrame) -> list[Any]:
+    """The rows of a table, each with its columns as attributes."""
+    return list(table.itertuples())
+
+
+def cell(row: Any) -> str:
+    """A score with its interval, if it has one."""
+    interval = "" if np.isnan(row.ci_low) else f" [{row.ci_low:.2f}, {row.ci_high:.2f}]"
+    return f"{row.pearson:.2f}{interval}"
+
+
+def means_over_seeds(table: pd.DataFrame, setting: str | None = None) -> pd.DataFrame:
+    """A row for each predictor, place and target: means over the seeds, and the standard deviation between them.
+
+    Fits of a model that differ in more than their seed have what differs in the name of the model.
+
+    Parameters
+    ----------
+    table : the Pearson table
+    setting : name of the setting that is varied in it, if there is one
+    """
+    keys = [*WHERE, "target", "species", "model"]
+    table = table.assign(model=_told_apart(table, setting))
+    groups = table.groupby(keys, sort=False, dropna=False)
+    means = groups[[name for name in Score._fields if name != "n_configurations"]].mean()
+    means.insert(1, "between_seeds", groups.pearson.std())
+    means["seeds"] = groups.seed.count()
+    means["fitted"] = groups.fitted.first()
+    means["n_configurations"] = groups.n_configurations.max()
+    return means.reset_index()
+
+
+def _told_apart(table: pd.DataFrame, setting: str | None) -> list[str]:
+    """The name of each row's model, with whatever varies among the fits of this name."""
+    fits = table[table.fitted.astype(bool)].groupby("model")
+    texts = {
+        "train_configurations": "{} configurations",
+        "replicas": "{} replicas",
+        VALUE: f"{(setting or '').rpartition('.')[2]} = {{}}",
+    }
+    differing = {model: [name for name in texts if of_model[name].nunique() > 1] for model, of_model in fits}
+    elsewhere = {
+        model: (of_model.temperature != of_model.trained_temperature).any()
+        or (of_model.time != of_model.trained_time).any()
+        for model, of_model in fits
+    }
+    names = []
+    for row in rows(table):
+        parts = [texts[name].format(getattr(row, name)) for name in differing.get(row.model, ())]
+        if elsewhere.get(row.model) and (row.trained_temperature, row.trained_time) != (row.temperature, row.time):
+            parts.append(f"of T = {row.trained_temperature:g}, t = {row.trained_time:g}")
+        names.append(", ".join([row.model, *parts]))
+    return names
+
+
+def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
+    """The means of one target as text: a line per state point and time, a column per model, baselines last.
+
+    Parameters
+    ----------
+    means : of one target, from `means_over_seeds`
+    published : whether a column has what others have published for BOTAN, if there is anything
+    """
+    place = ["temperature", "time"]
+    baselines = set(means.model[~means.fitted.astype(bool)])
+    models = sorted(dict.fromkeys(means.model), key=lambda model: model in baselines)
+    cells = means.assign(cell=[cell(row) for row in rows(means)])
+    table = cells.pivot(index=place, columns="model", values="cell").reindex(columns=models).fillna("")
+    table["ceiling"] = means.groupby(place).ceiling.first().map("{:.2f}".format)
+    beside = [published_beside(*where).get("BOTAN") if published else None for where in table.index]
+    if any(value is not None for value in beside):
+        table[f"BOTAN {FULL_DATA}"] = ["" if value is None else f"{value:.2f}" for value in beside]
+    table = table.rename_axis(columns=None).reset_index().rename(columns={"temperature": "T", "time": "t"})
+    return table.assign(T=table["T"].map("{:g}".format), t=table["t"].map("{:g}".format))
+
+
+def readable(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
+    """The table as text: a block for each target, a line per state point and time, a column per model.
+
+    Parameters
+    ----------
+    table : the Pearson table
+    title : what it is of
+    published : whether to show what others have published, which is of one liquid
+    setting : name of the setting that is varied, if there is one
+    """
+    text = io.StringIO()
+    console = Console(file=text, width=240, markup=False, highlight=False)
+    means = means_over_seeds(table, setting)
+    for symbol, target in targets().items():
+        of_target = means[means.target == symbol]
+        if of_target.empty:
+            continue
+        shown = text_table(of_target, published and symbol == PUBLISHED_TARGET)
+        console.print(f"{title}: Pearson coefficient for the {target.description}\n")
+        view = Table(box=SIMPLE, show_edge=False, pad_edge=False)
+        for column in shown.columns:
+            view.add_column(column, justify="right")
+        for line in shown.itertuples(index=False):
+            view.add_row(*line)
+        console.print(view, "")
+    count = int(table.n_configurations.max())
+    console.print(
+        f"Mean over {count} test configurations [confidence interval]; several seeds are averaged.\n"
+        "The ceiling is what a perfect prediction could reach against this many replicas."
+    )
+    return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
+
+
+def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
+    """The table as Markdown: means over seeds with every kind of score, a table for each target."""
+    means = means_over_seeds(table, setting)
+    parts = [f"# {title}: how well the structure predicted the dynamics\n"]
+    for symbol, target in targets().items():
+        of_target = means[means.target == symbol]
+        if of_target.empty:
+            continue
+        shown = pd.DataFrame(
+            {
+                "T": of_target.temperature.map("{:g}".format),
+                "t": of_target.time.map("{:g}".format),
+                "model": of_target.model,
+                "ρ [interval]": [cell(row) for row in rows(of_target)],
+                "± seeds": [
+                    f"{row.between_seeds:.3f} ({row.seeds})" if row.seeds > 1 else "" for row in rows(of_target)
+                ],
+                "ρ pooled": of_target.pooled_pearson.map("{:.2f}".format),
+                "Spearman": of_target.spearman.map("{:.2f}".format),
+                "R²": of_target.r_squared.map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
+                "ceiling": of_target.ceiling.map("{:.2f}".format),
+                "ρ / ceiling": of_target.of_ceiling.map("{:.2f}".format),
+            }
+        )
+        if symbol == PUBLISHED_TARGET and published:
+            shown = pd.concat([shown, _published_columns(of_target)], axis=1)
+        what = target.description
+        parts += [
+            f"## {what[0].upper()}{what[1:]}\n",
+            str(shown.to_markdown(index=False, disable_numparse=True)) + "\n",
+        ]
+    parts.append(
+        f"Means over {int(table.n_configurations.max())} test configurations, with Student's confidence interval, and "
+        "over the seeds.\n"
+    )
+    if published:
+        parts.append(
+            "Published: by others, trained on the full data set of 400 configurations with 32 replicas of N = 4096, at "
+            "the same temperature and, within 5 per cent, the same time.\n"
+        )
+    return "\n".join(parts)
+
+
+def _published_columns(means: pd.DataFrame) -> pd.DataFrame:
+    """A column for each published model that has a value at one of these places."""
+    found = [published_beside(row.temperature, row.time) for row in rows(means)]
+    names = list(dict.fromkeys(name for row in found for name in row.index))
+    columns = {f"{name} (published)": [f"{row[name]:.2f}" if name in row else "" for row in found] for name in names}
+    return pd.DataFrame(columns, index=means.index)

@@ -1,0 +1,72 @@
+"""A batch of configurations on their way through the protocol: `T0.64/{melt,quench,equilibrated}/b001.gsd`.
+
+One GSD frame for each configuration: position (wrapped), image, velocity, typeid (0 = A, 1 = B), and under `log/` what
+was measured on the way: `time`, `potential_energy` (per particle), `temperature` and `pressure`, (n,) each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gsd.hoomd
+from numpy.typing import NDArray
+
+from glassbotan.files.gsd import append_last, from_frame, open_gsd, to_frame
+from glassbotan.files.header import new_header, require_stage
+from glassbotan.files.plain import atomic_write
+from glassbotan.simulate.configurations import Configuration
+
+
+@dataclass(frozen=True)
+class ConfigurationBatch:
+    """Configurations that one job has melted, quenched or equilibrated."""
+
+    study: str
+    stage: str
+    """melt, quench or equilibrate"""
+    temperature: float
+    """target temperature of the state point, epsilon_AA / k_B"""
+    final_temperature: float
+    """set temperature at the end of the stage"""
+    numbers: tuple[int, ...]
+    """of the configurations"""
+    configurations: Sequence[Configuration]
+    logs: Sequence[Mapping[str, NDArray]]
+    """what was measured on the way to each configuration"""
+
+
+def write_batch(path: Path, batch: ConfigurationBatch, provenance: Mapping[str, Any]) -> None:
+    """Write a batch of configurations, one frame each."""
+    frames = [to_frame(configuration) for configuration in batch.configurations]
+    for frame, log in zip(frames, batch.logs, strict=True):
+        frame.log.update(log)
+    header = new_header(
+        batch.stage,
+        batch.study,
+        temperature=batch.temperature,
+        final_temperature=batch.final_temperature,
+        configurations=list(batch.numbers),
+        box_length=batch.configurations[-1].box_length,
+    )
+    *others, last = frames
+    with atomic_write(path) as beside, gsd.hoomd.open(beside, mode="w") as trajectory:
+        for frame in others:
+            trajectory.append(frame)
+        append_last(trajectory, last, header, provenance)
+
+
+def read_batch(path: Path, *stages: str) -> ConfigurationBatch:
+    """The batch of configurations in a file, which one of these stages made (by default any of them)."""
+    with open_gsd(path) as (trajectory, header):
+        require_stage(path, header, *(stages or ("melt", "quench", "equilibrate")))
+        frames = list(trajectory)
+        return ConfigurationBatch(
+            study=header["study"],
+            stage=header["stage"],
+            temperature=header["temperature"],
+            final_temperature=header["final_temperature"],
+            numbers=tuple(header["configurations"]),
+            configurations=[from_frame(frame, header["box_length"]) for frame in frames],
+            logs=[dict(frame.log) for frame in frames],
+        )

@@ -1,0 +1,71 @@
+"""Whole files or none; text, tables and plain data."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassbotan.errors import FileError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to, and rename it into place when all went well.
+
+    A finished file is never left half-written, and an older one stays as it was if anything fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The ending stays, since matplotlib and others read the format from it.
+    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield beside
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())  # or a crash of the machine could leave an empty file under the final name
+        os.replace(beside, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write that fails does not name its file
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text."""
+    with atomic_write(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write plain data."""
+    write_text(path, json.dumps(dict(content), indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read plain data that `write_json` wrote."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} cannot be read as JSON ({error}); make it again") from None
+    return content
+
+
+def write_csv(path: Path, table: "pd.DataFrame", provenance: Mapping[str, Any]) -> None:
+    """Write a tidy table, and the record of its making as JSON beside it."""
+    with atomic_write(path) as beside:
+        table.to_csv(beside, index=False, float_format="%.10g")  # 1.65, not 1.6500000000000001
+    write_json(path.with_suffix(".provenance.json"), provenance)
+
+
+def read_csv(path: Path) -> "pd.DataFrame":
+    """Read a table that `write_csv` wrote."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} cannot be read as a table ({error}); make it again") from None

@@ -1,0 +1,214 @@
+"""Prediction and truth of the test configurations: `T0.64/t03/BOTAN/seed0/predictions.npz`.
+
+Arrays: `configurations` (n_c,), `box_length`, `positions` (n_c, N, 3), `species` (n_c, N), `pair_counts` (n_c,) and
+`pairs` (n, 2), those of all configurations one after the other; `times` and `time_indices` (n_t,); `overlap`
+(n_c, n_t, n_r). Of each predicted target of the particles, such as `S`: `S` and `S_predicted` (n_c, n_t, N), `S_halves`
+(n_c, n_t, 2, N); of each target of the pairs, such as `E`: `E` and `E_predicted` (n_t, n), `E_halves` (n_t, 2, n).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.dynamics.registry import targets
+from glassbotan.files.header import new_header, require_stage
+from glassbotan.files.npz import StoredArrays, read_npz, write_npz
+from glassbotan.structure.static import StaticStructure
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One target of one configuration at one time: what happened and what was predicted."""
+
+    truth: NDArray
+    """(n,), mean over the replicas, reduced units"""
+    halves: NDArray | None
+    """(2, n), its two half-ensemble averages, where they are known"""
+    predicted: NDArray
+    """(n,)"""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One test configuration at one sampling time."""
+
+    configuration: int
+    """its number"""
+    structure: StaticStructure
+    overlap: NDArray[np.float64]
+    """Q(t) of each replica, (n_r,)"""
+    targets: Mapping[str, Compared]
+    """each predicted target by its symbol"""
+
+    def scored(self, symbol: str, pair_range: float) -> NDArray[np.bool_]:
+        """Which particles or pairs count for the score of a target: A particles, or near A-A pairs."""
+        if targets()[symbol].of == "pair":
+            return self.structure.pairs_of_a(pair_range)
+        of_a: NDArray[np.bool_] = self.structure.species == 0
+        return of_a
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The predictor that made the predictions."""
+
+    model: str
+    """its name in the study"""
+    kind: str
+    seed: int
+    settings: Mapping[str, Any]
+    """with which it was fitted"""
+    fits: bool
+    """whether it was fitted to anything"""
+    gives_values: bool
+    """whether its predictions are meant to have the targets' values, and not their order alone"""
+    train_configurations: int
+    """how many it was fitted to"""
+    replicas: int | None
+    """over which the targets were averaged that it was fitted to, where that is known"""
+    temperature: float
+    """where it was fitted, epsilon_AA / k_B"""
+    times: tuple[float, ...]
+    """(n_t,), for which each of the predictions was meant, tau"""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A predictions file."""
+
+    study: str
+    origin: Origin
+    temperature: float
+    """of the test configurations, epsilon_AA / k_B"""
+    times: tuple[float, ...]
+    """(n_t,) sampling times of the truth, tau"""
+    time_indices: tuple[int, ...]
+    """(n_t,) their numbers, counted from 1"""
+    symbols: tuple[str, ...]
+    """of the targets that are predicted"""
+    at_times: Sequence[Sequence[Prediction]]
+    """for each time the test configurations; those of a file are read when they are asked for"""
+
+    def at(self, time_index: int) -> Sequence[Prediction]:
+        """The test configurations at the sampling time with this number."""
+        return self.at_times[self.time_indices.index(time_index)]
+
+
+def write_predictions(path: Path, predictions: Predictions, provenance: Mapping[str, Any]) -> None:
+    """Write configurations one after the other: stacked (n_c, ...), pairs joined."""
+    first = predictions.at_times[0]
+    arrays: dict[str, Any] = {
+        "configurations": [one.configuration for one in first],
+        "box_length": first[0].structure.box_length,
+        "positions": np.stack([one.structure.positions for one in first]),
+        "species": np.stack([one.structure.species for one in first]),
+        "pair_counts": [len(one.structure.pairs) for one in first],
+        "pairs": np.concatenate([one.structure.pairs for one in first]),
+        "times": predictions.times,
+        "time_indices": predictions.time_indices,
+        "overlap": np.stack([[one.overlap for one in at_time] for at_time in predictions.at_times], axis=1),
+    }
+    for symbol in predictions.symbols:
+        compared = [[one.targets[symbol] for one in at_time] for at_time in predictions.at_times]
+        of_pairs = targets()[symbol].of == "pair"
+        for name in ("truth", "halves", "predicted"):
+            values = [[getattr(one, name) for one in at_time] for at_time in compared]
+            if values[0][0] is None:
+                continue
+            key = {"truth": symbol, "halves": f"{symbol}_halves", "predicted": f"{symbol}_predicted"}[name]
+            arrays[key] = (
+                np.stack([np.concatenate(at_time, axis=-1) for at_time in values])
+                if of_pairs
+                else np.stack([np.stack(at_time) for at_time in values], axis=1)
+            )
+    header = new_header(
+        "predict",
+        predictions.study,
+        temperature=predictions.temperature,
+        symbols=list(predictions.symbols),
+        origin=asdict(predictions.origin),
+    )
+    write_npz(path, header, provenance, arrays)
+
+
+def read_predictions(path: Path) -> Predictions:
+    """A predictions file of this version."""
+    header, arrays = read_npz(path)
+    require_stage(path, header, "predict")
+    origin = Origin(**{**header["origin"], "times": tuple(header["origin"]["times"])})
+    times, time_indices = (arrays[name].tolist() for name in ("times", "time_indices"))
+    symbols = tuple(header["symbols"])
+    return Predictions(
+        study=header["study"],
+        origin=origin,
+        temperature=header["temperature"],
+        times=tuple(times),
+        time_indices=tuple(time_indices),
+        symbols=symbols,
+        at_times=_StoredTimes(path, arrays, symbols, len(times)),
+    )
+
+
+@dataclass(frozen=True)
+class _StoredTimes(Sequence[Sequence[Prediction]]):
+    """The test configurations of a file, read for one time when they are asked for."""
+
+    path: Path
+    arrays: StoredArrays
+    symbols: tuple[str, ...]
+    number: int
+    """of times"""
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __getitem__(self, time: Any) -> Any:
+        return list(self._read(range(self.number)[time]))
+
+    def _read(self, time: int) -> Iterator[Prediction]:
+        positions, species, box_length, numbers, counts, pairs, overlap = self.arrays.read(
+            "positions", "species", "box_length", "configurations", "pair_counts", "pairs", "overlap"
+        )
+        values = {
+            name: self.arrays[name]
+            for symbol in self.symbols
+            for name in (symbol, f"{symbol}_predicted", f"{symbol}_halves")
+            if name in self.arrays.names
+        }
+        ends = np.cumsum(counts)
+        for index, (begin, end) in enumerate(zip(ends - counts, ends, strict=True)):
+            number, own = int(numbers[index]), slice(begin, end)
+            structure = StaticStructure(
+                positions[index], species[index], float(box_length), pairs[own], f"{self.path}: configuration {number}"
+            )
+            compared = {symbol: _compared(symbol, values, time, index, own) for symbol in self.symbols}
+            yield Prediction(number, structure, overlap[index, time], compared)
+
+
+def _compared(symbol: str, values: Mapping[str, NDArray], time: int, index: int, pairs: slice) -> Compared:
+    """One target of one configuration at one time, from the arrays of the file."""
+    place: Any = (time, ..., pairs) if targets()[symbol].of == "pair" else (index, time)
+    halves = values.get(f"{symbol}_halves")
+    return Compared(
+        truth=values[symbol][place],
+        halves=None if halves is None else halves[place],
+        predicted=values[f"{symbol}_predicted"][place],
+    )
+
+
+def running_mean(mean: Sequence[Prediction], more: Sequence[Prediction], count: int) -> list[Prediction]:
+    """Mean of the predictions of `count` predictors, from that of all before and those of the last."""
+    if not mean:
+        return list(more)
+
+    def step(old: Compared, new: Compared) -> Compared:
+        return replace(old, predicted=old.predicted + (new.predicted - old.predicted) / count)
+
+    return [
+        replace(old, targets={symbol: step(old.targets[symbol], new.targets[symbol]) for symbol in old.targets})
+        for old, new in zip(mean, more, strict=True)
+    ]

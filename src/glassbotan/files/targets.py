@@ -1,0 +1,218 @@
+"""What moved in one configuration: a targets file, `T0.64/targets/c0001.npz`.
+
+Arrays: `species` (N,), `positions` (N, 3), `box_length`, `pairs` (n_p, 2), `potential_energy` (N,), `times` (n_t,); of
+each target by its symbol, such as `S`, `R`, `C`, `D` (n_t, N) and `E` (n_t, n_p), and of its half-ensemble averages
+`S_halves` (n_t, 2, N); `mean_displacement` (n_t, N, 3); `overlap` (n_t, n_r); `scattering_times`, `scattering` (n_s,).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.dynamics.registry import targets
+from glassbotan.dynamics.targets import DynamicalTargets
+from glassbotan.errors import FileError
+from glassbotan.files.header import new_header, require, require_stage
+from glassbotan.files.npz import StoredArrays, read_npz, write_npz
+from glassbotan.kob_andersen import interactions
+from glassbotan.simulate.quality import Quality
+from glassbotan.structure.static import StaticStructure
+from glassbotan.study.targets import Targets as TargetSettings
+
+HALVES = "_halves"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """A targets file. Its large arrays are read when they are asked for."""
+
+    path: Path
+    study: str
+    temperature: float
+    """of the state point, epsilon_AA / k_B"""
+    configuration: int
+    """its number"""
+    settings: TargetSettings
+    """ranges with which the targets were computed"""
+    quality: Quality
+    """what the simulation says about itself"""
+    times: NDArray[np.float64]
+    """(n_t,) sampling times, tau"""
+    scattering_times: NDArray[np.float64]
+    """(n_s,) times of F_s, tau"""
+    arrays: StoredArrays
+    """everything in the file"""
+
+    @property
+    def means(self) -> Mapping[str, NDArray[np.float32]]:
+        """Each known target by its symbol, mean over the replicas: (n_t, N) of particles, (n_t, n_p) of pairs."""
+        return _Known(self.arrays, "")
+
+    @property
+    def halves(self) -> Mapping[str, NDArray[np.float32]]:
+        """Each known target's mean over each half of the replicas: (n_t, 2, N) or (n_t, 2, n_p)."""
+        return _Known(self.arrays, HALVES)
+
+    @property
+    def overlap(self) -> NDArray[np.float64]:
+        """Q(t) of each replica, (n_t, n_r); without replicas where none were published."""
+        return self.arrays["overlap"]
+
+    @property
+    def scattering(self) -> NDArray[np.float64]:
+        """F_s(k, t) of species A at the scattering times, (n_s,)."""
+        return self.arrays["scattering"]
+
+    @property
+    def mean_displacement(self) -> NDArray[np.float32]:
+        """<r_i(t) - r_i(0)>, (n_t, N, 3), sigma_AA."""
+        return self.arrays.read("mean_displacement")[0]
+
+    @property
+    def replicas(self) -> int | None:
+        """How many replicas the targets are averaged over, where that is known."""
+        return self.overlap.shape[1] or None
+
+    def structure(self) -> StaticStructure:
+        """The static structure at t = 0."""
+        positions, species, box_length, pairs = self.arrays.read("positions", "species", "box_length", "pairs")
+        return StaticStructure(positions, species, float(box_length), pairs, str(self.path))
+
+    def require_known(self, symbols: Iterable[str]) -> None:
+        """Refuse to serve for a target that the file does not hold.
+
+        Raises
+        ------
+        FileError
+            names the file and the target
+        """
+        for symbol in symbols:
+            if symbol not in self.means:
+                raise FileError(
+                    f"{self.path} holds no {targets()[symbol].title} {symbol} (its source published none); "
+                    f"fit a model that predicts {' or '.join(self.means)}"
+                )
+
+    def at(self, time_index: int) -> float:
+        """The sampling time with this number, counted from 1.
+
+        Raises
+        ------
+        FileError
+            if there are fewer
+        """
+        if time_index > len(self.times):
+            raise FileError(f"{self.path} has {len(self.times)} sampling times, but number {time_index} was asked for")
+        return float(self.times[time_index - 1])
+
+
+@dataclass(frozen=True)
+class _Known(Mapping[str, NDArray[np.float32]]):
+    """The registered targets that a file holds, each read when it is asked for."""
+
+    arrays: StoredArrays
+    ending: str
+
+    def __getitem__(self, symbol: str) -> NDArray[np.float32]:
+        return self.arrays[symbol + self.ending]
+
+    def __iter__(self) -> Iterator[str]:
+        return (symbol for symbol in targets() if symbol + self.ending in self.arrays.names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in targets() and f"{symbol}{self.ending}" in self.arrays.names
+
+
+def write_targets(
+    path: Path,
+    structure: StaticStructure,
+    measured: DynamicalTargets,
+    provenance: Mapping[str, Any],
+    *,
+    study: str,
+    temperature: float,
+    configuration: int,
+    settings: TargetSettings,
+    quality: Quality,
+) -> None:
+    """Write a targets file; what was measured, the structure that it is of, and what `Targets` says of both."""
+    header = new_header(
+        "targets",
+        study,
+        temperature=temperature,
+        configuration=configuration,
+        settings=settings.model_dump(),
+        quality=quality._asdict(),
+    )
+    energies = interactions(structure.positions, structure.species, structure.box_length).energies
+    arrays: dict[str, Any] = {
+        "species": structure.species,
+        "positions": structure.positions,
+        "box_length": structure.box_length,
+        "potential_energy": energies,
+        "pairs": measured.pairs,
+        "times": measured.times,
+        **measured.means,
+        **{symbol + HALVES: values for symbol, values in measured.halves.items()},
+        "overlap": measured.overlap,
+        "scattering_times": measured.scattering_times,
+        "scattering": measured.scattering,
+    }
+    if measured.mean_displacement is not None:
+        arrays["mean_displacement"] = measured.mean_displacement
+    write_npz(path, header, provenance, arrays)
+
+
+def read_targets(path: Path) -> Targets:
+    """A targets file of this version."""
+    header, arrays = read_npz(path)
+    require_stage(path, header, "targets")
+    times, scattering_times = arrays.read("times", "scattering_times")
+    return Targets(
+        path=path,
+        study=header["study"],
+        temperature=header["temperature"],
+        configuration=header["configuration"],
+        settings=TargetSettings(**header["settings"]),
+        quality=Quality(**header["quality"]),
+        times=times,
+        scattering_times=scattering_times,
+        arrays=arrays,
+    )
+
+
+def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Targets]:
+    """Several targets files, one by one, which must have the same times and ranges.
+
+    Parameters
+    ----------
+    paths : of the files
+    expected : study, temperature and whatever else all of them must have in common
+
+    Raises
+    ------
+    FileError
+        names the first file that differs, and in what
+    """
+    first: Targets | None = None
+    for path in paths:
+        found = read_targets(path)
+        require(path, found, **expected)
+        first = first or found
+        same = found.settings == first.settings and all(
+            np.array_equal(one, other)
+            for one, other in ((found.times, first.times), (found.scattering_times, first.scattering_times))
+        )
+        if not same:
+            raise FileError(
+                f"{path} has other times or ranges than {first.path}; make all targets of a study with the same "
+                "settings"
+            )
+        yield found

@@ -1,0 +1,89 @@
+"""Ridge regression from sums over the samples, which can be added up part by part.
+
+The weights w and the constant minimise n^-1 sum_i (y_i - w.x_i - constant)^2 + lambda |s w|^2, where s is the standard
+deviation of each component of x: the penalty is on weights for components of standard deviation 1. All of it follows
+from the sums of x, x x^T and x y, so that the samples need not be in memory together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONSTANT = 1e-9
+"""Standard deviation, relative to the largest, below which a component of x is taken for a constant."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over samples of x (n_d,) and y (n_y,)."""
+
+    count: int
+    x: NDArray[np.float64]
+    """(n_d,)"""
+    y: NDArray[np.float64]
+    """(n_y,)"""
+    xx: NDArray[np.float64]
+    """(n_d, n_d)"""
+    xy: NDArray[np.float64]
+    """(n_d, n_y)"""
+    yy: NDArray[np.float64]
+    """(n_y,), of squares"""
+
+    @classmethod
+    def over(cls, x: NDArray, y: NDArray) -> "Sums":
+        """Over samples x (n, n_d) and y (n, n_y)."""
+        return cls(len(x), x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y, (y**2).sum(axis=0))
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    def error(self, weights: NDArray, constant: NDArray) -> NDArray[np.float64]:
+        """Mean squared error of w.x + constant for each component of y, (n_y,); weights (n_d, n_y)."""
+        squared = self.yy + (weights * (self.xx @ weights)).sum(axis=0) + self.count * constant**2
+        mixed = (weights * self.xy).sum(axis=0) + constant * self.y - constant * (self.x @ weights)
+        error: NDArray[np.float64] = (squared - 2 * mixed) / self.count
+        return error
+
+
+def solve(sums: Sums, parameters: Sequence[float]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Weights (n_d, n_y) and constants (n_y,) for each ridge parameter lambda."""
+    x_mean, y_mean = sums.x / sums.count, sums.y / sums.count
+    covariance = sums.xx / sums.count - np.outer(x_mean, x_mean)
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0))
+    inverse = np.divide(1, spread, out=np.zeros_like(spread), where=spread > CONSTANT * spread.max())
+    values, vectors = np.linalg.eigh(covariance * np.outer(inverse, inverse))
+    projected = vectors.T @ (inverse[:, None] * (sums.xy / sums.count - np.outer(x_mean, y_mean)))
+    solutions = []
+    for parameter in parameters:
+        weights = inverse[:, None] * (vectors @ (projected / (np.maximum(values, 0) + parameter)[:, None]))
+        solutions.append((weights, y_mean - x_mean @ weights))
+    return solutions
+
+
+def errors_elsewhere(train: Sums, judge: Sums, parameters: Sequence[float]) -> NDArray[np.float64]:
+    """Mean squared error on `judge` of the fit to `train`, (number of parameters, n_y)."""
+    return np.stack([judge.error(*solution) for solution in solve(train, parameters)])
+
+
+def validation_errors(
+    parts: Sequence[Sums], validation: Sequence[Sums], parameters: Sequence[float]
+) -> NDArray[np.float64]:
+    """Mean squared error on what is not fitted, (number of parameters, n_y).
+
+    Parameters
+    ----------
+    parts : of the training set
+    validation : the validation set; without one each part is left out in turn, and the mean of the errors is taken
+    """
+    if validation:
+        return errors_elsewhere(reduce(add, parts), reduce(add, validation), parameters)
+    left_out = [
+        errors_elsewhere(reduce(add, [*parts[:out], *parts[out + 1 :]]), part, parameters)
+        for out, part in enumerate(parts)
+    ]
+    mean: NDArray[np.float64] = np.mean(left_out, axis=0)
+    return mean

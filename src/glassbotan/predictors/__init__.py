@@ -1,0 +1,1 @@
+"""The predictors: one module for each kind, all behind the contract of `glassbotan.predictors.contract`."""

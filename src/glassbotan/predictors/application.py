@@ -1,0 +1,119 @@
+"""A fitted predictor applied to a configuration of one's own."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.dynamics.pairs import per_particle
+from glassbotan.dynamics.registry import targets
+from glassbotan.errors import StudyError
+from glassbotan.files.plain import write_csv
+from glassbotan.kob_andersen import Species
+from glassbotan.predictors.contract import FittedPredictor
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.structure.static import StaticStructure
+
+
+@dataclass(frozen=True)
+class PredictedTargets:
+    """What a predictor says of one configuration."""
+
+    temperature: float
+    """where the predictor was fitted, epsilon_AA / k_B"""
+    times: tuple[float, ...]
+    """(n_t,) for which it predicts, tau"""
+    structure: StaticStructure
+    values: Mapping[str, NDArray[np.floating]]
+    """each target by its symbol, reduced units: (n_t, N) of particles, (n_t, n_p) of pairs"""
+
+    @property
+    def pairs(self) -> NDArray[np.int32]:
+        """(n_p, 2), i < j, within the range of the predictor's pairs."""
+        return self.structure.pairs
+
+    def target(self, symbol: str, time: float | None = None) -> NDArray[np.floating]:
+        """One target at one time, (N,) or (n_p,).
+
+        Parameters
+        ----------
+        symbol : S, R, C, D or E
+        time : sampling time; needed if the predictor knows several
+
+        Raises
+        ------
+        StudyError
+            if the predictor does not predict that target or time
+        """
+        if symbol not in self.values:
+            raise StudyError(f"the predictor predicts {' and '.join(self.values)}, but {symbol} was asked for")
+        if time is None and len(self.times) > 1:
+            raise StudyError(f"the predictor knows the times {list(self.times)}; name one of them")
+        if time is not None and time not in self.times:
+            raise StudyError(f"the predictor knows the times {list(self.times)}, but {time:g} was asked for")
+        return self.values[symbol][0 if time is None else self.times.index(time)]
+
+    @property
+    def particle_properties(self) -> dict[str, NDArray[np.floating]]:
+        """Per particle: its targets by symbol, and those of pairs summed over its pairs (`E_sum`).
+
+        With several times, names end in their numbers: `S_t1` is at the first of `times`.
+        """
+        found = {}
+        for symbol, of_times in self.values.items():
+            for number, values in enumerate(of_times, start=1):
+                of_pairs = targets()[symbol].of == "pair"
+                name = f"{symbol}_sum" if of_pairs else symbol
+                name += f"_t{number}" if len(of_times) > 1 else ""
+                found[name] = per_particle(self.pairs, values, len(self.structure)) if of_pairs else values
+        return found
+
+    def only(self, symbols: Sequence[str]) -> "PredictedTargets":
+        """The same for some of the targets."""
+        return replace(self, values={symbol: self.values[symbol] for symbol in symbols})
+
+    def write_tables(self, path: Path, made: Mapping[str, Any]) -> None:
+        """Write a table of the particles, and beside it one of the pairs if any are predicted (`-pairs.csv`).
+
+        Parameters
+        ----------
+        path : of the table of the particles
+        made : the record of its making
+        """
+        import pandas as pd
+
+        structure = self.structure
+        particles = pd.DataFrame(structure.positions, columns=["x", "y", "z"])
+        particles.insert(0, "species", np.array([kind.name for kind in Species])[structure.species])
+        write_csv(path, particles.assign(**self.particle_properties), made)
+        of_pairs = [symbol for symbol in self.values if targets()[symbol].of == "pair"]
+        if of_pairs:
+            pairs = pd.DataFrame(self.pairs, columns=["i", "j"])
+            for symbol, number in itertools.product(of_pairs, range(len(self.times))):
+                name = f"{symbol}_t{number + 1}" if len(self.times) > 1 else symbol
+                pairs[name] = self.values[symbol][number]
+            write_csv(path.with_name(f"{path.stem}-pairs.csv"), pairs, made)
+
+
+def predict_configuration(
+    predictor: FittedPredictor, configuration: Configuration, name: str = "the configuration"
+) -> PredictedTargets:
+    """Predict how much every particle and pair of a configuration will move, from its structure alone.
+
+    Raises
+    ------
+    FileError
+        if it is of another liquid, two particles lie in the same place, or one has no neighbour
+    """
+    structure = StaticStructure.of_positions(
+        configuration.positions, configuration.species, configuration.box_length, predictor.domain.pair_range, name
+    )
+    predictor.domain.require_liquid(structure, f"the predictor {predictor.settings.name}")
+    structure.require_states(predictor.settings.needs, predictor.settings.name)
+    return PredictedTargets(
+        predictor.domain.temperature, predictor.domain.times, structure, predictor.predict(structure)
+    )

@@ -1,0 +1,275 @@
+"""Fitting BOTAN to the targets of one temperature and sampling time, and predicting with it.
+
+Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C: Adam on p MSE(S) + (1 - p) MSE(E) over all particles and
+pairs of both species, each graph turned by a random element of the cube's symmetry group.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from glassbotan.kob_andersen import Species
+from glassbotan.learn.checkpoints import EpochCheckpoints
+from glassbotan.learn.edge_update import Arithmetic
+from glassbotan.learn.graphs import Graph, Graphs, structure_graph, with_targets
+from glassbotan.learn.processors import arithmetic_of, processor, processor_name
+from glassbotan.learn.scaling import TargetScaling
+from glassbotan.learn.training import train_network
+from glassbotan.predictors.botan import Settings
+from glassbotan.predictors.botan.network import BOTAN
+from glassbotan.predictors.botan.prediction import predict_graph
+from glassbotan.predictors.contract import Domain, Example, Examples, FitContext, FittedPredictor
+from glassbotan.progress import progress
+from glassbotan.statistics import correlation
+from glassbotan.stopping import StoppedError
+from glassbotan.structure.static import StaticStructure
+
+SMALL_START = 0.05
+"""Share that is kept of a pretrained network's output for the particles, of which it has learnt nothing."""
+
+Scalings = tuple[TargetScaling, TargetScaling]
+"""Of the target of the particles, by species, and of E."""
+REDUCED: Scalings = (TargetScaling.reduced(len(Species)), TargetScaling.reduced(1))
+"""Both in reduced Lennard-Jones units."""
+
+
+class Fitted(FittedPredictor):
+    """A trained network.
+
+    Parameters
+    ----------
+    weights : of `BOTAN`, by name
+    particle_scaling, pair_scaling : on which it measures its two targets
+    epoch : the epoch of the training that was kept
+    """
+
+    settings: Settings
+
+    def __init__(
+        self,
+        settings: Settings,
+        domain: Domain,
+        weights: Mapping[str, Tensor],
+        particle_scaling: TargetScaling,
+        pair_scaling: TargetScaling,
+        epoch: int = 0,
+        history: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
+        super().__init__(settings, domain, history)
+        self.weights = dict(weights)
+        self.particle_scaling, self.pair_scaling = particle_scaling, pair_scaling
+        self.epoch = epoch
+
+    def network(self) -> BOTAN:
+        """The network, ready to predict."""
+        model = BOTAN(self.settings.network)
+        model.load_state_dict(self.weights)
+        return model.eval()
+
+    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
+        """See `FittedPredictor.predict`."""
+        graph = structure_graph(structure)
+        of_particles, of_pairs = predict_graph(self.network(), graph, self.settings.prediction.average_over_symmetries)
+        restored = {
+            self.settings.particle_target: self.particle_scaling.restore(of_particles, structure.species),
+            "E": self.pair_scaling.restore(of_pairs),
+        }
+        return {symbol: restored[symbol][None] for symbol in self.settings.predicts}
+
+    def tensors(self) -> Mapping[str, NDArray[Any]]:
+        """See `FittedPredictor.tensors`."""
+        return {name: value.numpy() for name, value in self.weights.items()}
+
+    def details(self) -> dict[str, Any]:
+        """See `FittedPredictor.details`."""
+        return {
+            "particle_scaling": vars(self.particle_scaling),
+            "pair_scaling": vars(self.pair_scaling),
+            "epoch": self.epoch,
+        }
+
+    @classmethod
+    def restore(
+        cls, settings: Any, domain: Domain, tensors: Mapping[str, NDArray[Any]], details: Mapping[str, Any]
+    ) -> "Fitted":
+        """See `FittedPredictor.restore`."""
+        particle, pair = (
+            TargetScaling(tuple(details[name]["mean"]), tuple(details[name]["scale"]))
+            for name in ("particle_scaling", "pair_scaling")
+        )
+        expected = BOTAN(settings.network).state_dict()
+        for name, value in expected.items():
+            if name not in tensors or tensors[name].shape != tuple(value.shape):
+                raise ValueError(f"its weight {name} is missing or has another shape")
+        weights = {name: torch.from_numpy(tensors[name].copy()) for name in expected}
+        return cls(settings, domain, weights, particle, pair, details["epoch"])
+
+    def weights_to_start_from(self, particle_scaling: TargetScaling, pair_scaling: TargetScaling) -> dict[str, Tensor]:
+        """Weights for a network that measures on other scales.
+
+        Networks that measure in standard deviations predict them whatever their size; between those and reduced units,
+        they would start far off. E is carried over, and the target of the particles, of which a network trained on
+        pairs alone has learnt nothing, begins near zero.
+        """
+        if (self.pair_scaling == REDUCED[1]) == (pair_scaling == REDUCED[1]):
+            return self.weights
+        scale = self.pair_scaling.scale[0] / pair_scaling.scale[0]
+        shift = (self.pair_scaling.mean[0] - pair_scaling.mean[0]) / pair_scaling.scale[0]
+        weight, bias = (self.weights[f"edge_decoder.last.{name}"] for name in ("weight", "bias"))
+        of_particles = self.weights["node_decoder.last.weight"], self.weights["node_decoder.last.bias"]
+        return self.weights | {
+            "edge_decoder.last.weight": scale * weight,
+            "edge_decoder.last.bias": scale * bias + shift,
+            "node_decoder.last.weight": SMALL_START * of_particles[0],
+            "node_decoder.last.bias": 0 * of_particles[1],
+        }
+
+
+class WeightedLoss:
+    """p MSE(S) + (1 - p) MSE(E), its two parts, and how well both are predicted; see `Objective`."""
+
+    names = ("loss", "particle_loss", "pair_loss")
+
+    def __init__(self, p: float, arithmetic: Arithmetic) -> None:
+        self.p = p
+        self.arithmetic = arithmetic
+
+    def losses(self, model: nn.Module, graph: Graph) -> Tensor:
+        """See `Objective.losses`."""
+        return self._losses(graph, *model(graph, self.arithmetic))
+
+    def judge(self, model: nn.Module, graph: Graph) -> dict[str, float]:
+        """See `Objective.judge`: losses, and correlations of S over A particles and of E over all pairs."""
+        of_particles, of_pairs = model(graph, self.arithmetic)
+        found = dict(zip(self.names, self._losses(graph, of_particles, of_pairs).tolist(), strict=True))
+        of_a = graph.species[:, 0] == Species.A
+        for name, output, target, among in (
+            ("particle", of_particles, graph.get("particle_target"), of_a),
+            ("pair", of_pairs, graph.get("pair_target"), slice(None)),
+        ):
+            known = target is not None
+            found[f"{name}_pearson"] = (
+                correlation(output[among].cpu().numpy(), target[among].cpu().numpy()) if known else float("nan")
+            )
+        return found
+
+    def _losses(self, graph: Graph, of_particles: Tensor, of_pairs: Tensor) -> Tensor:
+        weighted, parts = [], []
+        for weight, output, name in (
+            (self.p, of_particles, "particle_target"),
+            (1 - self.p, of_pairs, "pair_target"),
+        ):
+            parts.append(mse_loss(output, graph[name]) if weight > 0 else output.new_tensor(torch.nan))
+            weighted += [weight * parts[-1]] if weight > 0 else []
+        return torch.stack([sum(weighted[1:], weighted[0]), *parts])
+
+
+def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
+    """Train a network; see the contract.
+
+    Raises
+    ------
+    TrainingError
+        if training diverges
+    StoppedError
+        if it has to stop; the checkpoints are kept
+    """
+    device = processor(context.device)
+    particle_scaling, pair_scaling = _prediction_scalings(train, settings)
+    read = partial(_graph_with_targets, settings=settings, scalings=(particle_scaling, pair_scaling))
+    train_graphs, validation_graphs = (
+        Graphs([partial(read, example) for example in examples], device) for examples in (train, validation)
+    )
+    torch.manual_seed(context.seed)
+    model = BOTAN(settings.network)
+    start = context.start
+    if start is not None:
+        assert isinstance(start, Fitted)
+        model.load_state_dict(start.weights_to_start_from(particle_scaling, pair_scaling))
+    elif settings.training.initial_weights == "spread":
+        model.spread_initial_weights()
+    training = settings.training
+    checkpoints = EpochCheckpoints(context.folder, training.epochs, context.deadline)
+    with progress(f"Train {settings.name}", training.epochs, "epochs") as advance:
+        before = checkpoints.epochs_done
+        advance(before)
+
+        def report(state: dict[str, Any]) -> None:
+            advance(1)
+            checkpoints.report(state)
+
+        try:
+            trained = train_network(
+                model,
+                train_graphs,
+                validation_graphs,
+                WeightedLoss(settings.p, arithmetic_of(training, settings.network.width, device)),
+                training,
+                context.seed,
+                augment=training.augment,
+                device=device,
+                saved=checkpoints.newest,
+                report=report,
+                check=context.deadline.check,
+            )
+        except StoppedError:
+            checkpoints.write()
+            raise
+    fitted = Fitted(
+        settings, context.domain, trained.weights, particle_scaling, pair_scaling, trained.epoch, trained.history
+    )
+    fitted.remarks = {"processor": processor_name(device), "epoch": trained.epoch, "epochs_before_this_run": before}
+    return fitted
+
+
+def _targets(example: Example, settings: Settings) -> tuple[NDArray | None, NDArray | None]:
+    """The targets of a configuration that have a weight in the loss: of the particles (N,) and E (n_p,)."""
+    of_particles, of_pairs = (
+        example.target(symbol)[0] if symbol in settings.predicts else None for symbol in (settings.particle_target, "E")
+    )
+    return of_particles, of_pairs
+
+
+def _scalings_of(examples: Sequence[Example], settings: Settings) -> Scalings:
+    """Scales on which the targets of some configurations, taken together, have mean 0 and standard deviation 1."""
+    species = np.concatenate([example.structure().species for example in examples])
+    of_particles, of_pairs = (
+        [values for values in of_examples if values is not None]
+        for of_examples in zip(*(_targets(example, settings) for example in examples), strict=True)
+    )
+    particle, pair = REDUCED
+    if of_particles:
+        particle = TargetScaling.of_values(np.concatenate(of_particles), species, len(Species))
+    if of_pairs:
+        pair = TargetScaling.of_values(np.concatenate(of_pairs))
+    return particle, pair
+
+
+def _prediction_scalings(train: Examples, settings: Settings) -> Scalings:
+    """The scales of the network's predictions, as `training.target_scaling` wants them."""
+    if settings.training.target_scaling == "reduced":
+        return REDUCED
+    if settings.training.target_scaling == "training set":
+        return _scalings_of(train, settings)
+    particle, pair = zip(*(_scalings_of([example], settings) for example in train), strict=True)
+    return TargetScaling.mean_of(particle), TargetScaling.mean_of(pair)
+
+
+def _graph_with_targets(example: Example, settings: Settings, scalings: Scalings) -> Graph:
+    """The graph of a configuration with its targets on the scale of the loss."""
+    structure = example.structure()
+    of_particles, of_pairs = _targets(example, settings)
+    if settings.training.target_scaling == "configuration":
+        scalings = _scalings_of([example], settings)
+    particle, pair = scalings
+    return with_targets(
+        structure_graph(structure),
+        None if of_particles is None else particle.measure(of_particles, structure.species),
+        None if of_pairs is None else pair.measure(of_pairs),
+    )

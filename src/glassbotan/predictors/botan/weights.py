@@ -1,0 +1,101 @@
+"""The weights of the published network, and the shape of ours that they fit.
+
+The release of Shiba et al. (J. Chem. Phys. 158, 084503) stores state dictionaries of a network of seven rounds and
+width 64 with one decoder for particles and pairs; ours has one for each, and both start from it.
+"""
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from glassbotan.errors import FileError
+from glassbotan.predictors.botan import Network, Settings
+from glassbotan.predictors.botan.fitting import REDUCED, Fitted
+from glassbotan.predictors.botan.network import BOTAN
+from glassbotan.predictors.contract import Domain
+
+PUBLISHED = Network(rounds=7, width=64)
+"""Shape of the published networks."""
+
+_LAYERS = {
+    "node_encoder.first": "node_encoder.fc1",
+    "node_encoder.second": "node_encoder.fc2",
+    "edge_encoder.first": "edge_encoder.fc1",
+    "edge_encoder.second": "edge_encoder.fc2",
+    "edge_update.first": "network.edge_model.mlp.fc1",
+    "edge_update.second": "network.edge_model.mlp.fc2",
+    "node_update.first": "network.node_model.mlp.fc1",
+    "node_update.second": "network.node_model.mlp.fc2",
+    **{
+        f"{ours}_decoder.{layer}": f"decoder.{theirs}"
+        for ours in ("node", "edge")
+        for layer, theirs in (("perceptron.first", "fc1"), ("perceptron.second", "fc2"), ("last", "fc3"))
+    },
+}
+"""Their name of each of our layers."""
+
+
+def published_predictor(path: Path, name: str, p: float, network: Network, domain: Domain) -> Fitted:
+    """A predictor with published weights, which give S and E in reduced units.
+
+    Parameters
+    ----------
+    path : state dictionary of the published network
+    name : of the model
+    p : weight of S in the loss that it was trained on
+    network : the shape that is expected
+    domain : what it was trained on, as far as it is known
+
+    Raises
+    ------
+    FileError
+        if the file is none, or holds another architecture, or numbers that are not finite
+    """
+    if network != PUBLISHED:
+        raise FileError(
+            f"{path} is a network with {PUBLISHED.rounds} rounds of width {PUBLISHED.width}, but {network.rounds} of "
+            f"width {network.width} were asked for"
+        )
+    settings = Settings(kind="botan", name=name, p=p, network=network)
+    return Fitted(settings, domain, read_weights(path), *REDUCED)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of a published network as ours; nothing in the file is executed.
+
+    Raises
+    ------
+    FileError
+        if the file is none, or holds another architecture, or numbers that are not finite
+    """
+    try:
+        theirs = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise FileError(f"{path} does not exist") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FileError(f"{path} cannot be read as weights alone ({reason})") from None
+    if not isinstance(theirs, dict) or not all(isinstance(value, Tensor) for value in theirs.values()):
+        raise FileError(f"{path} holds no state dictionary, that is, no mapping from names to tensors")
+    expected = {
+        f"{_LAYERS[name.rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}": (name, tuple(value.shape))
+        for name, value in reversed(BOTAN(PUBLISHED).state_dict().items())
+    }
+    for name in sorted({*expected, *theirs}):
+        found = tuple(theirs[name].shape) if name in theirs else "nothing"
+        wanted = expected[name][1] if name in expected else "nothing"
+        if found != wanted:
+            raise FileError(
+                f"{path} is another network: {name} has shape {found}, but {wanted} was expected of one with "
+                f"{PUBLISHED.rounds} rounds of width {PUBLISHED.width}"
+            )
+    for name, value in theirs.items():
+        if not torch.isfinite(value).all():
+            raise FileError(f"{path}: {name} holds a value that is not finite; the file is damaged")
+    return {
+        name: theirs[f"{_LAYERS[layer]}.{kind}"].to(torch.float32)
+        for name in BOTAN(PUBLISHED).state_dict()
+        for layer, kind in [name.rsplit(".", 1)]
+    }

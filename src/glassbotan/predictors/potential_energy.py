@@ -1,0 +1,48 @@
+"""A baseline for particles: the potential energy that each has at t = 0. It is fitted to nothing."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from glassbotan.dynamics.registry import known_particle_targets
+from glassbotan.kob_andersen import interactions
+from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.structure.static import StaticStructure
+
+
+class Settings(PredictorSettings):
+    """The potential energy of a particle as a predictor of how far it moves."""
+
+    fits: ClassVar[bool] = False
+    joint: ClassVar[bool] = True
+    gives_values: ClassVar[bool] = False
+
+    kind: Literal["potential-energy"] = Field(description="kind of predictor")
+    name: str = Field("potential-energy", pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
+    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it stands beside")
+
+    _known = field_validator("targets")(known_particle_targets)
+
+    @property
+    def predicts(self) -> tuple[str, ...]:
+        """See `PredictorSettings.predicts`."""
+        return self.targets
+
+
+class Fitted(FittedPredictor):
+    """U_i(0), half of the energy of each pair of the particle, at every time and for every target alike."""
+
+    settings: Settings
+
+    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
+        """See `FittedPredictor.predict`; energies in epsilon_AA, whose order alone means anything."""
+        energies = interactions(structure.positions, structure.species, structure.box_length).energies
+        return {symbol: np.tile(energies, (len(self.domain.times), 1)) for symbol in self.settings.targets}
+
+
+def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
+    """See the contract: there is nothing to fit."""
+    return Fitted(settings, context.domain)

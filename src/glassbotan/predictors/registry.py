@@ -1,0 +1,38 @@
+"""Every kind of predictor that is installed, and the type of a study's `models:`."""
+
+from collections.abc import Mapping
+from functools import cache, reduce
+from importlib import import_module
+from operator import or_
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Annotated, get_args
+
+from pydantic import Field
+
+from glassbotan.plugins import announced
+from glassbotan.predictors.contract import PredictorSettings
+
+OURS = ("botan", "initial_distance", "potential_energy", "ridge")
+"""Modules of this package, each a kind of predictor."""
+GROUP = "glassbotan.predictors"
+"""Entry points with which other packages announce theirs."""
+
+
+@cache
+def kinds() -> Mapping[str, ModuleType]:
+    """The module of each kind of predictor."""
+    modules = [import_module(f"glassbotan.predictors.{name}") for name in OURS]
+    found: dict[str, ModuleType] = {}
+    for module in (*modules, *announced(GROUP)):
+        (kind,) = get_args(module.Settings.model_fields["kind"].annotation)
+        if kind in found:
+            raise TypeError(f"two predictors are of kind {kind}: {found[kind].__name__} and {module.__name__}")
+        found[kind] = module
+    return MappingProxyType(found)
+
+
+if TYPE_CHECKING:
+    AnyPredictor = PredictorSettings
+else:
+    AnyPredictor = Annotated[reduce(or_, (module.Settings for module in kinds().values())), Field(discriminator="kind")]
+    """The settings of a predictor of any kind, told apart by `kind`."""

@@ -1,0 +1,113 @@
+"""Predicting the test configurations of a study, with the truth beside the prediction."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from glassbotan.errors import FileError, StudyError
+from glassbotan.files.fitted import FittedFile
+from glassbotan.files.predictions import Compared, Origin, Prediction, Predictions
+from glassbotan.files.targets import read_matching_targets
+
+
+def predict_tests(
+    fitted: FittedFile,
+    path: Path,
+    inputs: Sequence[Path],
+    *,
+    temperature: float,
+    time_indices: tuple[int, ...],
+    from_indices: tuple[int, ...],
+) -> Predictions:
+    """Predict the test configurations.
+
+    Parameters
+    ----------
+    fitted, path : the predictor, and where it lies
+    inputs : targets files of the test configurations
+    temperature : that these have to be of
+    time_indices : sampling times of the truth, counted from 1
+    from_indices : for each of them the predictor's own time whose prediction is taken; the same where it was fitted
+
+    Raises
+    ------
+    FileError
+        if a configuration is one that the predictor has seen, or lacks what it predicts or needs
+    """
+    predictor = fitted.predictor
+    domain, settings = predictor.domain, predictor.settings
+    if unknown := sorted({*from_indices} - {*domain.time_indices}):
+        raise FileError(
+            f"{path} was made with time_indices = {list(domain.time_indices)}, but {unknown} was expected; name a "
+            "predictor that was fitted for that time"
+        )
+    rows = [domain.time_indices.index(index) for index in from_indices]
+    at_times: list[list[Prediction]] = [[] for _ in time_indices]
+    for found in read_matching_targets(inputs, study=fitted.study, temperature=temperature):
+        if found.configuration in domain.seen:
+            raise FileError(
+                f"{found.path} is configuration {found.configuration}, which {path} has learnt from; "
+                "predict configurations that it has not seen"
+            )
+        found.require_known(settings.predicts)
+        structure = found.structure()
+        structure.require_states(settings.needs, str(path))
+        predicted = predictor.predict(structure)
+        overlap = found.overlap
+        truths = {symbol: found.means[symbol] for symbol in settings.predicts}
+        halves = {symbol: found.halves[symbol] for symbol in settings.predicts if symbol in found.halves}
+        for at_time, row, index in zip(at_times, rows, time_indices, strict=True):
+            found.at(index)
+            compared = {
+                symbol: Compared(
+                    truths[symbol][index - 1],
+                    halves[symbol][index - 1] if symbol in halves else None,
+                    predicted[symbol][row].astype(np.float32),
+                )
+                for symbol in settings.predicts
+            }
+            at_time.append(Prediction(found.configuration, structure, overlap[index - 1], compared))
+        times = [found.at(index) for index in time_indices]
+    return Predictions(
+        study=fitted.study,
+        origin=origin_of(fitted, rows),
+        temperature=temperature,
+        times=tuple(times),
+        time_indices=time_indices,
+        symbols=settings.predicts,
+        at_times=at_times,
+    )
+
+
+def origin_of(fitted: FittedFile, rows: Iterable[int]) -> Origin:
+    """What predictions say of the predictor that made them; `rows`: which of its times."""
+    settings, domain = fitted.predictor.settings, fitted.predictor.domain
+    return Origin(
+        model=fitted.model,
+        kind=settings.kind,
+        seed=fitted.seed,
+        settings=settings.model_dump(mode="json"),
+        fits=settings.fits,
+        gives_values=settings.gives_values,
+        train_configurations=len(domain.train),
+        replicas=domain.replicas,
+        temperature=domain.temperature,
+        times=tuple(domain.times[row] for row in rows),
+    )
+
+
+def require_targets(fitted: FittedFile, symbols: Sequence[str], path: Path) -> None:
+    """Refuse to ask a predictor for targets that it cannot predict.
+
+    Raises
+    ------
+    StudyError
+        names the predictor, what was asked for and what it predicts
+    """
+    predicts = fitted.predictor.settings.predicts
+    if unknown := [symbol for symbol in symbols if symbol not in predicts]:
+        raise StudyError(
+            f"{path} predicts {' and '.join(predicts)}, but {' and '.join(unknown)} was asked for; name another "
+            "predictor or other targets"
+        )

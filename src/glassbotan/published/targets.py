@@ -1,0 +1,80 @@
+"""The targets of a published ensemble."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.dynamics.targets import DynamicalTargets, dynamical_targets
+from glassbotan.errors import FileError
+from glassbotan.published.trajectories import Isoconfiguration
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.quality import Quality, of_structure
+from glassbotan.structure.static import StaticStructure
+from glassbotan.study.targets import Targets
+
+
+def measure_published(
+    published: Isoconfiguration, times: Sequence[float], settings: Targets, particles: int, path: Path
+) -> tuple[StaticStructure, DynamicalTargets, Quality]:
+    """The structure of a published configuration, what moved in it, and what its positions say of its quality.
+
+    Parameters
+    ----------
+    published : the configuration, and its displacements or its propensity
+    times : its sampling times, tau
+    settings : ranges of the targets
+    particles : N that is expected
+    path : where it lies, for messages
+
+    Raises
+    ------
+    FileError
+        if it is of another size or number of times, could be no liquid, or its times have different replicas
+    """
+    if len(published.species) != particles:
+        raise FileError(
+            f"{path} has {len(published.species)} particles, but {particles} were expected; is liquid.particles right?"
+        )
+    found = len(published.propensity) if published.propensity is not None else len(published.displacements)
+    if found != len(times):
+        raise FileError(f"{path} has {found} sampling times, but {len(times)} were named; name all of them")
+    structure = StaticStructure.of_positions(
+        published.positions, published.species, published.box_length, settings.pair_range, str(path)
+    )
+    try:
+        measured = _measure(published, np.array(times), structure, settings)
+    except ValueError as error:
+        raise FileError(f"{path}: {error}") from None
+    initial = Configuration.at_rest(published.positions, published.species, published.box_length)
+    return structure, measured, of_structure(initial)
+
+
+def _measure(
+    published: Isoconfiguration, times: NDArray[np.float64], structure: StaticStructure, settings: Targets
+) -> DynamicalTargets:
+    """What moved; what was not published is not there."""
+    if published.propensity is not None:
+        return DynamicalTargets.of_propensity(times, structure.pairs, published.propensity)
+    replicas = {len(of_time) for of_time in published.displacements}
+    if len(replicas) > 1:
+        raise ValueError(f"there are {sorted(replicas)} replicas at different times")
+
+    def frames() -> Iterator[tuple[int, int, NDArray]]:
+        for index, of_time in enumerate(published.displacements):
+            for replica, displacements in enumerate(of_time, start=1):
+                yield replica, index, displacements
+
+    measured = dynamical_targets(
+        published.positions,
+        published.species,
+        published.box_length,
+        frames(),
+        range(len(times)),
+        1.0,
+        replicas.pop(),
+        **settings.model_dump(),
+    )
+    return replace(measured, times=times, scattering_times=times)

@@ -1,0 +1,82 @@
+"""A simulation as a stage: on an engine, with checkpoints beside its output, progress, and a time to stop."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glassbotan.checkpoint_folder import checkpoint_folder
+from glassbotan.progress import progress
+from glassbotan.simulate.checkpoint import SavedLegs
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.engines import Engine
+from glassbotan.stopping import Deadline
+from glassbotan.study.simulation import Integrator
+
+
+@dataclass
+class RunningSimulation:
+    """A simulation that is at work."""
+
+    advance: dict[str, Any]
+    """what `glassbotan.simulate.running.advance` needs besides physics"""
+    engine: Engine
+    particle_steps: int
+    """of the whole simulation"""
+    started: float
+    done_now: int = 0
+    """particle-steps since it was started or continued"""
+
+    def measured(self) -> dict[str, Any]:
+        """What the record says of the engine and its speed."""
+        engine = self.engine
+        return {
+            "engine": {"name": engine.name, "version": engine.version, "device": engine.device},
+            "particle_steps": self.particle_steps,
+            "particle_steps_before_this_run": self.particle_steps - self.done_now,
+            "particle_steps_per_second": round(self.done_now / (time.perf_counter() - self.started)),
+        }
+
+
+@contextmanager
+def running_simulation(
+    label: str,
+    engine: Engine,
+    integrator: Integrator,
+    systems: Sequence[Configuration],
+    steps: int,
+    output: Path,
+    stamp: Mapping[str, Any],
+    deadline: Deadline,
+) -> Iterator[RunningSimulation]:
+    """Give what a simulation needs to run; its checkpoints are removed when the block ends well.
+
+    Parameters
+    ----------
+    label : what is done, for the progress
+    engine, integrator : what runs it, and how
+    systems, steps : where the systems start, and how far each goes
+    output, stamp : see `checkpoint_folder`
+    deadline : when it has to stop
+    """
+    particle_steps = sum(map(len, systems)) * steps
+    with (
+        checkpoint_folder(output, {**stamp, "engine": engine.name, "engine_version": engine.version}) as folder,
+        progress(f"{label} with {engine.name}", particle_steps, "particle-steps") as report,
+    ):
+        running = RunningSimulation({}, engine, particle_steps, time.perf_counter())
+
+        def worked(amount: int) -> None:
+            running.done_now += amount
+            report(amount)
+            deadline.check()
+
+        running.advance = {
+            "steps_per_leg": integrator.checkpoint_steps,
+            "checkpoints": SavedLegs(folder, systems, deadline),
+            "progress": worked,
+            "found": report,
+        }
+        yield running

@@ -1,0 +1,1 @@
+"""The static structure of a configuration, and what describes it: pure functions of arrays."""

@@ -1,0 +1,196 @@
+"""Rotation-invariant descriptors of the surroundings of each particle.
+
+Boattini, Smallenburg and Filion, Phys. Rev. Lett. 127, 088007 (2021): densities of either species in thin shells,
+
+    G_i(r, s) = sum_{j of species s} exp[-(r_ij - r)^2 / (2 delta^2)],
+
+the bond order in such shells,
+
+    q_i(l, r) = [4 pi/(2 l + 1) sum_m |q_i(l, m, r)|^2]^(1/2),
+    q_i(l, m, r) = sum_j w_ij(r) Y_lm(r_ij) / sum_j w_ij(r),
+
+with the same weights w_ij(r) = exp[-(r_ij - r)^2 / (2 delta^2)], and averages of all of these over the neighbourhood,
+
+    x_i^(n) = sum_j exp(-r_ij/r_c) x_j^(n-1) / sum_j exp(-r_ij/r_c),   r_ij < r_c, the particle itself among the j.
+
+To these are added the potential energy of the particle and, if wanted, |u| and u^2, where u is its displacement to the
+inherent structure (`glassbotan.structure.inherent`): where in its cage the particle is. Particles are worked through in
+blocks, so that memory does not grow with the range of the shells.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.errors import FileError
+from glassbotan.kob_andersen import Species, interactions
+from glassbotan.structure.inherent import inherent_structure
+from glassbotan.structure.static import StaticStructure
+
+REACH = 4.0
+"""Standard deviations of a shell beyond which a particle does not count for it."""
+PARTICLES_PER_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Shells:
+    """Gaussian shells of one width."""
+
+    radii: tuple[float, ...]
+    """sigma_AA"""
+    width: float
+    """standard deviation delta, sigma_AA"""
+
+    @property
+    def reach(self) -> float:
+        """Distance beyond which no particle counts for any of them."""
+        return max(self.radii) + REACH * self.width
+
+    def weights(self, distances: NDArray) -> NDArray[np.float64]:
+        """exp[-(r_ij - r)^2 / (2 delta^2)], (n, number of shells)."""
+        weights: NDArray[np.float64] = np.exp(-((distances[:, None] - np.array(self.radii)) ** 2) / (2 * self.width**2))
+        return weights
+
+
+@dataclass(frozen=True)
+class ShellDescriptors:
+    """Which descriptors are computed."""
+
+    radial: tuple[Shells, ...]
+    """of the densities of both species"""
+    bond_order: Shells
+    degrees: int
+    """l = 1 ... degrees"""
+    averaging_range: float
+    """r_c, sigma_AA"""
+    averages: int
+    """how often the descriptors are averaged over the neighbourhood; every order is kept"""
+    inherent_displacement: bool = False
+    """whether |u| and u^2 are among them"""
+
+    @property
+    def reach(self) -> float:
+        """Largest distance that any of them looks at, sigma_AA."""
+        return max(shells.reach for shells in (*self.radial, self.bond_order))
+
+    def compute(self, structure: StaticStructure) -> NDArray[np.float64]:
+        """The descriptors of every particle, (N, n_d).
+
+        Raises
+        ------
+        FileError
+            if the box is too small for the shells, or no inherent structure is found
+        """
+        if self.reach > structure.box_length / 2:
+            raise FileError(
+                f"{structure.name}: shells reach as far as {self.reach:.4g}, which needs a box of at least "
+                f"{2 * self.reach:.4g} (minimum image), but it is {structure.box_length:.4g} long"
+            )
+        found = [interactions(structure.positions, structure.species, structure.box_length).energies[:, None]]
+        found += [_radial(structure, shells) for shells in self.radial]
+        found.append(_bond_order(structure, self.bond_order, self.degrees))
+        if self.inherent_displacement:
+            u = np.linalg.norm(inherent_structure(structure).displacement, axis=1)
+            found.append(np.stack([u, u**2], axis=1))
+        orders = [np.concatenate(found, axis=1)]
+        averaging = _averaging(structure, self.averaging_range)
+        for _ in range(self.averages):
+            orders.append(averaging @ orders[-1])
+        return np.concatenate(orders, axis=1)
+
+
+@dataclass(frozen=True)
+class _Bonds:
+    """The neighbours of a block of particles."""
+
+    block: slice
+    """of the particles"""
+    center: NDArray[np.intp]
+    """(n_b,), the particle, counted from the beginning of the block; increasing"""
+    neighbor: NDArray[np.intp]
+    """(n_b,)"""
+    distance: NDArray[np.float64]
+    """(n_b,), sigma_AA"""
+    listed: Any
+    """the same as freud's NeighborList"""
+
+    def __len__(self) -> int:
+        return len(self.center)
+
+    @property
+    def particles(self) -> int:
+        return self.block.stop - self.block.start
+
+
+def _bonds(structure: StaticStructure, within: float) -> Iterator[_Bonds]:
+    """The neighbours of all particles up to a distance, block by block."""
+    import freud
+
+    box = freud.box.Box.cube(structure.box_length)
+    points = box.wrap(structure.positions)
+    search = freud.locality.AABBQuery(box, points)
+    for start in range(0, len(points), PARTICLES_PER_BLOCK):
+        block = slice(start, min(start + PARTICLES_PER_BLOCK, len(points)))
+        found = search.query(points[block], {"r_max": within, "exclude_ii": False}).toNeighborList()
+        found.filter(found.query_point_indices + start != found.point_indices)
+        center, neighbor = np.array(found.query_point_indices), np.array(found.point_indices)
+        yield _Bonds(block, center, neighbor, np.array(found.distances, dtype=np.float64), found)
+
+
+def _radial(structure: StaticStructure, shells: Shells) -> NDArray[np.float64]:
+    """G_i(r, s), (N, 2 x number of shells): A first."""
+    from scipy.sparse import csr_array
+
+    densities = np.zeros((len(structure), len(Species), len(shells.radii)))
+    for bonds in _bonds(structure, shells.reach):
+        row = bonds.center * len(Species) + structure.species[bonds.neighbor]
+        shape = bonds.particles * len(Species), len(bonds)
+        sums = csr_array((np.ones(len(bonds)), (row, np.arange(len(bonds)))), shape=shape)
+        of_block = np.asarray(sums @ shells.weights(bonds.distance))
+        densities[bonds.block] = of_block.reshape(bonds.particles, len(Species), -1)
+    return densities.reshape(len(structure), -1)
+
+
+def _bond_order(structure: StaticStructure, shells: Shells, degrees: int) -> NDArray[np.float64]:
+    """q_i(l, r), (N, degrees x number of shells); zero where a shell is empty."""
+    import freud
+    from scipy.sparse import csr_array
+
+    box = freud.box.Box.cube(structure.box_length)
+    points = box.wrap(structure.positions)
+    every = range(degrees + 1)
+    degree = np.concatenate([np.full(one + 1, one) for one in every])  # l of each m = 0 ... l; -m has the same modulus
+    twice = np.concatenate([[1.0] + [2.0] * one for one in every])
+    of_degree = np.stack([(degree == one) * twice * 4 * np.pi / (2 * one + 1) for one in every[1:]], axis=1)
+    orders = np.zeros((len(structure), len(shells.radii), degrees))
+    harmonics = freud.environment.LocalDescriptors(degrees, negative_m=False, mode="global")
+    for bonds in _bonds(structure, shells.reach):
+        harmonics.compute((box, points), points[bonds.block], neighbors=bonds.listed)
+        weights = shells.weights(bonds.distance)
+        row = bonds.center[:, None] * len(shells.radii) + np.arange(len(shells.radii))
+        column = np.repeat(np.arange(len(bonds)), len(shells.radii))
+        shape = bonds.particles * len(shells.radii), len(bonds)
+        sums = csr_array((weights.ravel(), (row.ravel(), column)), shape=shape)
+        total: NDArray[np.float64] = np.asarray(sums.sum(axis=1))[:, None]
+        means = np.divide(
+            sums @ harmonics.sph, total, out=np.zeros((shape[0], len(degree)), complex), where=total > 1e-12
+        )
+        powers = (np.abs(means) ** 2 @ of_degree).reshape(bonds.particles, len(shells.radii), degrees)
+        orders[bonds.block] = np.sqrt(powers)
+    return orders.reshape(len(structure), -1)
+
+
+def _averaging(structure: StaticStructure, within: float) -> Any:
+    """The sparse matrix (N, N) whose product with descriptors is their average over the neighbourhood."""
+    from scipy.sparse import csr_array
+
+    found = list(_bonds(structure, within))
+    particles = np.arange(len(structure))
+    row = np.concatenate([particles, *(bonds.center + bonds.block.start for bonds in found)])
+    column = np.concatenate([particles, *(bonds.neighbor for bonds in found)])
+    distance = np.concatenate([np.zeros(len(structure)), *(bonds.distance for bonds in found)])
+    weights = csr_array((np.exp(-distance / within), (row, column)), shape=(len(structure),) * 2)
+    return csr_array(weights.multiply(1 / weights.sum(axis=1)[:, None]))

@@ -1,0 +1,151 @@
+"""Reading a study from YAML, and one clear message for what is wrong with it."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from glassbotan.errors import StudyError
+from glassbotan.predictors.registry import kinds
+from glassbotan.study.moved import new_place
+from glassbotan.study.study import Study
+
+LIKE = "like"
+"""Key of a model that takes its settings from another one."""
+
+
+def read_study(path: Path) -> Study:
+    """Read a study from a YAML file; what it does not name has its default.
+
+    Raises
+    ------
+    StudyError
+        names the file, the key, what was found and what was expected
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise StudyError(f"{path} cannot be read as a study: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"{path} holds no settings; a study such as config.yaml was expected")
+    return study_from(content, source=str(path))
+
+
+def study_from(settings: Mapping[str, Any], source: str) -> Study:
+    """Validate a study's settings; `source` names them in the message."""
+    try:
+        return Study.model_validate({**settings, "models": _resolved_models(settings.get("models", []))})
+    except ValidationError as error:
+        raise StudyError(f"{source}: {explain(error, Study)}") from None
+    except StudyError as error:
+        raise StudyError(f"{source}: {error}") from None
+
+
+def resolved(study: Study) -> str:
+    """The study with all its defaults, as YAML."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, width=100, allow_unicode=True)
+
+
+def _resolved_models(models: Any) -> Any:
+    """The models with the settings that they take from others by `like:`."""
+    if not isinstance(models, (list, tuple)):
+        return models
+    found: dict[str, Mapping[str, Any]] = {}
+    result = []
+    for model in models:
+        if isinstance(model, Mapping) and LIKE in model:
+            name = model[LIKE]
+            if name not in found:
+                raise StudyError(
+                    f"a model is like {name!r}, but no model before it has that name; those are: "
+                    f"{', '.join(found) or 'none'}"
+                )
+            own = {key: value for key, value in model.items() if key != LIKE}
+            model = _merged({key: value for key, value in found[name].items() if key != "name"}, own)
+        if isinstance(model, Mapping):
+            found[_name_of(model)] = model
+        result.append(model)
+    return result
+
+
+def _name_of(model: Mapping[str, Any]) -> str:
+    """The name of a model, which its kind may give."""
+    module = kinds().get(str(model.get("kind")))
+    default = module.Settings.model_fields["name"].default if module else None
+    return str(model.get("name", default))
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections merged key by key, everything else replaced, as Snakemake does with its configuration."""
+    result = dict(base)
+    for key, value in over.items():
+        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = _merged(result[key], value) if nested else value
+    return result
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """One message for what pydantic found: a setting that has moved, else the first mistake, and how many more."""
+    mistakes = error.errors(include_url=False, include_context=True)
+    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    for mistake in mistakes:
+        location = _location(mistake)
+        if mistake["type"] in ("extra_forbidden", "model_type") and (moved := new_place(location)):
+            return f"{'.'.join(map(str, location))} has moved: {moved}{more}"
+    return _explain_one(mistakes[0], model) + more
+
+
+def _location(mistake: Any) -> list[str | int]:
+    """Where a mistake is; pydantic puts the kind of a model after its number."""
+    location = mistake["loc"]
+    is_kind = [at > 1 and location[at - 2] == "models" and part in kinds() for at, part in enumerate(location)]
+    return [part for part, kind in zip(location, is_kind, strict=True) if not kind]
+
+
+def _explain_one(mistake: Any, model: type[BaseModel]) -> str:
+    location = _location(mistake)
+    where = ".".join(map(str, location)) or "the study"
+    if mistake["type"] == "extra_forbidden":
+        known = _keys_at(model, mistake["loc"][:-1])
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        advice = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+        return f"unknown key {where}; {advice}"
+    if mistake["type"] == "union_tag_invalid":
+        tag = mistake["ctx"]["tag"]
+        close = difflib.get_close_matches(tag, kinds(), n=1)
+        advice = f"did you mean {close[0]}? " if close else ""
+        return f"{where}.kind: there is no kind {tag!r} of predictor; {advice}(kinds: {', '.join(kinds())})"
+    if mistake["type"] == "union_tag_not_found":
+        return (
+            f"{where}.kind is missing: each model says which kind of predictor it is, one of {', '.join(kinds())} "
+            "(models of version 0.1 are of kind botan)"
+        )
+    if mistake["type"] == "missing":
+        return f"{where} is missing"
+    reason = mistake["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(mistake["input"], dict) else f", found {mistake['input']!r}"
+    return f"{where}: {reason}{found}"
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that a section nested at `path` knows."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        if part in kinds():
+            model = kinds()[part].Settings
+            continue
+        inner = _sections_in(model.model_fields[part].annotation)
+        model = inner[0] if inner else model
+    keys = list(model.model_fields)
+    return [*keys, LIKE] if "kind" in keys else keys
+
+
+def _sections_in(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in _sections_in(part)]

@@ -1,0 +1,180 @@
+"""The fits of a study: which predictors there are, what each is fitted to, and where it starts."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from glassbotan.predictors.contract import PredictorSettings, Start
+from glassbotan.study.learning import RunSelector
+from glassbotan.study.simulation import StatePoint
+from glassbotan.study.study import Study
+
+
+class Run(NamedTuple):
+    """One fit of the study: a model at a state point, for one sampling time or all of them at once, with a seed."""
+
+    point: StatePoint
+    time_indices: tuple[int, ...]
+    """of the sampling times that it is fitted for, counted from 1"""
+    model: PredictorSettings
+    seed: int
+    train: tuple[int, ...]
+    """the training configurations"""
+    replicas: int | None = None
+    """how many replicas the targets are averaged over, if not all"""
+    variant: str = ""
+    """what differs from the study's own, for its path: +n002 configurations, +r04 replicas, +rounds3"""
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The sampling times, tau."""
+        return tuple(self.point.sampling_times[index - 1] for index in self.time_indices)
+
+    @property
+    def folder(self) -> str:
+        """Where its files are, under the study's folder: T0.44/t07/BOTAN/seed0, or T0.44/all/ridge/seed0."""
+        time = "all" if self.model.joint else f"t{self.time_indices[0]:02d}"
+        return f"{self.point.label}/{time}/{self.model.name}{self.variant}/seed{self.seed}"
+
+    @property
+    def targets(self) -> str:
+        """Folder of the targets that it is fitted to, under the state point's."""
+        return "targets" if self.replicas is None else f"targets-r{self.replicas:02d}"
+
+
+def runs_of(study: Study) -> Iterator[Run]:
+    """Every fit of the study itself; those that others start from, or that are for comparison, apart."""
+    for point in study.temperatures:
+        for model in study.models:
+            indices = [
+                index
+                for index, time in enumerate(point.sampling_times, start=1)
+                if model.times == "all" or time in model.times
+            ]
+            together = [tuple(indices)] if model.joint else [(index,) for index in indices]
+            for time_indices, seed in itertools.product(together, model.seeds):
+                if time_indices:
+                    yield Run(point, time_indices, model, seed, study.configurations.train)
+
+
+def runs_at(study: Study, at: RunSelector) -> list[Run]:
+    """The fits of one model at one temperature and sampling time, one for each seed."""
+    return [
+        run
+        for run in runs_of(study)
+        if run.model.name == at.model and run.point.temperature == at.temperature and at.time in run.times
+    ]
+
+
+def learning_curve_runs(study: Study) -> list[Run]:
+    """The fits of the learning curve, those to all that there is among them; seeds innermost."""
+    curve = study.learning_curve
+    if curve is None:
+        return []
+    runs = runs_at(study, curve)
+    fewer = [count for count in curve.configurations if count < len(study.configurations.train)]
+    replicas = [count for count in curve.replicas if not study.simulates or count < study.ensemble.replicas]
+    return [
+        *runs,
+        *(_with_fewer(run, count) for count in fewer for run in runs),
+        *(run._replace(replicas=count, variant=f"+r{count:02d}") for count in replicas for run in runs),
+    ]
+
+
+def ablation_runs(study: Study, name: str) -> list[Run]:
+    """The fits of an ablation in order of the setting's value, the study's own among them; seeds innermost."""
+    ablation = study.ablations[name]
+    runs = runs_at(study, ablation)
+    own = runs[0].model.setting(ablation.setting)
+    values = {*ablation.values, own}
+    ordered = sorted(values) if all(isinstance(value, (int, float)) for value in values) else sorted(values, key=str)
+    key = ablation.setting.rpartition(".")[2]
+    found = []
+    for value in ordered:
+        text = f"{key}{value:g}" if isinstance(value, (int, float)) else f"{key}-{value}"
+        variant = "+" + re.sub("[^A-Za-z0-9.]+", "-", text)
+        for run in runs:
+            model = run.model.with_setting(ablation.setting, value)
+            found.append(run if model == run.model else run._replace(model=model, variant=variant))
+    return found
+
+
+class TransferredRun(NamedTuple):
+    """A fit, and a place that it is scored at; seeds are innermost."""
+
+    run: Run
+    from_index: int
+    """number of the fit's own time whose prediction is taken"""
+    point: StatePoint
+    """where it is scored"""
+    time_index: int
+
+
+def transfer_runs(study: Study) -> Iterator[TransferredRun]:
+    """Each fit with each of the places on whose test configurations it is scored."""
+    places = study.transfer.places if study.transfer else []
+    for fitted_for, scored_at in itertools.product(places, places):
+        point = next(point for point in study.temperatures if point.temperature == scored_at.temperature)
+        for run in runs_at(study, fitted_for):
+            from_index = run.point.time_index(fitted_for.time)
+            yield TransferredRun(run, from_index, point, point.time_index(scored_at.time))
+
+
+def start_of(study: Study, run: Run) -> Run | None:
+    """The fit that another one starts from, if the study makes it.
+
+    It has the same settings where they must agree, and has seen no more configurations or replicas.
+    """
+    start = run.model.start
+    if start is None or start.weights is not None:
+        return None
+    point = next(point for point in study.temperatures if point.temperature == start.temperature)
+    return Run(
+        point,
+        (point.time_index(start.time),),
+        start.settings,
+        run.seed,
+        run.train,
+        run.replicas,
+        variant=run.variant if _start_is_varied(study, run, start) else "",
+    )
+
+
+def _start_is_varied(study: Study, run: Run, start: Start) -> bool:
+    """Whether the start of a fit differs from that of the study's own fits of this model."""
+    if run.replicas is not None or run.train != study.configurations.train:
+        return True
+    own = next(model for model in study.models if model.name == run.model.name)
+    return start != own.start
+
+
+def starts_of(study: Study) -> list[Run]:
+    """Every fit that some fit of the study itself starts from."""
+    return [*{start.folder: start for run in runs_of(study) if (start := start_of(study, run))}.values()]
+
+
+def every_run(study: Study) -> dict[str, Run]:
+    """Every fit that the study could ask for, by its folder."""
+    runs: list[Run] = [*runs_of(study), *learning_curve_runs(study)]
+    for name in study.ablations:
+        runs += ablation_runs(study, name)
+    starts = [start for run in runs if (start := start_of(study, run)) is not None]
+    return {run.folder: run for run in (*starts, *runs)}
+
+
+def first_seeds(study: Study, point: StatePoint) -> list[Run]:
+    """The fits at a state point, of each model the one with its first seed."""
+    return [run for run in runs_of(study) if run.point == point and run.seed == run.model.seeds[0]]
+
+
+def nearest_relaxation(point: StatePoint, times: Iterable[float]) -> float:
+    """Of some sampling times the one nearest to tau_alpha."""
+    return min(times, key=lambda time: abs(math.log(time / point.relaxation_time)))
+
+
+def _with_fewer(run: Run, count: int) -> Run:
+    """The fit to the first so many training configurations."""
+    model = run.model.with_fewer_configurations(len(run.train), count)
+    return run._replace(train=run.train[:count], model=model, variant=f"+n{count:03d}")

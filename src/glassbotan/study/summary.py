@@ -1,0 +1,29 @@
+"""What a study consists of, in a few lines."""
+
+from glassbotan.study.runs import runs_of, starts_of
+from glassbotan.study.study import Study
+
+
+def summary(study: Study) -> str:
+    """The liquid, the configurations, the sampling times, and the predictors that are fitted."""
+    split, liquid = study.configurations, study.liquid
+    source = f"{study.ensemble.replicas} replicas" if study.simulates else f"published ({study.source})"
+    lines = [
+        f"{study.name}: N = {liquid.particles}, rho = {liquid.density:g}, L = {liquid.box_length:.5f}",
+        f"  {len(split.all)} configurations at each temperature ({len(split.train)} train, "
+        f"{len(split.validation)} validation, {len(split.test)} test), {source}",
+    ]
+    for point in study.temperatures:
+        times = ", ".join(f"{time:g}" for time in point.sampling_times)
+        lines.append(f"  T = {point.temperature:g}: sampling times {times}")
+    runs = list(runs_of(study))
+    for model in study.models:
+        fits = sum(run.model == model for run in runs)
+        what = "at all its times at once" if model.joint else "for each of its times"
+        lines.append(
+            f"  {model.name} ({model.kind}) predicts {', '.join(model.predicts)}; "
+            + (f"{fits} fits, {what}" if model.fits else "a baseline, fitted to nothing")
+        )
+    if starts := starts_of(study):
+        lines.append(f"  {len(starts)} fits that others start from ({', '.join({run.model.name for run in starts})})")
+    return "\n".join(lines)

@@ -1,0 +1,61 @@
+"""A small liquid with made-up targets, as files, for tests of what is done with them."""
+
+import numpy as np
+import pytest
+
+from glassbotan.dynamics.pairs import minimum_image
+from glassbotan.dynamics.targets import dynamical_targets
+from glassbotan.files.targets import write_targets
+from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.quality import of_structure
+from glassbotan.structure.static import StaticStructure
+from glassbotan.study.targets import Targets as TargetSettings
+
+EDGE = 7.0
+TIMES = (0.5, 1.5)
+
+
+def packing(rng, particles=200, edge=EDGE, apart=0.85):
+    """Positions that keep a distance from each other, as those of a liquid do."""
+    positions = np.empty((0, 3))
+    while len(positions) < particles:
+        trial = rng.uniform(-edge / 2, edge / 2, 3)
+        if not len(positions) or np.linalg.norm(minimum_image(positions - trial, edge), axis=1).min() > apart:
+            positions = np.vstack([positions, trial])
+    return positions
+
+
+def write_configuration(path, rng, number, study="test", temperature=0.9, particles=200, edge=EDGE):
+    """A targets file: particles with more neighbours move less, and each replica by chance."""
+    positions = packing(rng, particles, edge)
+    species = (np.arange(particles) % 5 == 4).astype(np.uint8)
+    structure = StaticStructure.of_positions(positions, species, edge, 2.0)
+    crowded = np.bincount(structure.pairs.ravel(), minlength=particles)
+    size = 0.02 * np.exp(-0.15 * (crowded - crowded.mean())) * (1 + species)
+    settings = TargetSettings()
+    frames = (
+        (replica, step, step * size[:, None] * rng.normal(size=(particles, 3)))
+        for replica in range(1, 9)
+        for step in (5, 15)
+    )
+    measured = dynamical_targets(positions, species, edge, frames, [5, 15], 0.1, 8, **settings.model_dump())
+    write_targets(
+        path,
+        structure,
+        measured,
+        {"made": "by a test"},
+        study=study,
+        temperature=temperature,
+        configuration=number,
+        settings=settings,
+        quality=of_structure(Configuration.at_rest(positions, species, edge)),
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def targets_files(tmp_path_factory):
+    """Targets files of six configurations, by their numbers."""
+    rng = np.random.default_rng(5)
+    folder = tmp_path_factory.mktemp("targets")
+    return {number: write_configuration(folder / f"c{number:04d}.npz", rng, number) for number in range(1, 7)}

@@ -1,0 +1,148 @@
+"""The ridge and its descriptors against plain calculations."""
+
+import numpy as np
+import pytest
+from scipy.special import sph_harm_y
+
+from glassbotan.dynamics.pairs import minimum_image
+from glassbotan.errors import FileError
+from glassbotan.files.targets import read_targets
+from glassbotan.kob_andersen import box_length, interactions
+from glassbotan.learn.least_squares import Sums, solve, validation_errors
+from glassbotan.predictors.fitting import fit_predictor
+from glassbotan.predictors.ridge import Descriptors, Settings
+from glassbotan.statistics import correlation
+from glassbotan.structure.inherent import LARGEST_FORCE, inherent_structure
+from glassbotan.structure.static import StaticStructure
+
+
+@pytest.fixture
+def structure(targets_files):
+    return read_targets(targets_files[1]).structure()
+
+
+def test_descriptors_are_those_of_the_formulas(structure):
+    """Of one particle, term by term; the tolerance is that of single precision and of shells cut at four widths."""
+    settings = Descriptors(coarse_range=3.0, averages=1, inherent_displacement=False)
+    shells = settings.within(structure.box_length)
+    found = shells.compute(structure)
+    i = 77
+    r = minimum_image(structure.positions - structure.positions[i], structure.box_length)
+    distance, others = np.linalg.norm(r, axis=1), np.arange(len(structure)) != i
+    expected = [interactions(structure.positions, structure.species, structure.box_length).energies[i]]
+    for radial in shells.radial:
+        for species in (0, 1):
+            of_kind = distance[others & (structure.species == species)]
+            expected += [np.exp(-((of_kind - radius) ** 2) / (2 * radial.width**2)).sum() for radius in radial.radii]
+    polar, azimuth = np.arccos(r[others, 2] / distance[others]), np.arctan2(r[others, 1], r[others, 0])
+    for radius in shells.bond_order.radii:
+        w = np.exp(-((distance[others] - radius) ** 2) / (2 * shells.bond_order.width**2))
+        for degree in range(1, 9):
+            orders = [(w * sph_harm_y(degree, m, polar, azimuth)).sum() / w.sum() for m in range(-degree, degree + 1)]
+            expected.append(np.sqrt(4 * np.pi / (2 * degree + 1) * (np.abs(orders) ** 2).sum()))
+    count = len(expected)
+    assert found.shape == (len(structure), 2 * count)
+    assert found[i, :count] == pytest.approx(expected, abs=3e-3)
+    near = distance <= settings.averaging_range
+    weights = np.exp(-distance[near] / settings.averaging_range)
+    average = (weights[:, None] * found[near, :count]).sum(axis=0) / weights.sum()
+    assert found[i, count:] == pytest.approx(average, rel=1e-5, abs=1e-5)
+
+
+def test_descriptors_do_not_change_when_the_liquid_is_turned(structure):
+    """A signed permutation of the axes keeps the box."""
+    shells = Descriptors(averages=1, inherent_displacement=False).within(structure.box_length)
+    turned = StaticStructure.of_positions(
+        structure.positions[:, [2, 0, 1]] * [1, -1, 1], structure.species, structure.box_length, 2.0
+    )
+    assert np.allclose(shells.compute(turned), shells.compute(structure), atol=2e-4)
+
+
+def test_shells_go_no_farther_than_half_of_the_box(structure):
+    shells = Descriptors().within(structure.box_length)
+    assert 2.5 < shells.reach <= structure.box_length / 2
+    small = StaticStructure(structure.positions, structure.species, 5.0, structure.pairs)
+    with pytest.raises(FileError, match=r"needs a box of at least .* but it is 5 long"):
+        shells.compute(small)
+
+
+def test_the_inherent_structure_is_a_minimum_nearby(liquid_at_one):
+    structure = StaticStructure.of_positions(
+        liquid_at_one.positions, liquid_at_one.species, liquid_at_one.box_length, 2.0
+    )
+    found = inherent_structure(structure)
+    there = interactions(structure.positions + found.displacement, structure.species, structure.box_length)
+    assert np.abs(there.forces).max() == pytest.approx(found.largest_force, rel=1e-6)
+    assert found.largest_force <= LARGEST_FORCE
+    assert there.potential_energy == pytest.approx(found.potential_energy)
+    thermal = interactions(structure.positions, structure.species, structure.box_length)
+    assert found.potential_energy < thermal.potential_energy - 256 * 1.0  # at T = 1 far above its minimum
+    assert 0.1 < np.sqrt((found.displacement**2).sum(axis=1).mean()) < 0.6
+    assert np.abs(found.displacement.sum(axis=0)).max() < 1e-3  # the centre of mass stays
+    # It does not depend on where the box begins, and the minimum of the minimum is itself.
+    elsewhere = StaticStructure(
+        structure.positions + [1.3, -20.0, 0.4], structure.species, structure.box_length, structure.pairs
+    )
+    assert np.abs(inherent_structure(elsewhere).displacement - found.displacement).max() < 0.05
+    again = inherent_structure(
+        StaticStructure(
+            structure.positions + found.displacement, structure.species, structure.box_length, structure.pairs
+        )
+    )
+    assert np.abs(again.displacement).max() < 1e-3
+
+
+def test_inherent_structure_of_a_published_configuration(published):
+    content = np.load(published / "test" / "isoconfig_N4096T0.44_401_tc07.npz")
+    structure = StaticStructure.of_positions(
+        content["initial_positions"], content["types"].astype(np.uint8), box_length(4096, 1.2), 2.0
+    )
+    found = inherent_structure(structure)
+    # Half of the thermal energy above the minimum, 3/2 T = 0.66, is potential in the harmonic limit.
+    thermal = interactions(structure.positions, structure.species, structure.box_length).potential_energy
+    assert (thermal - found.potential_energy) / 4096 == pytest.approx(0.63, abs=0.05)
+
+
+def test_the_ridge_is_that_of_the_normal_equations(rng):
+    x, noise = rng.normal(size=(300, 6)) * [1, 2, 3, 0.1, 1, 0] + 5, rng.normal(size=(300, 2))
+    y = x @ rng.normal(size=(6, 2)) + 3 + 0.1 * noise
+    spread = np.where(x.std(axis=0) > 1e-9, x.std(axis=0), 1)
+    scaled, centred = (x - x.mean(axis=0)) / spread, y - y.mean(axis=0)
+    for parameter, (weights, constant) in zip((1e-3, 1.0), solve(Sums.over(x, y), (1e-3, 1.0)), strict=True):
+        expected = np.linalg.solve(scaled.T @ scaled / 300 + parameter * np.eye(6), scaled.T @ centred / 300)
+        assert x @ weights + constant == pytest.approx(scaled @ expected + y.mean(axis=0), abs=1e-8)
+        assert Sums.over(x, y).error(weights, constant) == pytest.approx(
+            ((x @ weights + constant - y) ** 2).mean(axis=0)
+        )
+    # Sums of parts are the sums of all, and each part is judged by the fit to the others.
+    parts = [Sums.over(x[first::3], y[first::3]) for first in range(3)]
+    whole = parts[0] + parts[1] + parts[2]
+    assert solve(whole, [1.0])[0][0] == pytest.approx(solve(Sums.over(x, y), [1.0])[0][0])
+    by_hand = []
+    for first in range(3):
+        others = np.arange(300) % 3 != first
+        weights, constant = solve(Sums.over(x[others], y[others]), [0.1])[0]
+        by_hand.append(((x[~others] @ weights + constant - y[~others]) ** 2).mean(axis=0))
+    assert validation_errors(parts, [], [0.1])[0] == pytest.approx(np.mean(by_hand, axis=0))
+
+
+@pytest.mark.parametrize("validation", [[4], []])
+@pytest.mark.parametrize("scaling", ["configuration", "training set"])
+def test_the_ridge_learns_what_depends_on_the_structure(targets_files, validation, scaling):
+    settings = Settings(
+        kind="ridge", target_scaling=scaling, descriptors={"averages": 0, "inherent_displacement": False}
+    )
+    fitted = fit_predictor(settings, [*targets_files.values()], study="test", temperature=0.9, time_indices=(1, 2),
+                           train=[1, 2, 3], validation=validation)  # fmt: skip
+    truth = read_targets(targets_files[6])
+    structure = truth.structure()
+    predicted = fitted.predict(structure)["S"]
+    for species in (0, 1):
+        of_kind = structure.species == species
+        for time in (0, 1):
+            assert correlation(predicted[time][of_kind], truth.means["S"][time][of_kind]) > 0.5
+            # In the target's own unit: the level of each species at each time.
+            assert predicted[time][of_kind].mean() == pytest.approx(truth.means["S"][time][of_kind].mean(), rel=0.1)
+    assert len(fitted.history["ridge_parameter"]) == len(settings.ridge_parameters)
+    chosen = np.argmin(fitted.history["S_A_t01"])
+    assert 0 < chosen < len(settings.ridge_parameters) - 1  # neither end of what was tried

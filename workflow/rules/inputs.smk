@@ -1,0 +1,99 @@
+# Functions of the wildcards that give rules their input files and options.
+
+PUT_THERE = "put the published release there, or name another place in the study's file"
+
+
+def equilibrated_batch(wildcards):
+    """The batch that a configuration is in."""
+    batch = or_workflow_error(STUDY.batch_of, int(wildcards.configuration))
+    return f"{RESULTS}/{wildcards.point}/equilibrated/b{batch:03d}.gsd"
+
+
+def published_files(wildcards):
+    """The published files of a configuration, in order of the sampling times."""
+    found = []
+    for pattern in point_of(wildcards).files_of(int(wildcards.configuration)):
+        matches = glob.glob(pattern)
+        if len(matches) != 1:
+            raise WorkflowError(f"{pattern} names {len(matches)} files, but one was expected; {PUT_THERE}")
+        found += matches
+    return found
+
+
+def published_start(wildcards):
+    """What the study says of the published weights with this name."""
+    starts = [model.start for model in STUDY.models if model.start is not None and model.start.weights is not None]
+    for start in starts:
+        if start.settings.name == wildcards.model:
+            return start
+    raise WorkflowError(f"study {STUDY.name} has no published weights that are called {wildcards.model}")
+
+
+def published_weights(wildcards):
+    """The published weights with a number."""
+    path = published_start(wildcards).weights.replace("{seed}", wildcards.seed)
+    if not Path(path).exists():
+        raise WorkflowError(f"{path} does not exist; {PUT_THERE}")
+    return path
+
+
+def weights_options(wildcards):
+    start = published_start(wildcards)
+    return options(
+        name=wildcards.model,
+        temperature=start.temperature,
+        time=start.time,
+        seed=int(wildcards.seed),
+        network=start.settings.network,
+        liquid=STUDY.liquid,
+        learnt_from=start.weights_learnt_from,
+    )
+
+
+def fit_options(wildcards):
+    # A function of `input` would not do: Snakemake does not watch such params for changes.
+    run = run_of(wildcards)
+    return options(
+        temperature=run.point.temperature,
+        time_indices=run.time_indices,
+        seed=run.seed,
+        train=run.train,
+        validation=STUDY.configurations.validation,
+        model=run.model.for_fitting(),
+        initial=start_of_fit(wildcards) or None,
+    )
+
+
+def start_of_fit(wildcards):
+    """The fitted predictor that a fit starts from, if it does."""
+    start = layout.start(STUDY, run_of(wildcards))
+    return of_study(start) if start else []
+
+
+def transfer_of(wildcards):
+    """The place that a model is transferred to: which of its times, state point, sampling time."""
+    from_time, _, label, time = wildcards.transfer.split("-")
+    return int(from_time[1:]), or_workflow_error(STUDY.point, label), int(time[1:])
+
+
+def transfer_options(wildcards):
+    from_index, point, time_index = transfer_of(wildcards)
+    return options(
+        temperature=point.temperature,
+        time_indices=(time_index,),
+        from_indices=(from_index,),
+        prediction=run_of(wildcards).model.for_prediction(),
+    )
+
+
+def score_options(wildcards):
+    compared = or_workflow_error(layout.compared, STUDY, wildcards.comparison)
+    return options(
+        scores=STUDY.scores, published=STUDY.liquid.is_the_papers, setting=compared.setting, time=compared.time
+    )
+
+
+def figure_inputs(wildcards):
+    """What a figure is drawn from."""
+    _, inputs = or_workflow_error(figure_named, STUDY, wildcards.figure)
+    return inputs

@@ -1,0 +1,96 @@
+# Predictors, and their predictions of the test configurations.
+
+
+rule accept:
+    input:
+        targets=lambda wildcards: of_study(layout.targets(wildcards.point, STUDY.configurations.learnt_from)),
+    output:
+        accepted=f"{RESULTS}/{{point}}/accepted.json",
+    log:
+        f"{RESULTS}/logs/accept/{{point}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["accept"],
+        options=lambda wildcards: options(temperature=point_of(wildcards).temperature, limits=STUDY.limits),
+    shell:
+        "python -m glassbotan accept {params.options} --output {output.accepted} {input.targets} > {log} 2>&1"
+
+
+rule fit:
+    input:
+        # Its date does not count: other limits are no reason to fit again.
+        accepted=ancient(rules.accept.output.accepted),
+        targets=lambda wildcards: of_study(layout.learnt_from(STUDY, run_of(wildcards))),
+        start=start_of_fit,
+    output:
+        predictor=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.FITTED}",
+        history=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.HISTORY}",
+    log:
+        f"{RESULTS}/logs/fit/{{point}}-{{time}}-{{model}}{{variant}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit/{{point}}-{{time}}-{{model}}{{variant}}-seed{{seed}}.tsv"
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=16000,
+        gpu=TRAINING_GPUS,
+        runtime="1d",
+    params:
+        version=STAGE_VERSIONS["fit"],
+        options=fit_options,
+    shell:
+        "python -m glassbotan fit {params.options} --output {output.predictor} {input.targets} > {log} 2>&1"
+
+
+rule predict:
+    input:
+        predictor=rules.fit.output.predictor,
+        targets=lambda wildcards: of_study(layout.targets(wildcards.point, STUDY.configurations.test)),
+    output:
+        predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.PREDICTIONS}",
+    log:
+        f"{RESULTS}/logs/predict/{{point}}-{{time}}-{{model}}{{variant}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/predict/{{point}}-{{time}}-{{model}}{{variant}}-seed{{seed}}.tsv"
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        version=STAGE_VERSIONS["predict"],
+        options=lambda wildcards: options(
+            temperature=point_of(wildcards).temperature,
+            time_indices=run_of(wildcards).time_indices,
+            prediction=run_of(wildcards).model.for_prediction(),
+        ),
+    shell:
+        "python -m glassbotan predict-test {params.options} --predictor {input.predictor} --output {output.predictions} {input.targets} > {log} 2>&1"
+
+
+rule transfer:
+    input:
+        predictor=rules.fit.output.predictor,
+        targets=lambda wildcards: of_study(layout.targets(transfer_of(wildcards)[1].label, STUDY.configurations.test)),
+    output:
+        predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{{transfer}}.npz",
+    log:
+        f"{RESULTS}/logs/transfer/{{point}}-{{time}}-{{model}}{{variant}}-seed{{seed}}-{{transfer}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        version=STAGE_VERSIONS["predict"],
+        options=transfer_options,
+    shell:
+        "python -m glassbotan predict-test {params.options} --predictor {input.predictor} --output {output.predictions} {input.targets} > {log} 2>&1"

@@ -1,0 +1,21 @@
+# Published weights that models start from, in the place of fits of our own.
+
+
+rule import_weights:
+    input:
+        weights=published_weights,
+    output:
+        predictor=f"{RESULTS}/published/{{model}}/seed{{seed}}/{layout.FITTED}",
+    log:
+        f"{RESULTS}/logs/import_weights/{{model}}-seed{{seed}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["fit"],
+        options=weights_options,
+    shell:
+        "python -m glassbotan import weights {params.options} --output {output.predictor} {input.weights} > {log} 2>&1"
