@@ -1,11 +1,12 @@
 # The two commands: `make quickstart` runs the default study, `make test` the tests. Both set up what they need in .venv.
+# For those who change the code: `make lint`, `make format`, and `make docs`, which builds the documentation's pages.
 
 PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart test lint format
+.PHONY: quickstart test lint format docs
 
 quickstart: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
@@ -24,6 +25,10 @@ format: .venv/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build
+	@echo "open docs/_build/index.html"
+
 .venv/created:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "glassbotan needs Python 3.11 or newer; name one with PYTHON=...")'
 	$(PYTHON) -m venv --clear .venv
@@ -35,4 +40,8 @@ format: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(INSTALL) --editable '.[docs]'
 	touch $@
