@@ -93,8 +93,9 @@ class Targets:
         for symbol in symbols:
             if symbol not in self.means:
                 raise FileError(
-                    f"{self.path} holds no {targets()[symbol].title} {symbol} (its source published none); "
-                    f"fit a model that predicts {' or '.join(self.means)}"
+                    f"{self.path} holds no {targets()[symbol].title} {symbol} (its source published none, or the file "
+                    f"was made before that target was there): make it again, or fit a model that predicts "
+                    f"{' or '.join(self.means)}"
                 )
 
     def at(self, time_index: int) -> float:

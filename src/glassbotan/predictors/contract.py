@@ -29,6 +29,8 @@ from glassbotan.structure.static import State, StaticStructure
 from glassbotan.study.section import Section
 from glassbotan.study.simulation import Device
 
+NAME = r"^[A-Za-z][A-Za-z0-9-]*$"
+"""What a model may be called: its name is part of paths."""
 DENSITY_TOLERANCE, COMPOSITION_TOLERANCE = 0.01, 0.02
 """Relative difference of the density, and difference of the fraction of A, up to which a liquid is the same."""
 
@@ -59,7 +61,7 @@ class PredictorSettings(Section):
     """whether the history of its fit has a row for each epoch, with the columns `train_loss` and `validation_loss`"""
 
     kind: str = Field(description="kind of predictor")
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
+    name: str = Field(pattern=NAME, description="name in paths and tables")
     times: Literal["all"] | tuple[PositiveFloat, ...] = Field(
         "all", description="sampling times for which it is fitted [tau], or all"
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
 from glassbotan.structure.static import StaticStructure
 
 
@@ -23,7 +23,7 @@ class Settings(PredictorSettings):
     gives_values: ClassVar[bool] = False
 
     kind: Literal["initial-distance"] = Field(description="kind of predictor")
-    name: str = Field("initial-distance", pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
+    name: str = Field("initial-distance", pattern=NAME, description="name in paths and tables")
 
     @property
     def predicts(self) -> tuple[str, ...]:

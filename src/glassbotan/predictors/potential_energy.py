@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.kob_andersen import interactions
-from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
 from glassbotan.structure.static import StaticStructure
 
 
@@ -21,7 +21,7 @@ class Settings(PredictorSettings):
     gives_values: ClassVar[bool] = False
 
     kind: Literal["potential-energy"] = Field(description="kind of predictor")
-    name: str = Field("potential-energy", pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
+    name: str = Field("potential-energy", pattern=NAME, description="name in paths and tables")
     targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it stands beside")
 
     _known = field_validator("targets")(known_particle_targets)

@@ -26,6 +26,7 @@ from glassbotan.kob_andersen import Species, box_length
 from glassbotan.learn.least_squares import Sums, solve, validation_errors
 from glassbotan.learn.scaling import TargetScaling
 from glassbotan.predictors.contract import (
+    NAME,
     Domain,
     Example,
     Examples,
@@ -94,7 +95,7 @@ class Settings(PredictorSettings):
     joint: ClassVar[bool] = True
 
     kind: Literal["ridge"] = Field(description="kind of predictor")
-    name: str = Field("ridge", pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
+    name: str = Field("ridge", pattern=NAME, description="name in paths and tables")
     targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it predicts")
     descriptors: Descriptors = Field(Descriptors(), description="what the surroundings of a particle are described by")
     ridge_parameters: tuple[PositiveFloat, ...] = Field(

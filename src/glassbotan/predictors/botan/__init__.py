@@ -12,7 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import FileError
-from glassbotan.predictors.contract import PredictorSettings, Start
+from glassbotan.predictors.contract import NAME, PredictorSettings, Start
 from glassbotan.study.learning import Training as SharedTraining
 from glassbotan.study.section import Configurations, Section
 
@@ -47,7 +47,7 @@ class PretrainingTraining(Training):
 class Pretraining(Section):
     """A network of the same shape that learns pairs alone (p = 0) first, or published weights in its place."""
 
-    name: str = Field("pretraining", pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths")
+    name: str = Field("pretraining", pattern=NAME, description="name in paths")
     temperature: PositiveFloat = Field(description="state point whose pairs are learnt [epsilon_AA/k_B]")
     time: PositiveFloat = Field(description="sampling time whose pairs are learnt [tau]")
     training: PretrainingTraining = Field(PretrainingTraining(), description="how it is trained")
@@ -75,7 +75,7 @@ class Settings(PredictorSettings):
     has_epochs: ClassVar[bool] = True
 
     kind: Literal["botan"] = Field(description="kind of predictor")
-    name: str = Field("BOTAN", pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name in paths and tables")
+    name: str = Field("BOTAN", pattern=NAME, description="name in paths and tables")
     p: float = Field(0.4, ge=0, le=1, description="weight of the particles in the loss p MSE(S) + (1 - p) MSE(E)")
     particle_target: str = Field("S", description="target of the particles that is learnt: S, R, C or D")
     network: Network = Field(Network(), description="the shape of the network")
