@@ -10,6 +10,7 @@ For notebooks:
     snapshot = glassbotan.read_configuration("dump.lammpstrj")
     predicted = glassbotan.predict(predictor, snapshot)      # or glassbotan.predict(predictor, (positions, species, L))
     propensity = predicted.target("S")
+    study.draw("fig08_propensity_pearson")                   # a figure of the study, as matplotlib's
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The few functions that a notebook needs; `import glassbotan` has them all."""
+"""What a notebook needs to look at a study; `import glassbotan` has it all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from glassbotan import layout
 from glassbotan.errors import StudyError
+from glassbotan.evaluate.figures.contract import FigureFiles
+from glassbotan.evaluate.figures.registry import drawn_in, figure_named
 from glassbotan.files.fitted import read_fitted
 from glassbotan.files.plain import read_csv
 from glassbotan.files.predictions import Prediction, read_predictions
@@ -71,6 +74,25 @@ class OpenStudy:
     def pearson(self) -> pd.DataFrame:
         """The Pearson table, a row for each predictor, target and time."""
         return read_csv(self.folder / layout.SCORES)
+
+    @property
+    def figures(self) -> list[str]:
+        """Names of the figures that the study is drawn in."""
+        return drawn_in(self.settings)
+
+    def draw(self, figure: str) -> Figure:
+        """Draw one of the figures, from the files that Snakemake has made.
+
+        Raises
+        ------
+        StudyError
+            if the study has no figure with that name
+        FileError
+            if a file that it is drawn from is not there
+        """
+        kind, inputs = figure_named(self.settings, figure)
+        paths = {role: [self.folder / file for file in files] for role, files in inputs.files.items()}
+        return kind.draw(FigureFiles(self.settings.name, paths, inputs.settings)).figure
 
     def _run(self, model: str, temperature: float, time: float, seed: int) -> Run:
         for run in runs_of(self.settings):

@@ -103,7 +103,6 @@ def new_figure(width: float, height: float) -> Figure:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.use("Agg")
     mpl.rcParams.update(STYLE)
     return Figure(figsize=(width, height), layout="constrained")
 
