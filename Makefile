@@ -1,4 +1,4 @@
-# The two commands: `make quickstart` runs the default study, `make test` the tests. Both set up what they need in .venv.
+# `make quickstart` runs the default study, and `make test` runs the tests. Both install what they need in .venv.
 # For those who change the code: `make lint`, `make format`, and `make docs`, which builds the documentation's pages.
 
 PYTHON ?= python3
@@ -26,8 +26,8 @@ format: .venv/installed-dev
 	$(BIN)/snakefmt Snakefile workflow
 
 docs: .venv/installed-docs
-	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build
-	@echo "open docs/_build/index.html"
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 .venv/created:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "glassbotan needs Python 3.11 or newer; name one with PYTHON=...")'

@@ -1,10 +1,10 @@
-# From the melt of a Kob-Andersen liquid to a Pearson table.
+# The workflow, from the melt of a Kob-Andersen liquid to a table of Pearson coefficients.
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-# A study named by --configfile is the whole study; config.yaml is the one that runs where none is named.
+# A file that is given with --configfile is the whole study. config.yaml is read only if none is given.
 if not workflow.config_settings.configfiles:
 
     configfile: "config.yaml"

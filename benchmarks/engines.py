@@ -1,10 +1,10 @@
-"""Particle-steps per second against systems per launch, and against processes side by side, for each engine.
+"""Particle-steps per second of each engine as a function of systems per launch and of simultaneous processes.
 
     python benchmarks/engines.py [--repeats 3] [--seconds 5] [--output engines.csv]
-    python benchmarks/engines.py --buffers          # HOOMD-blue's neighbour lists: buffer and check delay
+    python benchmarks/engines.py --buffers          # buffer and check delay of HOOMD-blue's neighbour lists
 
-NVE at N = 4096 in a liquid at T = 0.5, one core a process. Every repeat runs all cases in turn. The CSV is what
-`glassbotan cost --speeds` reads; a plot is drawn beside it.
+The runs are NVE with N = 4096 in a liquid at T = 0.5, with one core for each process. Every repeat runs all cases one
+after the other. The CSV file can be given to `glassbotan cost --speeds`; a plot is written beside it.
 """
 
 import argparse
@@ -36,9 +36,9 @@ DELAYS = (1, 5, 10)
 
 
 def liquid(particles: int):
-    """A liquid at the temperature of the measurement, from whichever engine there is."""
+    """A liquid at the temperature of the measurement, made with the first engine that is installed."""
     start = lattice(Liquid(particles=particles), 2.0, random_generator(0, TEMPERATURE, 1, 0))
-    engine = load_engine("auto", systems_per_launch=1)
+    engine = load_engine("auto", "cpu", systems_per_launch=1)  # GPUs are left to the worker processes
     for begin, end in ((2.0, 2.0), (2.0, TEMPERATURE), (TEMPERATURE, TEMPERATURE)):
         (sample,) = advance(engine, [start], [2000], Dynamics(1e-3, Thermostat(begin, end, 0.1)))
         start = sample.configuration
@@ -46,7 +46,7 @@ def liquid(particles: int):
 
 
 def measure(path: Path, name: str, systems: int, seconds: float, dynamics: Dynamics) -> None:
-    """Print the speed of one launch (a process of its own calls this)."""
+    """Print the speed of one launch; this runs in a separate process."""
     engine = load_engine(name, systems_per_launch=systems)
     kind = "cpu" if "cpu" in engine.device.lower() else "gpu"
     print(json.dumps({"version": engine.version, "device": kind, "processor": processor(engine.device)}))
@@ -66,7 +66,7 @@ def measure(path: Path, name: str, systems: int, seconds: float, dynamics: Dynam
 def side_by_side(
     path: Path, name: str, systems: int, processes: int, seconds: float, *more: str
 ) -> tuple[float, dict[str, str]]:
-    """Speed of some processes together, and what the engine says of itself (the GPU is theirs, not this process's)."""
+    """Total speed of several simultaneous processes, and their description of the engine and its processor."""
     command = [sys.executable, __file__, "--worker", str(path), name, str(systems), "--seconds", str(seconds), *more]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
     lines = [worker.communicate()[0].splitlines() for worker in workers]
@@ -74,13 +74,13 @@ def side_by_side(
 
 
 def cases(name: str) -> list[tuple[int, int]]:
-    """Systems per launch and processes."""
+    """The cases to measure: systems per launch and number of processes."""
     together = [(1, 1)] if name == "lammps" else [(systems, 1) for systems in SYSTEMS]
     return [*together, *((1, processes) for processes in (2, 4, 8, 16) if processes <= (os.cpu_count() or 1))]
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Speed against systems per launch, and against processes."""
+    """Plot the speed against systems per launch and against the number of processes."""
     from matplotlib.ticker import LogLocator
 
     from glassbotan.evaluate.figures.style import COLORS, MARKERS, panels
@@ -105,13 +105,13 @@ def draw(table: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, print, write and draw."""
+    """Measure the speeds, print them, and write the table and the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--particles", type=int, default=4096)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of one measurement")
+    parser.add_argument("--seconds", type=float, default=5.0, help="duration of one measurement in seconds")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, help="CSV to write, with a PNG beside it")
-    parser.add_argument("--buffers", action="store_true", help="compare neighbour lists instead")
+    parser.add_argument("--output", type=Path, help="CSV file to write; a PNG is written beside it")
+    parser.add_argument("--buffers", action="store_true", help="compare settings of neighbour lists instead")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--buffer", type=float, default=Dynamics(1e-3).neighbor_buffer, help=argparse.SUPPRESS)
     parser.add_argument("--delay", type=int, default=1, help=argparse.SUPPRESS)
@@ -125,7 +125,7 @@ def main() -> None:
     engines = []
     for name in ENGINES:
         try:
-            load_engine(name, "cpu")  # the workers take GPUs
+            load_engine(name, "cpu")  # on the CPU, since GPUs are left to the worker processes
             engines.append(name)
         except EngineError as error:
             print(error, file=sys.stderr)
@@ -159,7 +159,7 @@ def main() -> None:
 
 
 def compare_buffers(path: Path, arguments: argparse.Namespace) -> None:
-    """HOOMD-blue with neighbour lists of several buffers, looked at more or less often."""
+    """Print the speed of HOOMD-blue with several buffers of the neighbour list and several delays between checks."""
     print("buffer   check delay      min   median      max")
     speeds: dict[tuple[float, int], list[float]] = {}
     for _ in range(arguments.repeats):
@@ -174,17 +174,17 @@ def compare_buffers(path: Path, arguments: argparse.Namespace) -> None:
 
 
 def extent(found: list[float]) -> tuple[float, float, float]:
-    """Least, median and greatest."""
+    """Minimum, median and maximum."""
     return min(found), statistics.median(found), max(found)
 
 
 def in_millions(found: list[float]) -> str:
-    """The same, for a row of a table."""
+    """Minimum, median and maximum in millions, for a row of a table."""
     return " ".join(f"{value / 1e6:8.3f}" for value in extent(found))
 
 
 def processor(device: str) -> str:
-    """Name of the processor behind an engine's device."""
+    """Name of the processor that an engine runs on."""
     if "cpu" not in device.lower():
         return device
     try:

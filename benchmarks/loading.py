@@ -1,9 +1,9 @@
-"""Many graphs: how long training waits for its first step, and how memory grows from there.
+"""Training on many graphs: the time until the first step, and the growth of memory after it.
 
     python benchmarks/loading.py [--configurations 400] [--particles 4096] [--times 10]
 
-Writes targets files of the size of a study's (one short simulation, written under many numbers) into a temporary folder
-and fits a BOTAN to them for one epoch. Prints seconds and memory at some steps.
+This writes targets files as large as those of a study into a temporary folder (one short simulation, copied under many
+configuration numbers), trains a BOTAN on them for one epoch, and prints time and memory at some of the steps.
 """
 
 import argparse
@@ -17,7 +17,7 @@ STUDY = ["--study", "loading", "--temperature", "1.0"]
 
 
 def write_targets(folder: Path, configurations: int, particles: int, times: int) -> list[Path]:
-    """Targets files of one ensemble under many numbers."""
+    """Write the targets file of one ensemble under many configuration numbers."""
     from glassbotan.cli import main as glassbotan
     from glassbotan.files.npz import read_npz, write_npz
 
@@ -44,12 +44,14 @@ def write_targets(folder: Path, configurations: int, particles: int, times: int)
 
 
 def main() -> None:
-    """Write, train one epoch, print."""
+    """Write the files, train for one epoch and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configurations", type=int, default=400)
     parser.add_argument("--particles", type=int, default=4096)
     parser.add_argument("--times", type=int, default=10)
-    parser.add_argument("--folder", type=Path, help="where to put the files, if not in the temporary folder")
+    parser.add_argument(
+        "--folder", type=Path, help="folder in which the temporary folder is made, instead of the system's"
+    )
     arguments = parser.parse_args()
 
     from glassbotan.predictors.botan import Settings, Training
@@ -65,7 +67,7 @@ def main() -> None:
         began = time.perf_counter()
 
         class Watched(Deadline):
-            """Asked before each step whether it is time to stop: it takes note of time and memory."""
+            """A deadline that never stops the training; its check, called before each step, records time and memory."""
 
             def check(self, needed: float = 0.0) -> None:
                 megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

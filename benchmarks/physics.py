@@ -1,13 +1,14 @@
-"""Is the liquid right? Relaxation times and displacements against published ones.
+"""Compare relaxation times and displacements of the simulated liquid with published ones.
 
     python benchmarks/physics.py tau-alpha [--cores 2]
     python benchmarks/physics.py displacements FOLDER [--runs 8]
 
-`tau-alpha` runs benchmarks/physics.yaml through Snakemake up to its relaxation times (three hours on two cores, and
-it can be interrupted) and compares them with Shiba et al., J. Chem. Phys. 158, 084503 (2023).
+`tau-alpha` runs the study benchmarks/physics.yaml with Snakemake up to its relaxation times (three hours on two cores;
+an interrupted run can be continued) and compares them with Shiba et al., J. Chem. Phys. 158, 084503 (2023).
 
-`displacements` starts from the equilibrated configuration of another code (RUMD, N = 10,000, T = 0.45) in FOLDER, with
-momenta drawn afresh for each run, and compares mean squared displacements and F_s with that code's, up to t = 8.
+`displacements` starts from an equilibrated configuration of another code (RUMD, N = 10,000, T = 0.45), draws new
+momenta for each run, and compares mean squared displacements and F_s up to t = 8 with those of that code. FOLDER holds
+the files end.xyz.gz, msd.dat and Fs.dat of that code.
 """
 
 import argparse
@@ -30,11 +31,11 @@ from glassbotan.simulate.running import advance
 ROOT = Path(__file__).parent.parent
 PUBLISHED = {0.64: 16.5, 0.56: 52.0}
 WAVE_NUMBERS = (7.25, 5.5)
-"""Of F_s in the reference, for A and B, 1 / sigma_AA."""
+"""Wave numbers of F_s in the reference data for A and B, 1 / sigma_AA."""
 
 
 def tau_alpha(cores: int) -> None:
-    """Run the study and print its relaxation times beside the published ones."""
+    """Run the study and print its relaxation times together with the published ones."""
     fits = {temperature: f"results/physics/T{temperature:.2f}/relaxation.json" for temperature in PUBLISHED}
     command = ["snakemake", "--cores", str(cores), "--configfile", "benchmarks/physics.yaml"]
     subprocess.run([*command, "--", *fits.values()], cwd=ROOT, check=True, stdout=sys.stderr)
@@ -50,7 +51,7 @@ def tau_alpha(cores: int) -> None:
 
 
 def reference_configuration(folder: Path) -> Configuration:
-    """The other code's equilibrated configuration; its velocities are left out."""
+    """The equilibrated configuration of the other code, without its velocities."""
     with gzip.open(folder / "end.xyz.gz", "rt") as file:
         n = int(file.readline())
         file.readline()
@@ -65,7 +66,7 @@ def reference_configuration(folder: Path) -> Configuration:
 
 
 def displacements(folder: Path, runs: int) -> None:
-    """Run from the reference's configuration and print both codes' averages."""
+    """Run from the reference configuration and print the averages of both codes."""
     start = reference_configuration(folder)
     squares = {round(row[0], 6): row[1:] for row in np.loadtxt(folder / "msd.dat")}
     scattering = {round(row[0], 6): row[1:] for row in np.loadtxt(folder / "Fs.dat")}
@@ -93,7 +94,7 @@ def displacements(folder: Path, runs: int) -> None:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the command that was given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     relaxation = commands.add_parser("tau-alpha")

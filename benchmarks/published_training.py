@@ -1,10 +1,12 @@
-"""The published training repeated: our loss and Pearson coefficients beside those of the published code.
+"""Repeat the published training, to compare loss and Pearson coefficients of our code with the published ones.
 
     python benchmarks/published_training.py pyg_botan [--seeds 0 1] [--epochs 30] [--precision float32] [--published]
 
-CODE is the published release: its ten training configurations at T = 0.44, t = 4120, its weights model1.pth (seed 0),
-model2.pth (seed 1) ..., p = 0.4, learning rate 1e-4. Every fifth epoch both are scored on configurations 401 to 403: S
-over A particles, E over A-A pairs nearer than 1.35, mean over the configurations; nothing is chosen by it.
+The argument is the folder of the published release. Training uses its ten training configurations at T = 0.44 and
+t = 4120, starts from its weights model1.pth (seed 0), model2.pth (seed 1) ..., and has p = 0.4 and a learning rate of
+1e-4. With --published, the published code is run instead of ours. Every fifth epoch the Pearson coefficients on
+configurations 401 to 403 are recorded: of S over A particles and of E over A-A pairs closer than 1.35, averaged over
+the configurations. They are not used to choose an epoch.
 """
 
 import argparse
@@ -24,12 +26,12 @@ RECORDED = ("epoch", "train_loss", "S", "E", "minutes")
 
 
 def data_files(code: Path, numbers: range) -> list[Path]:
-    """The release's files of some configurations."""
+    """Files of the given configurations in the release."""
     return [next(code.glob(f"small_data/T0.44/*/isoconfig_N4096T0.44_{number}_tc07.npz")) for number in numbers]
 
 
 def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
-    """Our training with the paper's settings."""
+    """Train with our code and the paper's settings; the rows are the recorded epochs."""
     import torch
 
     from glassbotan.learn.processors import arithmetic_of
@@ -82,10 +84,10 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
 
 
 def published(code: Path, seed: int, epochs: int) -> pd.DataFrame:
-    """The published code's own training; its epochs count from 0 and are scored after their steps."""
+    """Train with the published code, which counts epochs from 0 and computes its scores after the steps of an epoch."""
     began = time.perf_counter()
     module = published_module(code, "train")
-    if not module.torch.cuda.is_available():  # its weights were saved on a GPU, which it does not expect to miss
+    if not module.torch.cuda.is_available():  # its weights were saved on a GPU, and it loads them without map_location
         module.torch.load = partial(module.torch.load, map_location="cpu")
     files = {"train": data_files(code, range(1, 11)), "test": data_files(code, range(401, 404))}
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +104,7 @@ def published(code: Path, seed: int, epochs: int) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Train and print."""
+    """Train with each seed and print the recorded values."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("code", type=Path, help="folder of the published release")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])

@@ -1,9 +1,10 @@
-"""Particle-steps per second of an engine alone and of the same run as a stage of the workflow, in turn.
+"""Compare particle-steps per second of an engine alone with those of the same run as a stage of the workflow.
 
     python benchmarks/stage_overhead.py [--engine lammps] [--particles 4096] [--steps 20000] [--repeats 5]
 
-Both advance one configuration with the thermostat, at one temperature, on one core. The stage includes everything that
-the subcommand does: starting Python, reading its input, hashing it, writing its output and the record of its making.
+Both advance one configuration with the thermostat at one temperature on one core, and they are run alternately. The
+stage includes everything that the subcommand does: starting Python, reading and hashing its input, and writing its
+output and the record of how it was made. Speeds are printed in million particle-steps per second (M/s).
 """
 
 import argparse
@@ -24,7 +25,7 @@ from glassbotan.study.simulation import Integrator
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure the speeds and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--particles", type=int, default=4096)

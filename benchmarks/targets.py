@@ -1,10 +1,11 @@
-"""Time and memory of the targets of one configuration against N, each in a process of its own.
+"""Time and memory to compute the targets of one configuration as a function of N; each N in a separate process.
 
     python benchmarks/targets.py [--replicas 32] [--times 1]
     python benchmarks/targets.py --published isoconfig_N4096T0.44_401_tc07.npz
 
-Positions are those of a random liquid-like packing and displacements are random: the cost does not depend on them. The
-published file is a real configuration with 32 replicas at one time.
+Positions are a lattice with random shifts and displacements are random numbers, since the cost does not depend on them.
+The published file is a simulated configuration with 32 replicas at one time. The fourth column is the time in
+microseconds per particle, replica and sampling time.
 """
 
 import argparse
@@ -23,7 +24,7 @@ SIZES = (1024, 4096, 8192, 16_384, 32_768, 65_536)
 
 
 def measure(positions: np.ndarray, species: np.ndarray, frames, replicas: int, times: int) -> None:
-    """Compute once and print a row."""
+    """Compute the targets once and print a row of the table."""
     began = time.perf_counter()
     targets = dynamical_targets(
         positions,
@@ -43,7 +44,7 @@ def measure(positions: np.ndarray, species: np.ndarray, frames, replicas: int, t
 
 
 def random_case(n: int, replicas: int, times: int) -> None:
-    """A jittered lattice of N particles with random displacements, made one replica at a time."""
+    """Measure a lattice of N randomly shifted particles, with random displacements that are generated when needed."""
     rng = np.random.default_rng(0)
     edge = next(edge for edge in range(1, n) if edge**3 >= n)
     sites = np.stack(np.unravel_index(rng.permutation(edge**3)[:n], (edge,) * 3), axis=-1)
@@ -57,12 +58,12 @@ def random_case(n: int, replicas: int, times: int) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicas", type=int, default=32)
     parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--size", type=int, help="one size only, in this process")
-    parser.add_argument("--published", help="an npz file of the published release")
+    parser.add_argument("--size", type=int, help="measure only this N, in this process")
+    parser.add_argument("--published", help="npz file of the published release")
     arguments = parser.parse_args()
     if arguments.size:
         random_case(arguments.size, arguments.replicas, arguments.times)

@@ -1,12 +1,13 @@
-"""A step of training, graph and targets, and prediction: time and memory, beside the published code where it is given.
+"""Time and memory of a training step, of making a graph with its targets, and of a prediction.
 
     python benchmarks/training.py [--sizes 1 2 3 4] [--repeats 3] [--threads 2]
     python benchmarks/training.py --code pyg_botan --data pyg_botan/small_data/T0.44/train/isoconfig_..._1_tc07.npz
 
-Without a published code: our own at N = 1000 k^3, which is a liquid of 1000 particles from the engine at hand and its
-periodic copies. With it: both at N = 4096 on a published configuration, starting from the published weights. Each case
-runs in a process of its own, for its peak memory; the cases of a repeat run in turn, and the ratio within a repeat is
-what counts. The published code needs torch_scatter; where that is not installed, PyTorch's index_add does its sum.
+Without --code, only our code is measured, with N = 1000 k^3: a liquid of 1000 particles, simulated with the installed
+engine, and its periodic copies. With --code, the published code and ours are compared on a published configuration with
+N = 4096; the published code starts from the published weights. Its cases and ours run one after the other in each
+repeat, and the ratios within each repeat are printed. Each case runs in a separate process, so that its peak memory can
+be measured. The published code needs torch_scatter; if that is not installed, PyTorch's index_add is used instead.
 """
 
 import argparse
@@ -25,16 +26,16 @@ from pathlib import Path
 import numpy as np
 
 STEPS = 4
-"""Of the optimiser in one process; the first is left out, it makes the arrays that the others use again."""
+"""Number of optimiser steps in one process; the first is not counted, since it allocates memory for the others."""
 
 
 def peak_mb() -> float:
-    """Largest memory of this process so far."""
+    """Largest memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def published_module(code: Path, name: str):
-    """A module of the published code."""
+    """Import a module of the published code."""
     try:
         import torch_scatter  # noqa: F401
     except ImportError:
@@ -48,7 +49,7 @@ def published_module(code: Path, name: str):
 
 
 def structure(data: Path):
-    """Targets of a published file, S and E alone, and its graph; or of a file with `positions`, without targets."""
+    """The graph of the configuration in a file of the published form, with the targets S and E."""
     from glassbotan.dynamics.registry import ReplicaMotion, targets
     from glassbotan.kob_andersen import box_length
     from glassbotan.learn.graphs import structure_graph, with_targets
@@ -66,7 +67,7 @@ def structure(data: Path):
 
 
 def timed_steps(step) -> dict:
-    """Median time of a step but the first, and the memory that steps took."""
+    """Median time of a step, without the first, and the increase of the peak memory."""
     before = peak_mb()
     seconds = []
     for _ in range(STEPS):
@@ -77,7 +78,7 @@ def timed_steps(step) -> dict:
 
 
 def published_step(data: Path, code: Path) -> dict:
-    """The published network's."""
+    """Measure a training step of the published network."""
     import torch
     from torch.nn.functional import mse_loss
     from torch_geometric.data import Batch, Data
@@ -105,7 +106,7 @@ def published_step(data: Path, code: Path) -> dict:
 
 
 def our_step(data: Path, precision: str) -> dict:
-    """Ours, through the training loop itself: an epoch of one graph is a step."""
+    """Measure a step of our training loop, in which an epoch with one graph is one step."""
     import torch
 
     from glassbotan.learn.processors import arithmetic_of
@@ -132,7 +133,7 @@ def our_step(data: Path, precision: str) -> dict:
 
 
 def published_graph(data: Path, code: Path) -> dict:
-    """The published loader, of one file."""
+    """Measure how the published code reads one file."""
     dataset = published_module(code, "load_data").Dataset
     before, began = peak_mb(), time.perf_counter()
     dataset(str(data))
@@ -140,7 +141,7 @@ def published_graph(data: Path, code: Path) -> dict:
 
 
 def our_graph(data: Path) -> dict:
-    """The same from the same file: graph, S and E."""
+    """Measure how our code makes the graph with S and E from the same file."""
     for name in ("dynamics.registry", "kob_andersen", "learn.graphs", "structure.static"):
         importlib.import_module(f"glassbotan.{name}")
     before, began = peak_mb(), time.perf_counter()
@@ -149,7 +150,7 @@ def our_graph(data: Path) -> dict:
 
 
 def our_prediction(data: Path) -> dict:
-    """One forward pass."""
+    """Measure one forward pass of our network."""
     from glassbotan.predictors.botan import Network
     from glassbotan.predictors.botan.network import BOTAN
     from glassbotan.predictors.botan.prediction import predict_graph
@@ -159,7 +160,7 @@ def our_prediction(data: Path) -> dict:
 
 
 def grown_liquids(sizes: list[int], folder: Path) -> dict[int, Path]:
-    """Files in the published form, N = 1000 k^3 and two replicas, from a short ensemble and its periodic copies."""
+    """Files of the published form with N = 1000 k^3 and two replicas: a short ensemble and its periodic copies."""
     from glassbotan.simulate.configurations import lattice, random_generator
     from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
     from glassbotan.simulate.protocol import replicas
@@ -198,7 +199,7 @@ CASES = {
 
 
 def run_case(case: str, data: Path, code: Path | None, threads: int) -> dict:
-    """One case in a process of its own."""
+    """Run one case in a separate process and return its measurements."""
     command = [sys.executable, __file__, "--case", case, "--data", str(data)]
     command += ["--code", str(code)] if code else []
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -209,14 +210,14 @@ def run_case(case: str, data: Path, code: Path | None, threads: int) -> dict:
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Minimum, median and maximum."""
+    """Minimum, median and maximum as text."""
     return " / ".join(f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
 
 
 def compare(data: Path, code: Path, repeats: int, threads: int) -> None:
-    """Both codes, in turn."""
+    """Measure both codes alternately and print a table."""
     found = [{case: run_case(case, data, code, threads) for case in CASES} for _ in range(repeats)]
-    print("| case | seconds | MB over the start | time / published | memory / published |\n|---|---|---|---|---|")
+    print("| case | seconds | increase of memory, MB | time / published | memory / published |\n|---|---|---|---|---|")
     for case in CASES:
         reference = "graph, published" if case.startswith("graph") else "step, published"
         ratios = [
@@ -229,7 +230,7 @@ def compare(data: Path, code: Path, repeats: int, threads: int) -> None:
 
 
 def against_size(sizes: list[int], repeats: int, threads: int) -> None:
-    """Ours against N."""
+    """Measure our code as a function of N and print a table."""
     print("| N | case | µs per particle | kB per particle |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for n, data in grown_liquids(sizes, Path(folder)).items():
@@ -241,21 +242,21 @@ def against_size(sizes: list[int], repeats: int, threads: int) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print what the options ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 3, 4], metavar="K", help="N = 1000 K^3")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--code", type=Path, help="folder of the published code")
-    parser.add_argument("--data", type=Path, help="an npz file of the published release")
-    parser.add_argument("--case", choices=CASES, help="one case only, in this process")
+    parser.add_argument("--data", type=Path, help="npz file of the published release")
+    parser.add_argument("--case", choices=CASES, help="measure only this case, in this process")
     arguments = parser.parse_args()
     if arguments.case:
         given = (arguments.data, arguments.code) if "published" in arguments.case else (arguments.data,)
         print(json.dumps(CASES[arguments.case](*given)))
     elif arguments.code:
         if not arguments.data:
-            parser.error("--code needs --data, a configuration to measure on")
+            parser.error("--code needs --data, the published configuration on which both codes are measured")
         compare(arguments.data, arguments.code, arguments.repeats, arguments.threads)
     else:
         against_size(arguments.sizes, arguments.repeats, arguments.threads)

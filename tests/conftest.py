@@ -16,19 +16,19 @@ SHARED = Path(os.environ.get("GLASSBOTAN_SHARED", ROOT.parent / "shared"))
 
 @pytest.fixture(scope="session")
 def published() -> Path:
-    """The published trajectories, where they lie beside the checkout."""
+    """Folder of the published trajectories; the test is skipped if they are not there."""
     path = SHARED / "published" / "botan" / "T0.44"
     if not path.is_dir():
-        pytest.skip("the published trajectories do not lie beside this checkout")
+        pytest.skip("the published trajectories are not beside this checkout")
     return path
 
 
 @pytest.fixture(scope="session")
 def reference() -> Path:
-    """The reference data, where they lie beside the checkout."""
+    """Folder of the reference data; the test is skipped if they are not there."""
     path = SHARED / "reference"
     if not path.is_dir():
-        pytest.skip("the reference data do not lie beside this checkout")
+        pytest.skip("the reference data are not beside this checkout")
     return path
 
 
@@ -43,7 +43,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="session")
 def liquid_at_one() -> Configuration:
-    """A liquid of 256 particles at T = 1, from whichever engine there is."""
+    """A liquid of 256 particles at T = 1, made with the engine that is installed."""
     start = lattice(Liquid(particles=256), 3.0, random_generator(7, 1.0, 1, 0))
     engine = load_engine("auto")
     for thermostat in (Thermostat(3.0, 3.0, 0.1), Thermostat(3.0, 1.0, 0.1), Thermostat(1.0, 1.0, 0.1)):

@@ -1,7 +1,8 @@
-"""What a stage has done so far, in a folder beside its output.
+"""The folder beside an output file in which a stage keeps its unfinished work.
 
-The folder `<output>.unfinished` holds a lock, a stamp that says what the work depends on, and the checkpoints. It is
-removed when the output is there. No Snakemake rule declares it, so Snakemake leaves it alone when it runs a job again.
+The folder `<output>.unfinished` contains a lock file, a stamp file that lists everything the work depends on, and the
+checkpoints. It is removed when the output is complete. No Snakemake rule declares it, so Snakemake does not delete it
+when it runs a job again.
 """
 
 import errno
@@ -23,22 +24,24 @@ STAMP = "stamp.json"
 
 @contextmanager
 def checkpoint_folder(output: Path, stamp: Mapping[str, Any], *companions: str) -> Iterator[Path]:
-    """The folder for the work on `output`; it is removed when the block ends well.
+    """Context manager that yields the folder for unfinished work on `output`; it is removed if no error is raised.
 
     Parameters
     ----------
-    output : the file that the work is for
-    stamp : what the work depends on, as plain data; work with another stamp is moved aside, with a message
+    output : the file that the work produces
+    stamp : everything the work depends on, as plain data; unfinished work with another stamp is moved aside, and a
+        message says so
     companions : names of files that the stage writes beside the output
 
     Raises
     ------
     FileError
-        if another process is at work on the same output
+        if another process is working on the same output, or has just finished it
     """
     folder = output.with_name(output.name + ".unfinished")
     with _locked(folder, output):
-        # What a process left that was killed while it wrote; nobody else writes here now.
+        # Remove the partial files of a process that was killed while writing; because of the lock, no other process
+        # writes here now.
         beside = [path for name in (output.name, *companions) for path in output.parent.glob(f".partial-*-{name}")]
         for killed in (*beside, *folder.glob(".partial-*")):
             killed.unlink()
@@ -48,42 +51,44 @@ def checkpoint_folder(output: Path, stamp: Mapping[str, Any], *companions: str) 
             yield folder
             done = True
         finally:
-            # Work that was interrupted stays; the stamp goes last, so that no checkpoint is ever without one.
+            # Interrupted work is kept. The stamp is removed last, so that there is never a checkpoint without a stamp.
             if done or not _work(folder):
                 for path in [*_work(folder), folder / STAMP]:
                     path.unlink(missing_ok=True)
-    # Some file systems remove an open file only when it is closed; if that fails, an empty folder is no harm.
+    # Some file systems remove an open file only when it is closed. If the removal fails, the empty folder does no harm.
     with suppress(OSError):
         (folder / LOCK).unlink()
         folder.rmdir()
 
 
 def _work(folder: Path) -> list[Path]:
-    """What lies in the folder besides lock and stamp."""
+    """Files in the folder other than the lock and the stamp."""
     return [path for path in folder.iterdir() if path.name not in (LOCK, STAMP)]
 
 
 @contextmanager
 def _locked(folder: Path, output: Path) -> Iterator[None]:
-    """Hold the folder's lock, which ends with the process however it ends."""
+    """Hold the folder's lock; the operating system releases it when the process ends for any reason."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FileError(f"{output} is being made by another process; wait for it, or stop it first") from None
+            raise FileError(f"{output} is being made by another process; wait until it ends, or stop it") from None
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
                 raise
             print(
-                f"glassbotan: {folder} is on a file system without locks; see that nothing runs twice", file=sys.stderr
+                f"glassbotan: {folder} is on a file system without file locks; make sure that no other process makes "
+                "the same output",
+                file=sys.stderr,
             )
         try:
             same = os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / LOCK))
         except FileNotFoundError:
             same = False
         if not same:
-            raise FileError(f"{output} was finished by another process just now; look at it before making it again")
+            raise FileError(f"{output} was finished by another process just now; check it before you make it again")
         yield
 
 
@@ -102,13 +107,15 @@ def _require_stamp(folder: Path, stamp: dict[str, Any]) -> None:
             if item.exists():
                 item.rename(aside / item.name)
         print(
-            f"glassbotan: the work in {folder} is of another run ({reason}); it was moved to {aside}", file=sys.stderr
+            f"glassbotan: the unfinished work in {folder} does not belong to this run ({reason}); "
+            f"it was moved to {aside}",
+            file=sys.stderr,
         )
     write_json(path, stamp)
 
 
 def set_aside(path: Path) -> Path:
-    """Move a file to a free name beside it."""
+    """Rename a file to a free name in the same folder, and return the new path."""
     aside = _free_name(path)
     os.replace(path, aside)
     return aside
@@ -122,11 +129,11 @@ def _free_name(path: Path) -> Path:
 
 
 def _first_difference(found: Any, expected: Any, where: str = "") -> str | None:
-    """The first entry in which two stamps differ, or nothing."""
+    """A description of the first entry in which two stamps differ, or None if they agree."""
     if isinstance(found, dict) and isinstance(expected, dict):
         for key in (*expected, *found):
             difference = _first_difference(found.get(key), expected.get(key), f"{where}.{key}" if where else key)
             if difference:
                 return difference
         return None
-    return None if found == expected else f"{where} is {found!r} there and {expected!r} here"
+    return None if found == expected else f"{where} is {found!r} there, but {expected!r} in this run"

@@ -1,4 +1,4 @@
-"""The program `glassbotan`."""
+"""The command-line program `glassbotan`."""
 
 import sys
 from collections.abc import Sequence
@@ -19,10 +19,12 @@ from glassbotan.study.reading import explain
 
 
 class Program(BaseSettings):
-    """Glassy dynamics from the melt to a Pearson table: one subcommand for each stage, in the order of the data.
+    """Simulate a glass-forming liquid, predict its dynamics from its structure, and score the predictions.
+
+    There is one subcommand for each stage, in the order in which a study needs them.
 
     Lengths are in sigma_AA, energies in epsilon_AA, times in tau = sigma_AA sqrt(m/epsilon_AA).
-    `glassbotan STAGE --help` gives the options of a stage.
+    `glassbotan STAGE --help` shows the options of a stage.
     """
 
     model_config = SettingsConfigDict(
@@ -59,7 +61,7 @@ class Program(BaseSettings):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program; a mistake of the user's ends in one message and exit status 1."""
+    """Run the program; an error that the user can correct ends it with one message and an exit status other than 0."""
     try:
         CliApp.run(Program, cli_args=None if arguments is None else list(arguments))
     except ValidationError as error:
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         _fail(f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
     except KeyboardInterrupt:
-        _fail("interrupted; finished files are as they were")
+        _fail("interrupted; files that were already complete are unchanged")
 
 
 def _fail(message: str, exit_status: int = 1) -> None:

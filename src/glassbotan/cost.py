@@ -1,4 +1,4 @@
-"""What a study will take, before anyone submits it, and what it took."""
+"""Predicted cost of a study, and the measured cost of its jobs."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PAIRS_PER_PARTICLE = {"density": 1.2, "range": 2.0, "pairs": 18.2}
-"""Of the liquid at rho = 1.2 within 2.0; elsewhere they go as rho r^3."""
+"""Number of pairs per particle within `range` (sigma_AA) at number density `density` (sigma_AA^-3).
+
+For other densities rho and ranges r it is scaled in proportion to rho r^3.
+"""
 
 
 class StageCost(NamedTuple):
-    """What one stage takes at one state point, or at all of them together."""
+    """Cost of one stage at one state point."""
 
     stage: str
     temperature: float
     jobs: int
     activity: str
-    """simulate, train or nothing: which speed counts"""
+    """kind of work, which selects the measured speed: simulate, train, or empty if the time is negligible"""
     particle_steps: float
-    """time steps, or steps of the optimiser, times particles"""
+    """time steps, or graphs passed through in training, times the number of particles"""
     bytes: float
-    """on disk when it is done"""
+    """disk space of the finished output, in bytes"""
 
 
 def stage_costs(study: Study) -> list[StageCost]:
-    """What each stage takes, state point by state point, in the order of the data."""
+    """Cost of each stage, for one state point after the other, in the order in which the stages run."""
     n = study.liquid.particles
     split = study.configurations
     pairs = n * PAIRS_PER_PARTICLE["pairs"] * study.liquid.density / PAIRS_PER_PARTICLE["density"]
     pairs *= (study.targets.pair_range / PAIRS_PER_PARTICLE["range"]) ** 3
     runs = [*starts_of(study), *runs_of(study)]
-    frame = 12 * n  # three numbers in single precision for each particle
+    frame = 12 * n  # bytes: three numbers in single precision for each particle
     costs = []
     for point in study.temperatures:
         on_disk: float
@@ -66,7 +69,7 @@ def stage_costs(study: Study) -> list[StageCost]:
         n_t = len(sampling_steps)
         on_disk = configurations * (
             8 * pairs + n_t * (12 * pairs + 15 * 4 * n)
-        )  # pairs, E and halves; S, R, C, D and halves; the mean displacement
+        )  # pairs; E with its halves; S, R, C, D with their halves, and the mean displacement
         costs.append(StageCost("targets", point.temperature, configurations, "", 0, on_disk))
 
         here = [run for run in runs if run.point == point]
@@ -80,7 +83,7 @@ def stage_costs(study: Study) -> list[StageCost]:
 
 
 def read_speeds(path: Path | None = None) -> pd.DataFrame:
-    """Speeds by activity and device, as `benchmarks/engines.py` writes them; by default those in the package.
+    """Table of speeds from a file that `benchmarks/engines.py` wrote; without a path, the table in the package.
 
     Columns: activity, engine, version, device, processor, particles, systems_per_launch, processes, minimum, median
     and maximum (particle-steps per second of all processes together), source.
@@ -101,7 +104,7 @@ def read_speeds(path: Path | None = None) -> pd.DataFrame:
 
 
 def speed(table: pd.DataFrame, activity: str, device: str, engine: str = "auto") -> dict[str, Any] | None:
-    """The fastest measurement for one process of an activity on a device, or nothing where none is known."""
+    """The row with the highest median speed of one process for an activity on a device; None if there is no row."""
     known = table[(table.activity == activity) & (table.device == device) & (table.processes == 1)]
     if engine != "auto" and activity == "simulate":
         known = known[known.engine == engine]
@@ -110,7 +113,7 @@ def speed(table: pd.DataFrame, activity: str, device: str, engine: str = "auto")
 
 
 def cost_table(study: Study, device: str, speeds: pd.DataFrame) -> list[Any]:
-    """What a study takes on a kind of processor, as a table for rich and lines that say which speeds it is from."""
+    """Predicted cost of a study on a kind of processor: a table for rich, and lines about the speeds it is based on."""
     from rich.table import Table
 
     known = {activity: speed(speeds, activity, device, study.integrator.engine) for activity in ("simulate", "train")}
@@ -136,7 +139,7 @@ def cost_table(study: Study, device: str, speeds: pd.DataFrame) -> list[Any]:
         )
     shown.add_row("", "all", "", "", f"{hours_of_all:,.1f}", f"{bytes_of_all / 1e9:,.1f}")
     lines = [
-        f"{activity}: no speed is known on this device; the sum is without it"
+        f"{activity}: no speed was measured on this device, so the sum does not include it"
         if measured is None
         else f"{activity}: {measured['median']:.3g} particle-steps per second, {measured['engine']} "
         f"{measured['version']} on {measured['processor']} ({measured['source']})"
@@ -146,12 +149,12 @@ def cost_table(study: Study, device: str, speeds: pd.DataFrame) -> list[Any]:
 
 
 def cost_of_jobs(folder: Path, files: Sequence[Path]) -> pd.DataFrame:
-    """What the jobs of each stage took, from Snakemake's benchmark files.
+    """Time and memory that the jobs of each stage took, from Snakemake's benchmark files.
 
     Parameters
     ----------
-    folder : that holds a folder of such files for each stage
-    files : of all jobs
+    folder : folder with a subfolder of benchmark files for each stage
+    files : benchmark files of all jobs
 
     Returns
     -------

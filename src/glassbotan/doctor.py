@@ -1,4 +1,4 @@
-"""What is installed here, and whether it is enough for a study."""
+"""Check of what is installed on this machine, and of what is missing for a study."""
 
 import os
 import platform
@@ -17,11 +17,11 @@ from glassbotan.study.study import Study
 
 
 def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
-    """Lines that describe this machine and what is installed, and a sentence for everything that the study lacks."""
+    """Lines that describe this machine and what is installed, and a message for each thing that is missing."""
     missing: list[str] = []
     lines = [
         f"machine      {platform.node()}: {os.cpu_count()} cores, {_memory()}, "
-        f"{shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free here, "
+        f"{shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free in this folder, "
         f"{'a GPU driver' if gpu_driver() else 'no GPU driver'}",
         f"python       {platform.python_version()} ({sys.executable})",
         f"packages     {_packages()}",
@@ -56,7 +56,7 @@ def _engines(study: Study | None, missing: list[str]) -> list[str]:
             lines.append(f"engine       {_reason(error)}")
     try:
         engine = load_engine("auto")
-        lines.append(f"engine auto  takes {engine.name} on {engine.device}")
+        lines.append(f"engine auto  uses {engine.name} on {engine.device}")
         if study:
             load_engine(study.integrator.engine, study.device)
     except EngineError as error:
@@ -72,7 +72,7 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
     try:
         import torch
     except ImportError as error:
-        missing.append(f"PyTorch cannot be loaded ({error}); targets can be made, but nothing can be trained")
+        missing.append(f"PyTorch cannot be loaded ({error}); targets can be made, but no network can be trained")
         return [f"training     {error}"]
     from glassbotan.learn.processors import arithmetic_of, processor, processor_name
     from glassbotan.study.learning import Training
@@ -84,19 +84,19 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
             processor(study.device)
         except DeviceError as error:
             missing.append(str(error))
-    return [f"training     PyTorch {torch.__version__} on {processor_name(device)}, precision auto takes {products}"]
+    return [f"training     PyTorch {torch.__version__} on {processor_name(device)}, precision auto uses {products}"]
 
 
 def _slurm() -> str:
     if shutil.which("sbatch") is None:
-        return "no sbatch here"
+        return "there is no command sbatch"
     if find_spec("snakemake_executor_plugin_slurm") is None:
-        return "sbatch, but the package snakemake-executor-plugin-slurm is not installed"
+        return "sbatch is there, but the package snakemake-executor-plugin-slurm is not installed"
     try:
         answer = subprocess.run(["sacct", "--noheader", "--jobs", "1"], capture_output=True, timeout=60)
         accounts = answer.returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         accounts = False
-    return "sbatch; " + (
-        "sacct answers" if accounts else "sacct does not answer: run Snakemake with --slurm-status-command squeue"
+    return "sbatch is there; " + (
+        "sacct works" if accounts else "sacct does not work: run Snakemake with --slurm-status-command squeue"
     )

@@ -1,8 +1,8 @@
-"""The errors that speak to the person at the keyboard."""
+"""Errors whose messages are meant for the user of the program."""
 
 
 class GlassbotanError(Exception):
-    """Something the user can mend: the message is one sentence (what, found, expected, what to do).
+    """An error that the user can correct; its message says what was found, what was expected and what to do.
 
     The command line prints the message without a traceback and exits with the error's status.
     """
@@ -11,16 +11,16 @@ class GlassbotanError(Exception):
 
 
 class StudyError(GlassbotanError):
-    """The configuration file asks for something that cannot be."""
+    """The settings of a study are wrong, or something was requested that the study does not have."""
 
 
 class FileError(GlassbotanError):
-    """A file is missing, cut short, or belongs to something else."""
+    """A file is missing or damaged, or is not the file that is expected in this place."""
 
 
 class EngineError(GlassbotanError):
-    """The molecular-dynamics engine is missing or the run went wrong."""
+    """The molecular-dynamics engine is not installed, or the simulation failed."""
 
 
 class TrainingError(GlassbotanError):
-    """Training diverged or was asked to continue something it does not fit."""
+    """Training diverged, or the GPU kernels for it give wrong results."""

@@ -5,8 +5,8 @@ J. Chem. Phys. 158, 084503 (2023), Sec. II:
 
     V(r) = V_LJ(r) - V_LJ(r_c) - (r - r_c) V_LJ'(r_c)   for r < r_c = 2.5 sigma_ab,   0 beyond,
 
-so that energy and force both vanish continuously at r_c. Engines run the dynamics; this module is the reference
-that they are tested against, and it gives the static quantities that need no engine.
+so that energy and force both vanish continuously at r_c. Engines run the dynamics. This module is the reference that
+their forces are tested against, and it computes static quantities without an engine.
 
 Units throughout the package are reduced Lennard-Jones: lengths in sigma_AA, energies in epsilon_AA, masses in m,
 times in tau = sigma_AA sqrt(m / epsilon_AA), temperatures in epsilon_AA / k_B.
@@ -22,7 +22,7 @@ from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 
 
 class Species(IntEnum):
-    """The two kinds of particle; the value is the `typeid` in every file."""
+    """The two species of particles; the value is the `typeid` in GSD files and the `species` in npz files."""
 
     A = 0
     B = 1
@@ -44,14 +44,14 @@ def box_length(particles: int, density: float) -> float:
 
 
 def species_of(particles: int, fraction_of_a: float) -> NDArray[np.uint8]:
-    """Species of each particle, shape (N,), all A before all B, N_A = round(N x fraction)."""
+    """Species of each particle, shape (N,): first N_A = round(N x fraction) particles A, then particles B."""
     return np.where(np.arange(particles) < round(particles * fraction_of_a), Species.A, Species.B).astype(np.uint8)
 
 
 def _lennard_jones(r: NDArray, epsilon: NDArray, sigma: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """V_LJ and its first two derivatives."""
     s2 = (sigma / r) ** 2
-    s6 = s2 * s2 * s2  # several times as fast as a power of six
+    s6 = s2 * s2 * s2  # several times as fast as (sigma / r) ** 6
     energy = 4 * epsilon * (s6**2 - s6)
     slope = -24 * epsilon * (2 * s6**2 - s6) / r
     curvature = 24 * epsilon * (26 * s6**2 - 7 * s6) / r**2
@@ -83,10 +83,10 @@ def pair_potential(r: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[N
 
 
 class Interactions(NamedTuple):
-    """Everything the potential says about one configuration."""
+    """Energies, forces, Laplacian and virial of one configuration."""
 
     energies: NDArray
-    """(N,) energy of each particle: half of each of its pairs, so that the sum is U"""
+    """(N,) energy of each particle: half the energy of each of its pairs, so that the sum is U"""
     forces: NDArray
     """(N, 3) -dU/dr_i"""
     laplacian: float
@@ -96,17 +96,17 @@ class Interactions(NamedTuple):
 
     @property
     def potential_energy(self) -> float:
-        """U, the full force-shifted form."""
+        """U, the total energy of the force-shifted interaction."""
         return float(self.energies.sum())
 
 
 def pair_interactions(r_ij: NDArray, pairs: NDArray, species: NDArray) -> tuple[float, NDArray[np.float64]]:
-    """U and the forces -dU/dr_i (N, 3) from given pairs, which may include some beyond the cutoff.
+    """U and the forces -dU/dr_i (N, 3) from given pairs; pairs beyond the cutoff contribute nothing.
 
     Parameters
     ----------
     r_ij : (n_p, 3), separations r_j - r_i, minimum image
-    pairs : (n_p, 2)
+    pairs : (n_p, 2), indices i and j of the particles
     species : (N,) values of `Species`
     """
     i, j = pairs.T
@@ -128,7 +128,7 @@ def interactions(positions: NDArray, species: NDArray, box_length: float) -> Int
 
     Parameters
     ----------
-    positions : (N, 3) anywhere, taken into the periodic box
+    positions : (N, 3), inside or outside the periodic box
     species : (N,) values of `Species`
     box_length : edge of the cubic box, at least twice the largest cutoff
     """

@@ -1,4 +1,4 @@
-"""Where the products of a study lie, relative to its folder `results/<study>/`."""
+"""Paths of the files of a study, relative to its folder `results/<study>/`."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ SCORES, HETEROGENEITY, QUALITY, COST = (
 
 
 def ensembles(study: Study) -> list[str]:
-    """Every ensemble."""
+    """Paths of the ensembles of all configurations at all state points."""
     return [
         f"{point.label}/ensemble/c{number:04d}.gsd"
         for point in study.temperatures
@@ -24,44 +24,44 @@ def ensembles(study: Study) -> list[str]:
 
 
 def targets(label: str, configurations: Iterable[int], folder: str = "targets") -> list[str]:
-    """Targets files of some configurations at the state point with this label."""
+    """Paths of the targets files of some configurations at the state point with this label."""
     return [f"{label}/{folder}/c{number:04d}.npz" for number in configurations]
 
 
 def relaxation(point: StatePoint) -> str:
-    """F_s(k, t) of every configuration of a state point; the fit of tau_alpha is in a JSON file beside it."""
+    """Path of the table of F_s(k, t) of a state point; the fit of tau_alpha is in a JSON file beside it."""
     return f"{point.label}/relaxation.csv"
 
 
 def fitted(run: Run) -> str:
-    """A fitted predictor."""
+    """Path of the fitted predictor of a fit."""
     return f"{run.folder}/{FITTED}"
 
 
 def history(run: Run) -> str:
-    """How a fit went."""
+    """Path of the history of a fit."""
     return f"{run.folder}/{HISTORY}"
 
 
 def predictions(run: Run) -> str:
-    """Predictions of the test configurations where the predictor was fitted."""
+    """Path of the predictions of the test configurations at the state point and times of the fit."""
     return f"{run.folder}/{PREDICTIONS}"
 
 
 def transferred(run: Run, from_index: int, point: StatePoint, time_index: int) -> str:
-    """Predictions for another place: those of one of the predictor's times for a time of another state point."""
+    """Path of the predictions of the fit's time `from_index`, to compare with time `time_index` of a state point."""
     if run.point == point and from_index == time_index:
         return predictions(run)
     return f"{run.folder}/t{from_index:02d}-on-{point.label}-t{time_index:02d}.npz"
 
 
 def learnt_from(study: Study, run: Run) -> list[str]:
-    """The targets files that a predictor is fitted to and validated on."""
+    """Paths of the targets files that a predictor is fitted to and validated on."""
     return targets(run.point.label, (*run.train, *study.configurations.validation), run.targets)
 
 
 def start(study: Study, run: Run) -> str | None:
-    """The fitted predictor that a fit starts from, if it does."""
+    """Path of the fitted predictor that a fit starts from, or None if it starts from no other."""
     made_here = start_of(study, run)
     if made_here is not None:
         return fitted(made_here)
@@ -71,28 +71,28 @@ def start(study: Study, run: Run) -> str | None:
 
 
 def scores(comparison: str) -> str:
-    """The table of scores of a comparison: pearson, learning_curve, transfer or ablation_<name>."""
+    """Path of the table of scores of a comparison: pearson, learning_curve, transfer or ablation_<name>."""
     return f"tables/{comparison}.csv"
 
 
 class Compared(NamedTuple):
-    """What a table of scores compares."""
+    """The predictions that a table of scores compares."""
 
     predictions: list[str]
-    """files; those that differ in their seed alone follow each other"""
+    """paths of the predictions files; files that differ only in the seed follow each other"""
     setting: str | None = None
-    """that varies among the models"""
+    """the setting that differs between the models, if it is an ablation"""
     time: float | None = None
-    """the only sampling time that is looked at, if not all"""
+    """the only sampling time that is scored; None for all"""
 
 
 def compared(study: Study, comparison: str) -> Compared:
-    """What the table of scores with this name compares.
+    """The predictions that the table of scores with this name compares.
 
     Raises
     ------
     StudyError
-        if the study has no section that says so
+        if the study has no section for this comparison
     """
     if comparison == "pearson":
         return Compared([predictions(run) for run in runs_of(study)])
@@ -107,9 +107,9 @@ def compared(study: Study, comparison: str) -> Compared:
         files = [predictions(run) for run in ablation_runs(study, name)]
         return Compared(files, ablation.setting, ablation.time)
     section = f"ablations.{name}" if comparison.startswith("ablation_") else comparison
-    raise StudyError(f"study {study.name} has no section {section}, which would say what to compare")
+    raise StudyError(f"study {study.name} has no section {section}, which sets what this table compares")
 
 
 def figure(name: str) -> str:
-    """A figure, to look at; there are .svg and .csv beside it."""
+    """Path of a figure as PNG; its SVG and the CSV of its numbers lie beside it."""
     return f"figures/{name}.png"

@@ -1,4 +1,4 @@
-"""What a notebook needs to look at a study; `import glassbotan` has it all."""
+"""Functions for notebooks; `import glassbotan` provides all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,66 +29,68 @@ from glassbotan.study.study import Study
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study's settings, and the files that Snakemake made of it."""
+    """The settings of a study, and access to the files that Snakemake has made for it."""
 
     settings: Study
     folder: Path
-    """results/<study>"""
+    """folder of the study's files, results/<study>"""
 
     def targets(self, temperature: float, configuration: int) -> Targets:
-        """What moved in one configuration.
+        """The targets of one configuration at all sampling times.
 
         Parameters
         ----------
-        temperature : of the state point
-        configuration : its number
+        temperature : temperature of the state point, epsilon_AA / k_B
+        configuration : number of the configuration
 
         Returns
         -------
         Targets
-            `times` (n_t,), `structure()`, and by the symbol of a target `means["S"]` (n_t, N) or `means["E"]`
-            (n_t, n_p), reduced units
+            the sampling times `times` (n_t,), the static structure `structure()`, and each target by its symbol, such
+            as `means["S"]` (n_t, N) or `means["E"]` (n_t, n_p), in reduced units
 
         Raises
         ------
         FileError
             if Snakemake has not made the file yet
+        StudyError
+            if the study has no such temperature
         """
         for point in self.settings.temperatures:
             if point.temperature == temperature:
                 (path,) = layout.targets(point.label, [configuration])
                 return read_targets(self.folder / path)
         known = [point.temperature for point in self.settings.temperatures]
-        raise StudyError(f"study {self.settings.name} has no temperature {temperature:g}; it has {known}")
+        raise StudyError(f"study {self.settings.name} has no temperature {temperature:g}; its temperatures are {known}")
 
     def predictor(self, model: str, temperature: float, time: float, seed: int = 0) -> FittedPredictor:
-        """A fitted predictor of the study."""
+        """The fitted predictor of a model of the study at one temperature and sampling time."""
         return read_fitted(self.folder / layout.fitted(self._run(model, temperature, time, seed))).predictor
 
     def predictions(self, model: str, temperature: float, time: float, seed: int = 0) -> Sequence[Prediction]:
-        """What a predictor says of each test configuration at one time, with the truth."""
+        """Predicted and simulated targets of each test configuration at one sampling time."""
         run = self._run(model, temperature, time, seed)
         found = read_predictions(self.folder / layout.predictions(run))
         return found.at(run.point.time_index(time))
 
     def pearson(self) -> pd.DataFrame:
-        """The Pearson table, a row for each predictor, target and time."""
+        """The table of Pearson coefficients, with one row for each predictor, target and sampling time."""
         return read_csv(self.folder / layout.SCORES)
 
     @property
     def figures(self) -> list[str]:
-        """Names of the figures that the study is drawn in."""
+        """Names of the figures that Snakemake always draws for this study."""
         return drawn_in(self.settings)
 
     def draw(self, figure: str) -> Figure:
-        """Draw one of the figures, from the files that Snakemake has made.
+        """Draw one of the figures from the files that Snakemake has made.
 
         Raises
         ------
         StudyError
             if the study has no figure with that name
         FileError
-            if a file that it is drawn from is not there
+            if a file that it is drawn from does not exist
         """
         kind, inputs = figure_named(self.settings, figure)
         paths = {role: [self.folder / file for file in files] for role, files in inputs.files.items()}
@@ -104,29 +106,29 @@ class OpenStudy:
 
 
 def open_study(file: str | Path, results: str | Path = "results") -> OpenStudy:
-    """Open a study.
+    """Read the settings of a study, and give access to its files.
 
     Parameters
     ----------
-    file : the study, such as config.yaml
-    results : folder under which Snakemake wrote
+    file : YAML file of the study, such as config.yaml
+    results : folder in which Snakemake has made the folder of the study
 
     Raises
     ------
     StudyError
-        names the file, the key, what was found and what was expected
+        if the file is wrong; the message names the file, the key, what was found and what was expected
     """
     settings = read_study(Path(file))
     return OpenStudy(settings, Path(results) / settings.name)
 
 
 def load_predictor(path: str | Path) -> FittedPredictor:
-    """A fitted predictor from its file; nothing in the file is executed."""
+    """The fitted predictor in a file; no code in the file is executed."""
     return read_fitted(Path(path)).predictor
 
 
 def read_configuration(path: str | Path, frame: int = -1) -> Configuration:
-    """One configuration of a particle file: GSD, LAMMPS dump, extended XYZ; `frame` -1 is the last."""
+    """One configuration from a particle file (GSD, LAMMPS dump or extended XYZ); `frame` -1 is the last frame."""
     return _read_configuration(Path(path), frame)
 
 
@@ -138,13 +140,13 @@ def predict(
     Parameters
     ----------
     predictor : from `load_predictor`
-    configuration : from `read_configuration`; or positions (N, 3), species (N,) with 0 = A and 1 = B, and the edge of
-        the cubic box, sigma_AA
+    configuration : from `read_configuration`; or a tuple of positions (N, 3), species (N,) with 0 = A and 1 = B, and
+        the edge of the cubic box, in sigma_AA
 
     Returns
     -------
     PredictedTargets
-        `target("S")` (N,), `target("E")` (n_p,) with `pairs` (n_p, 2), and the `times` that they are for
+        `target("S")` (N,), `target("E")` (n_p,) with `pairs` (n_p, 2), and their sampling times `times`
     """
     if not isinstance(configuration, Configuration):
         configuration = configuration_of(*configuration)

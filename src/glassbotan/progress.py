@@ -1,4 +1,4 @@
-"""Progress of long work: one bar on a terminal, plain lines in a log."""
+"""Display of the progress of long work: one bar on a terminal, plain lines in a log file."""
 
 import sys
 import time
@@ -13,12 +13,12 @@ SECONDS_BETWEEN_LINES = 30.0
 
 @contextmanager
 def progress(label: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    """Give a function to call with the work done since the last call.
+    """Context manager that shows progress; it yields a function to call with the work done since the last call.
 
     Parameters
     ----------
-    label : what is being done
-    total, unit : how much of what there is to do
+    label : name of the work, shown before the progress
+    total, unit : amount of all work, and its unit
     """
     started = time.perf_counter()
     show = _bar if sys.stderr.isatty() else _lines

@@ -1,4 +1,7 @@
-"""The record of a product's making: who made it, from what, and with which versions. People read it, no stage does."""
+"""Provenance: the record of how a file was made, from which settings and inputs, and with which versions.
+
+The record is for people; no stage depends on it.
+"""
 
 import hashlib
 import platform
@@ -33,7 +36,11 @@ STAGE_VERSIONS = {
     "report": 2,
     "export": 1,
 }
-"""Raised by hand when a stage's results change: only then are they made again."""
+"""Version of each stage.
+
+It is raised by hand when a change of the code changes the results of the stage. Snakemake then makes them again; after
+other changes of the code it does not.
+"""
 
 PACKAGES = (
     "numpy", "scipy", "gsd", "freud-analysis", "safetensors", "torch", "torch-geometric", "pandas", "snakemake"
@@ -41,14 +48,14 @@ PACKAGES = (
 
 
 class Provenance:
-    """Collects what a product should say about its making; `finish` gives it as plain data.
+    """Collects the record of how a file is made; `finish` returns it as plain data.
 
     Parameters
     ----------
-    stage : name of the subcommand
+    stage : name of the stage
     study : name of the study
-    settings : everything the stage was told, as plain data
-    inputs : files that it read
+    settings : all options of the stage, as plain data
+    inputs : files that the stage reads
     """
 
     def __init__(self, stage: str, study: str, settings: dict[str, Any], inputs: Iterable[Path] = ()) -> None:
@@ -67,7 +74,7 @@ class Provenance:
         self._start = time.perf_counter()
 
     def finish(self, **measured: Any) -> dict[str, Any]:
-        """The record with the wall time and whatever the stage measured (engine, particle-steps per second ...)."""
+        """The record with wall time, peak memory and what the stage measured, such as particle-steps per second."""
         return {
             **self.record,
             "wall_seconds": round(time.perf_counter() - self._start, 3),
@@ -77,7 +84,7 @@ class Provenance:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
+    """SHA-256 hash of the content of a file."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -87,7 +94,7 @@ def sha256(path: Path) -> str:
 
 @cache
 def git_commit() -> str:
-    """Commit of the source tree that the package runs from, with `+` where it was edited since; else `unknown`."""
+    """Commit of the source tree that the package runs from, with `+` if files were edited since; or `unknown`."""
     root = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -96,15 +103,15 @@ def git_commit() -> str:
         ).stdout.strip()
 
     try:
-        tracked = git("ls-files", "--error-unmatch", Path(__file__).name)
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "") if tracked else ""
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # fails where another repository is around the package
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of the package and of what it stands on, as installed."""
+    """Installed versions of this package and of the main packages that it uses."""
     found = {}
     for name in ("glassbotan", *PACKAGES):
         try:

@@ -1,11 +1,11 @@
-"""Correlation, its ceiling, and how well a mean is known."""
+"""Pearson correlation, its noise ceiling, and the confidence interval of a mean."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def correlation(x: NDArray, y: NDArray) -> float:
-    """Pearson's coefficient of two arrays of one shape; NaN where either is constant."""
+    """Pearson's coefficient of two arrays of the same shape; NaN if either is constant."""
     x = np.asarray(x, dtype=np.float64) - np.mean(x, dtype=np.float64)
     y = np.asarray(y, dtype=np.float64) - np.mean(y, dtype=np.float64)
     norm = np.sqrt((x**2).sum() * (y**2).sum())
@@ -16,7 +16,8 @@ def noise_ceiling(halves: NDArray) -> float:
     """Largest Pearson coefficient that a perfect prediction could have with the mean over all replicas.
 
     The correlation r of two half-ensemble averages gives the reliability of their mean, 2 r / (1 + r)
-    (Spearman-Brown); the expected value correlates with a measurement of that reliability as its square root.
+    (Spearman-Brown). The correlation between the exact expectation value and this mean is the square root of its
+    reliability.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ def noise_ceiling(halves: NDArray) -> float:
     Returns
     -------
     float
-        0 where the halves do not correlate at all, and not a number where they are not known
+        0 if the halves do not correlate positively, and NaN if they are not known
     """
     r = correlation(halves[0], halves[1])
     if np.isnan(r) and np.isnan(halves).any():
@@ -34,9 +35,9 @@ def noise_ceiling(halves: NDArray) -> float:
 
 
 def confidence_interval(values: NDArray, confidence: float) -> tuple[float, float]:
-    """Student's interval of the mean of independent values (n,); not numbers for a single one.
+    """Confidence interval of the mean of independent values (n,), from Student's t distribution; NaN for one value.
 
-    It stays true for two or three values, where a bootstrap would give no more than their range.
+    It is correct also for two or three values, for which a bootstrap interval could not be wider than their range.
     """
     from scipy.stats import t as student
 

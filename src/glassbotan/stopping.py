@@ -1,7 +1,7 @@
-"""Stopping in time: before the walltime, and when somebody asks for it.
+"""Stopping a stage before its walltime ends, or after a signal.
 
-A stage that has to stop leaves what it has done beside its output and exits with a status of its own, so that running
-it again, by hand or by Snakemake's `retries`, goes on from there.
+A stage that has to stop keeps its checkpoints beside its output and exits with status 75. When it is run again, by hand
+or by Snakemake's `retries`, it continues from the last checkpoint.
 """
 
 import math
@@ -16,9 +16,9 @@ from typing import Self
 from glassbotan.errors import GlassbotanError
 
 MARGIN = 60.0
-"""Seconds before the walltime at which a stage stops; a tenth of the walltime where that is shorter."""
+"""Seconds before the end of the walltime at which a stage stops, but at most a tenth of the remaining walltime."""
 
-KEPT = "the checkpoints are kept beside the output, run the stage again to go on"
+KEPT = "the checkpoints are kept beside the output; run the stage again to continue"
 
 _received: list[signal.Signals] = []
 
@@ -30,7 +30,7 @@ class StoppedError(GlassbotanError):
 
 
 def listen() -> None:
-    """Let SIGTERM and SIGINT stop a stage at the next moment that suits it; a second SIGINT interrupts at once."""
+    """Make SIGTERM and SIGINT stop a stage at its next `Deadline.check`; a later SIGINT interrupts it at once."""
 
     def remember(number: int, frame: FrameType | None) -> None:
         if _received and number == signal.SIGINT:
@@ -42,11 +42,11 @@ def listen() -> None:
 
 
 class Deadline:
-    """When a stage has to stop.
+    """The time at which a stage has to stop.
 
     Parameters
     ----------
-    walltime : minutes from the start of the process; without it SLURM's end of the job counts, if there is one
+    walltime : minutes from the start of the process; if None, the end of the SLURM job, or no limit outside SLURM
     """
 
     def __init__(self, walltime: float | None = None) -> None:
@@ -58,22 +58,22 @@ class Deadline:
 
     @classmethod
     def never(cls) -> Self:
-        """For work that ends by itself; signals are heard all the same."""
+        """A deadline without a time limit; signals still stop the stage."""
         return cls(math.inf)
 
     def check(self, needed: float = 0.0) -> None:
-        """Say whether it is time to stop.
+        """Raise an error if it is time to stop.
 
         Parameters
         ----------
-        needed : seconds that are to fit in before the end
+        needed : seconds of work that have to fit in before the deadline
 
         Raises
         ------
         StoppedError
-            if a signal has come or the walltime is near
+            if a signal was received, or the walltime is about to end
         GlassbotanError
-            if the walltime is near and this process has written no checkpoint
+            if the walltime is about to end and this process has written no checkpoint
         """
         if _received:
             raise StoppedError(f"stopped by {_received[0].name}; {KEPT}")
@@ -81,13 +81,13 @@ class Deadline:
             return
         if self._longest is None:
             raise GlassbotanError(
-                "stopped before its walltime, in which not one checkpoint was reached: allow more time, or set "
-                "checkpoints closer (integrator.checkpoint_steps)"
+                "stopped before its walltime ended, and not one checkpoint was reached: allow more time, or "
+                "(in a simulation) reduce integrator.checkpoint_steps"
             )
-        raise StoppedError(f"stopped before its walltime; {KEPT}")
+        raise StoppedError(f"stopped before its walltime ended; {KEPT}")
 
     def saved(self) -> None:
-        """Say that a checkpoint was just written; stops here if the work up to the next would not fit."""
+        """Note that a checkpoint was just written; raise an error if the work up to the next one would not fit in."""
         now = time.time()
         self._longest = max(self._longest or 0.0, now - self._saved)
         self._saved = now
@@ -95,7 +95,7 @@ class Deadline:
 
 
 def _end_of_slurm_job() -> float:
-    """When the SLURM job that this process runs in will be killed, seconds since the epoch; infinity if in none."""
+    """End of the SLURM job that this process runs in, in seconds since the epoch; infinity outside SLURM."""
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return float("inf")
@@ -104,16 +104,16 @@ def _end_of_slurm_job() -> float:
             ["squeue", "--noheader", "--jobs", job, "--format", "%e"], capture_output=True, text=True, timeout=60
         )
         return datetime.fromisoformat(answer.stdout.strip()).timestamp()
-    except (OSError, subprocess.TimeoutExpired, ValueError):  # no limit, or no answer: SIGTERM comes in any case
+    except (OSError, subprocess.TimeoutExpired, ValueError):  # no limit, or no answer: SLURM sends SIGTERM anyway
         return float("inf")
 
 
 def _process_start() -> float:
-    """When this process began, seconds since the epoch (its imports count as well)."""
+    """Start of this process before its imports, in seconds since the epoch."""
     ticks = os.sysconf("SC_CLK_TCK")
     try:
         with open("/proc/self/stat") as stat, open("/proc/uptime") as uptime:
             started = int(stat.read().rsplit(")", 1)[1].split()[19]) / ticks
             return time.time() - (float(uptime.read().split()[0]) - started)
-    except (OSError, ValueError, IndexError):  # no /proc: seconds of imports do not matter there
+    except (OSError, ValueError, IndexError):  # without /proc, the seconds of the imports are neglected
         return time.time()

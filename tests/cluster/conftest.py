@@ -46,7 +46,7 @@ def start(*command: str, **kwargs) -> subprocess.Popen:
 
 
 def of_a_test(configuration: Path) -> bool:
-    """Whether a test of this kind put the file there."""
+    """Whether the file is a link that was made by an earlier run of these tests."""
     return configuration.is_symlink() and any(part.startswith("pytest-of-") for part in configuration.readlink().parts)
 
 
@@ -61,14 +61,14 @@ def slurm(tmp_path_factory) -> Iterator[Path]:
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed (Debian: apt-get install munge slurmctld slurmd slurm-client)")
     if os.getuid() != 0:
-        pytest.skip("a cluster of one's own is started as root")
+        pytest.skip("only root can start a SLURM cluster for the test")
     pytest.importorskip("snakemake_executor_plugin_slurm")
 
-    configuration = Path("/etc/slurm/slurm.conf")  # jobs inside of jobs look nowhere else
+    configuration = Path("/etc/slurm/slurm.conf")  # SLURM commands inside a job read only this file
     if of_a_test(configuration) and sinfo().returncode != 0:
-        configuration.unlink()  # the test was killed
+        configuration.unlink()  # left by a test that was killed
     if configuration.exists() or configuration.is_symlink():
-        pytest.skip(f"{configuration} belongs to a cluster that is not the test's")
+        pytest.skip(f"{configuration} belongs to a cluster that the test did not start")
     folder = tmp_path_factory.mktemp("slurm")
     for name in ("state", "spool"):
         (folder / name).mkdir()
@@ -92,7 +92,7 @@ def slurm(tmp_path_factory) -> Iterator[Path]:
         yield configuration
     finally:
         subprocess.run(["scancel", "--state=RUNNING"], capture_output=True)
-        configuration.unlink()  # before anything else can fail: a cluster that is gone must not seem to be there
+        configuration.unlink()  # first, so that no error can leave the configuration of a stopped cluster behind
         for process in reversed(processes):
             process.terminate()
             try:

@@ -1,4 +1,4 @@
-"""A study on a real SLURM cluster, through the profile, to its table: with a job cancelled, and one out of walltime."""
+"""A study with the SLURM profile on a real cluster; one of its jobs is cancelled, and one reaches its walltime."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ import yaml
 from glassbotan.files.gsd import read_gsd_provenance
 
 ROOT = Path(__file__).parent.parent.parent
-SECONDS_OF_EQUILIBRATION = 90  # more than the shortest walltime that SLURM knows, one minute
+SECONDS_OF_EQUILIBRATION = 90  # more than one minute, the shortest walltime of SLURM
 
 STUDY = {
     "name": "cluster",
@@ -48,7 +48,7 @@ def environment():
 
 
 def time_for(seconds, environment, path):
-    """Simulated time that takes two configurations about so long on this machine."""
+    """Simulated time that takes about so many seconds for two configurations on this machine."""
     subprocess.run(
         ["glassbotan", "melt", "--study", "x", "--temperature", "1.0", "--configurations", "1-2", "--liquid.particles",
          "256", "--melt.temperature", "1.0", "--melt.time", "20", "--output", str(path / "speed.gsd")],
@@ -72,7 +72,7 @@ def test_a_study_survives_the_cluster(slurm, environment, tmp_path):
     )  # fmt: skip
     results = tmp_path / "results" / "cluster"
     try:
-        # Cancel the equilibration once it has something to lose.
+        # Cancel the equilibration once it has written checkpoints.
         unfinished = results / "T0.90" / "equilibrated" / "b001.gsd.unfinished"
         for _ in range(240):
             if len(list(unfinished.glob("launch*.npz"))) >= 2 or driver.poll() is not None:
@@ -86,7 +86,7 @@ def test_a_study_survives_the_cluster(slurm, environment, tmp_path):
         driver.kill()
     assert driver.returncode == 0, output
     assert kept
-    assert "stopped by SIGTERM" in output  # scancel
+    assert "stopped by SIGTERM" in output  # because of scancel
     assert "stopped before its walltime" in output
     record = read_gsd_provenance(results / "T0.90" / "equilibrated" / "b001.gsd")
     assert record["particle_steps_before_this_run"] > 0

@@ -1,4 +1,4 @@
-"""HOOMD-blue: many systems in one simulation are still separate, and are the liquid that LAMMPS runs."""
+"""HOOMD-blue: the systems of one simulation are independent, and their dynamics is that of LAMMPS."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_batched_systems_move_as_they_do_alone(hoomd, liquid_at_one):
     for index, system in enumerate(systems):
         (alone,) = advance(hoomd, [system], [500], Dynamics(1e-3))
         moved = together[index].configuration.unwrapped - alone.configuration.unwrapped
-        assert np.abs(moved).max() < 1e-12  # chaos has amplified rounding by little after 0.5 tau
+        assert np.abs(moved).max() < 1e-12  # rounding errors have grown little after 0.5 tau
 
 
 def test_more_systems_than_one_launch_come_back_in_their_places(hoomd, liquid_at_one):
@@ -51,14 +51,15 @@ def test_engines_run_the_same_liquid(hoomd, liquid_at_one):
 
 
 def test_each_thermostat_serves_its_own_system(hoomd, liquid_at_one):
-    # One system starts far too hot: it cools, and the others neither heat nor cool with it.
+    # One system starts far too hot. It has to cool down, and the temperature of the others must not change.
     hot = lattice(Liquid(particles=256), 4.0, random_generator(1, 1.0, 2, 0))
     systems = [hot, *replicas(liquid_at_one, 1.0, 4, seed=2, number=1)]
     samples = advance(hoomd, systems, range(100, 20_001, 100), Dynamics(1e-3, Thermostat(1.0, 1.0, 0.1)))
     kinetic = np.zeros((5, 200))
     for sample in samples:
         kinetic[sample.system, sample.step // 100 - 1] = sample.configuration.kinetic_energy
-    # Means over 18 tau are some hundred independent values (standard error 0.5 per cent), variances have 15 per cent.
+    # 18 tau give about a hundred independent values. The standard errors are 0.5 per cent for the mean and 15 per cent
+    # for the variance.
     equilibrium = kinetic[:, 20:]
     assert equilibrium.mean(axis=1) == pytest.approx([FREEDOM / 2] * 5, rel=0.02)
     assert equilibrium[1:].var(axis=1) == pytest.approx([FREEDOM / 2] * 4, rel=0.6)

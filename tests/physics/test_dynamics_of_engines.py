@@ -1,4 +1,4 @@
-"""What every engine must keep: energy, momentum, paths across the boundary, temperatures."""
+"""Every engine: conservation of energy and momentum, displacements across the boundary, temperatures."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ def total_energy(sample):
 def test_nve_conserves_energy_and_momentum(engine, liquid_at_one):
     samples = list(advance(engine, [liquid_at_one], range(0, 10_001, 1000), Dynamics(1e-3)))
     energies = np.array([total_energy(sample) for sample in samples]) / 256
-    # Velocity-Verlet at dt = 1e-3 oscillates by a few 1e-5 per particle and does not drift.
+    # The energy of velocity-Verlet at dt = 1e-3 oscillates by a few 1e-5 per particle and does not drift.
     assert np.abs(energies - energies[0]).max() < 2e-4
     assert abs(np.polyfit(range(11), energies, 1)[0]) < 2e-5
     assert np.abs(samples[-1].configuration.momentum).max() < 1e-9
 
 
 def test_displacements_are_exact_across_the_boundary(engine):
-    # Two particles out of reach of one another move freely, several boxes far and in all directions.
+    # Two particles beyond the cutoff of each other move freely, by up to two box lengths, across all faces of the box.
     velocities = np.array([[3.0, -2.0, 0.7], [-1.0, 2.5, -4.0]])
     start = Configuration(
         positions=np.array([[3.9, -3.9, 3.9], [-0.2, 0.3, -0.1]]),
@@ -64,8 +64,9 @@ def test_independent_systems_do_not_see_each_other(engine, liquid_at_one):
 
 
 def test_thermostat_gives_the_canonical_kinetic_energy(engine, liquid_at_one):
-    # K has 3 N - 3 degrees of freedom f: mean f T / 2 and variance f T^2 / 2. Samples 0.1 apart over 40 are some two
-    # hundred independent ones: 0.5 per cent for the mean, 10 per cent for the variance (three and four errors below).
+    # K has f = 3 N - 3 degrees of freedom, so its mean is f T / 2 and its variance f T^2 / 2. Samples 0.1 apart over
+    # t = 40 count as about two hundred independent ones: the standard errors are 0.5 per cent for the mean and 10 per
+    # cent for the variance. The tolerances are three and four times as large.
     steps = range(100, 40_001, 100)
     samples = advance(engine, [liquid_at_one], steps, Dynamics(1e-3, Thermostat(1.0, 1.0, 0.1)))
     kinetic = np.array([sample.configuration.kinetic_energy for sample in samples])[50:]

@@ -1,4 +1,4 @@
-"""The potential: the formula against itself, and every engine against the formula."""
+"""The potential: the reference formula against its derivatives, and every engine against the formula."""
 
 import numpy as np
 import pytest
@@ -107,7 +107,7 @@ def test_forces_are_the_gradient_and_the_laplacian_its_divergence(liquid_at_one,
                 moved.append(interactions(positions, liquid_at_one.species, liquid_at_one.box_length))
             slope = (moved[0].potential_energy - moved[1].potential_energy) / (2 * h)
             assert start.forces[particle, axis] == pytest.approx(-slope, rel=1e-4, abs=1e-4)
-    # The whole Laplacian, from the change of each force component along itself, on a small random subset of axes.
+    # The Laplacian, from the change of each force component along its own axis, for a random subset of the particles.
     subset = rng.choice(256, 40, replace=False)
     for particle in subset:
         for axis in range(3):
@@ -137,7 +137,7 @@ def test_box_length_of_the_paper():
 
 
 def test_configurational_temperature_of_a_liquid(engine, liquid_at_one, rng):
-    # <|grad U|^2> / <nabla^2 U> = k_B T in equilibrium; twenty moments of 256 particles give it to a few per cent.
+    # <|grad U|^2> / <nabla^2 U> = k_B T in equilibrium; twenty samples of 256 particles give it to a few per cent.
     start = Configuration(
         liquid_at_one.positions,
         liquid_at_one.images,

@@ -1,4 +1,4 @@
-"""Runs in legs: what a run from checkpoints must keep, on every engine."""
+"""Runs in legs, each from a checkpoint: every engine must give the result of an uninterrupted run."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_a_run_killed_anywhere_goes_on_bit_for_bit(engine, systems, dynamics, tm
             continue
     assert calls > 3
     assert identical(unbroken, again)
-    # Nothing but the leg that it was killed in was done twice.
+    # After a kill, only the leg in which it happened is repeated.
     assert worked < 3 * 256 * 310 * 4
 
 
@@ -82,7 +82,7 @@ def test_long_runs_keep_few_files(engine, systems, tmp_path):
     legs = SavedLegs(tmp_path, systems, Deadline())
     list(advance(engine, systems, [150, 1000], RAMP, steps_per_leg=100, checkpoints=legs))
     launches = -(-3 // engine.systems_per_launch)
-    assert len(list(tmp_path.iterdir())) == 3 * launches  # the leg with a sample, and the last two
+    assert len(list(tmp_path.iterdir())) == 3 * launches  # those of the leg with a sample, and of the last two legs
 
 
 def test_legs_change_the_trajectory_by_rounding_alone(engine, systems):

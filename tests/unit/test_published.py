@@ -81,7 +81,7 @@ def import_files(kind, paths, output, *more):
 
 
 def refusal(capsys, *arguments):
-    """The one message with which a command refuses, and nothing written."""
+    """The message of a command that refuses its input; checks that it is one line and that nothing was written."""
     with pytest.raises(SystemExit) as stop:
         import_files(*arguments)
     assert stop.value.code == 1
@@ -99,7 +99,7 @@ def test_targets_are_those_of_the_trajectories(kind, ensemble, tmp_path):
     assert (found.study, found.configuration, found.temperature) == ("s", 4, 1.0)
     assert read_npz_provenance(found.path)["format"] == kind
     assert found.quality.configurational_temperature == pytest.approx(1.0, rel=0.2)
-    assert found.quality.temperature is None  # positions do not say it
+    assert found.quality.temperature is None  # it cannot be computed from positions
     structure = found.structure()
     assert np.array_equal(structure.species, start.species)
     assert np.abs(minimum_image(structure.positions - start.positions, start.box_length)).max() < 1e-9
@@ -128,14 +128,14 @@ def test_fewer_replicas_are_the_first(ensemble, tmp_path):
 
 
 def test_predictions_go_out_as_they_came_in(ensemble, tmp_path):
-    """From GlassBench through a network and back to GlassBench."""
+    """Import a GlassBench file, fit a network, predict, and export the predictions in the same format."""
     ends, start = ensemble
     (path,) = write_glassbench(tmp_path, ends, start)
     import_files("glassbench", [path], tmp_path / "c0004.npz")
     (tmp_path / "train").mkdir()
     import_files(
         "glassbench", [path], tmp_path / "train" / "c0001.npz", "--configuration", "1"
-    )  # the last of two options counts
+    )  # overrides the number that import_files gives
     common = ["--study", "s", "--temperature", "1.0"]
     for index in ("1", "2"):
         model, predictions = tmp_path / f"{index}.safetensors", tmp_path / f"{index}" / "predictions.npz"
@@ -174,9 +174,7 @@ def test_pairs_that_were_not_published_cannot_be_learnt(ensemble, tmp_path, caps
             ["fit", "--study", "s", "--temperature", "1.0", "--time-indices", "1", "--model.kind", "botan",
              "--train", "4", "--output", str(tmp_path / "m.safetensors"), str(tmp_path / "c0004.npz")]
         )  # fmt: skip
-    assert "c0004.npz holds no pair-distance change E (its source published none, or" in (
-        error := capsys.readouterr().err
-    )
+    assert "c0004.npz holds no pair-distance change E (it was not published, or" in (error := capsys.readouterr().err)
     assert "fit a model that predicts S" in error
 
 
@@ -219,7 +217,7 @@ def test_other_numbers_than_expected_are_refused(ensemble, tmp_path, capsys):
 
 def test_a_particle_alone_is_refused(tmp_path, capsys, ensemble):
     ends, start = ensemble
-    # One that has lost its neighbours: they are taken away with their own surroundings left.
+    # Remove all particles within 2 of particle 0, so that it has no neighbours.
     apart = np.linalg.norm(minimum_image(start.positions - start.positions[0], start.box_length), axis=1)
     left = (apart > 2) | (apart == 0)
     paths = write_botan(
@@ -247,7 +245,7 @@ def test_nothing_in_a_file_is_executed(ensemble, tmp_path, capsys, monkeypatch):
     ends, start = ensemble
     output = tmp_path / "out.npz"
     paths = write_glassy_dynamics(tmp_path, ends, start, metadata=Malicious())
-    assert "it asks for posix.system" in refusal(capsys, "glassy-dynamics", paths, output)
+    assert "it refers to posix.system" in refusal(capsys, "glassy-dynamics", paths, output)
     paths[0].write_bytes(paths[0].read_bytes()[:500])
     assert "cannot be read as a pickle" in refusal(capsys, "glassy-dynamics", paths, output)
     objects = write_botan(tmp_path, ends, start, types=np.array([Malicious()], dtype=object))
@@ -316,7 +314,7 @@ def test_published_weights_give_the_published_outputs(liquid_at_one, tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda state: state.pop("decoder.fc3.bias"), "decoder.fc3.bias has shape nothing"),
+        (lambda state: state.pop("decoder.fc3.bias"), "decoder.fc3.bias has shape none (it is missing)"),
         (lambda state: state.update({"extra.weight": torch.ones(2)}), "extra.weight has shape (2,), but nothing"),
         (lambda state: state.update({"decoder.fc1.bias": torch.ones(32)}), "bias has shape (32,), but (64,)"),
         (lambda state: state["decoder.fc1.bias"].fill_(torch.nan), "decoder.fc1.bias holds a value that is not finite"),
@@ -335,7 +333,7 @@ def test_other_weights_are_refused(change, says, tmp_path, capsys):
 
 @pytest.mark.parametrize(("configuration", "expected"), [(401, 0.54), (402, 0.43), (403, 0.42)])
 def test_published_weights_on_published_trajectories(published, configuration, expected, tmp_path):
-    """Correlation of the pretrained network's edges with E at t = 4120, A-A pairs within 1.35."""
+    """Correlation of the pretrained network's output on edges with E at t = 4120, for A-A pairs within 1.35."""
     path = published / "test" / f"isoconfig_N4096T0.44_{configuration}_tc07.npz"
     output = tmp_path / "targets.npz"
     main(

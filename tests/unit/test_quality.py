@@ -1,4 +1,4 @@
-"""What a run says about itself."""
+"""The measures of the quality of a run."""
 
 from dataclasses import replace
 

@@ -22,7 +22,7 @@ def structure(targets_files):
 
 
 def test_descriptors_are_those_of_the_formulas(structure):
-    """Of one particle, term by term; the tolerance is that of single precision and of shells cut at four widths."""
+    """For one particle, term by term. The tolerance allows for single precision and for shells cut at four widths."""
     settings = Descriptors(coarse_range=3.0, averages=1, inherent_displacement=False)
     shells = settings.within(structure.box_length)
     found = shells.compute(structure)
@@ -50,7 +50,7 @@ def test_descriptors_are_those_of_the_formulas(structure):
 
 
 def test_descriptors_do_not_change_when_the_liquid_is_turned(structure):
-    """A signed permutation of the axes keeps the box."""
+    """It is turned by a signed permutation of the axes, which leaves the box as it is."""
     shells = Descriptors(averages=1, inherent_displacement=False).within(structure.box_length)
     turned = StaticStructure.of_positions(
         structure.positions[:, [2, 0, 1]] * [1, -1, 1], structure.species, structure.box_length, 2.0
@@ -76,10 +76,10 @@ def test_the_inherent_structure_is_a_minimum_nearby(liquid_at_one):
     assert found.largest_force <= LARGEST_FORCE
     assert there.potential_energy == pytest.approx(found.potential_energy)
     thermal = interactions(structure.positions, structure.species, structure.box_length)
-    assert found.potential_energy < thermal.potential_energy - 256 * 1.0  # at T = 1 far above its minimum
+    assert found.potential_energy < thermal.potential_energy - 256 * 1.0  # at T = 1 the liquid is far above the minimum
     assert 0.1 < np.sqrt((found.displacement**2).sum(axis=1).mean()) < 0.6
     assert np.abs(found.displacement.sum(axis=0)).max() < 1e-3  # the centre of mass stays
-    # It does not depend on where the box begins, and the minimum of the minimum is itself.
+    # It does not depend on the origin of the box, and the inherent structure of an inherent structure is itself.
     elsewhere = StaticStructure(
         structure.positions + [1.3, -20.0, 0.4], structure.species, structure.box_length, structure.pairs
     )
@@ -98,7 +98,7 @@ def test_inherent_structure_of_a_published_configuration(published):
         content["initial_positions"], content["types"].astype(np.uint8), box_length(4096, 1.2), 2.0
     )
     found = inherent_structure(structure)
-    # Half of the thermal energy above the minimum, 3/2 T = 0.66, is potential in the harmonic limit.
+    # In the harmonic limit, the potential energy per particle is 3/2 T = 0.66 above the minimum.
     thermal = interactions(structure.positions, structure.species, structure.box_length).potential_energy
     assert (thermal - found.potential_energy) / 4096 == pytest.approx(0.63, abs=0.05)
 
@@ -114,7 +114,7 @@ def test_the_ridge_is_that_of_the_normal_equations(rng):
         assert Sums.over(x, y).error(weights, constant) == pytest.approx(
             ((x @ weights + constant - y) ** 2).mean(axis=0)
         )
-    # Sums of parts are the sums of all, and each part is judged by the fit to the others.
+    # The sums over parts add up to the sums over all data, and the error on each part is that of the fit to the others.
     parts = [Sums.over(x[first::3], y[first::3]) for first in range(3)]
     whole = parts[0] + parts[1] + parts[2]
     assert solve(whole, [1.0])[0][0] == pytest.approx(solve(Sums.over(x, y), [1.0])[0][0])
@@ -141,8 +141,8 @@ def test_the_ridge_learns_what_depends_on_the_structure(targets_files, validatio
         of_kind = structure.species == species
         for time in (0, 1):
             assert correlation(predicted[time][of_kind], truth.means["S"][time][of_kind]) > 0.5
-            # In the target's own unit: the level of each species at each time.
+            # The mean for each species at each time is that of the target, in the target's unit.
             assert predicted[time][of_kind].mean() == pytest.approx(truth.means["S"][time][of_kind].mean(), rel=0.1)
     assert len(fitted.history["ridge_parameter"]) == len(settings.ridge_parameters)
     chosen = np.argmin(fitted.history["S_A_t01"])
-    assert 0 < chosen < len(settings.ridge_parameters) - 1  # neither end of what was tried
+    assert 0 < chosen < len(settings.ridge_parameters) - 1  # not at an end of the range

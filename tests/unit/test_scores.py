@@ -50,7 +50,7 @@ def r2_of(prediction, truth):
 
 def test_score_averages_over_configurations_and_pools_beside(rng):
     truths = [rng.normal(size=500) + shift for shift in (0, 10, 20)]
-    predictions = [0.5 * (truth - truth.mean()) + rng.normal(size=500) for truth in truths]  # knows no shift
+    predictions = [0.5 * (truth - truth.mean()) + rng.normal(size=500) for truth in truths]  # without the shift
     halves = [np.stack([truth, truth]) for truth in truths]
     result = score(predictions, truths, halves, Scores())
     single = [pearsonr(p, t).statistic for p, t in zip(predictions, truths, strict=True)]
@@ -180,7 +180,7 @@ def test_models_that_differ_in_their_seed_are_also_scored_together(predictions, 
 
 
 def baseline(predictions):
-    """A predictor that is fitted to nothing and gives no values."""
+    """A predictor that is not fitted, and whose predictions have only the order of the target's values."""
     return file_of(
         predictions, ("E",), model="initial-distance", kind="initial-distance", fits=False, gives_values=False
     )
@@ -235,11 +235,11 @@ def test_readable_tables_have_means_over_seeds_and_published_values(predictions)
     assert "BOTAN (published)" in text
     assert "0.75" in text
     assert "published, full data" in readable(table, "test", published=True)
-    assert "ublished" not in markdown(table, "test") + readable(table, "test")  # of another liquid
+    assert "ublished" not in markdown(table, "test") + readable(table, "test")  # as for another liquid
 
 
 def test_heterogeneity_sees_what_pearson_does_not(predictions):
-    # Half as large in every configuration and with no level of its own: rho is 1 all the same.
+    # The prediction is half of the truth, with the same mean in all configurations. Its Pearson coefficient is still 1.
     blind = []
     for index, one in enumerate(predictions):
         truth = one.targets["S"].truth + 3 * index
@@ -252,13 +252,13 @@ def test_heterogeneity_sees_what_pearson_does_not(predictions):
     assert found.predicted_chi == pytest.approx(0, abs=1e-12)
     assert found.predicted_spread == pytest.approx(found.spread / 2)
     r, truth, predicted = dynamic_correlation(blind, "S", bins=6)
-    assert truth == pytest.approx(predicted, nan_ok=True)  # it does not see how large
+    assert truth == pytest.approx(predicted, nan_ok=True)  # C(r) does not depend on the amplitude
     one = blind[0]
     deviation = one.targets["S"].truth[of_a] - one.targets["S"].truth[of_a].mean()
     apart = one.structure.positions[of_a][:, None] - one.structure.positions[of_a]
     apart = np.linalg.norm(apart - BOX * np.rint(apart / BOX), axis=-1)
     width = r[1] - r[0]
-    inside = (np.abs(apart - r[0]) < width / 2) & (apart > 0)  # no particle with itself
+    inside = (np.abs(apart - r[0]) < width / 2) & (apart > 0)  # without pairs of a particle with itself
     alone = dynamic_correlation([one], "S", bins=6)[1]
     assert alone[0] == pytest.approx(np.outer(deviation, deviation)[inside].mean() / deviation.var(), rel=1e-3)
     lonely = heterogeneity([one], "S")
@@ -267,7 +267,7 @@ def test_heterogeneity_sees_what_pearson_does_not(predictions):
 
 
 def test_heterogeneity_of_the_simulation_has_no_noise_in_it(predictions, rng):
-    """Against many configurations whose replicas scatter: what is found is what was put in."""
+    """For many configurations with noisy replicas, the variances that were put in are found."""
     n, replicas = 40, 8
     of_a = predictions[0].structure.species == 0
     many = []
@@ -300,12 +300,12 @@ def test_models_that_differ_in_more_than_their_seed_are_told_apart(predictions):
         "BOTAN, rounds = 1", "BOTAN, rounds = 7", "BOTAN, rounds = 7, of T = 0.64, t = 8.25", "initial-distance",
     }  # fmt: skip
     assert set(means.seeds) == {1}
-    with pytest.raises(FileError, match=r"model BOTAN of kind botan has no setting network.depth to be told apart by"):
+    with pytest.raises(FileError, match=r"model BOTAN of kind botan has no setting network.depth, but the compared"):
         pearson_table(files, Scores(), setting="network.depth")
 
 
 def test_scores_read_again_are_told_apart_as_before(predictions, tmp_path):
-    time = 1650 * 1e-3  # not quite 1.65
+    time = 1650 * 1e-3  # differs from 1.65 by rounding
     files = [file_of(predictions, time=time, times=(time,), settings={"p": p}) for p in (0.4, 1.0)]
     table = pearson_table(files, Scores(), setting="p")
     write_csv(tmp_path / "pearson.csv", table, {})
@@ -318,4 +318,4 @@ def test_one_test_configuration_has_no_interval(predictions):
     table = pearson_table([file_of(predictions[:1], ("S",))], Scores())
     assert np.isnan(table.ci_low).all()
     assert "[" not in readable(table, "test").split("Mean over")[0]
-    assert "E of A-A" not in readable(table, "test")  # nothing predicts it
+    assert "E of A-A" not in readable(table, "test")  # no model predicts it

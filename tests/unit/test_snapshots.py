@@ -61,9 +61,9 @@ def test_extended_xyz_may_name_species_that_are_no_elements(tmp_path):
     header = 'Lattice="6 0 0 0 6 0 0 0 6" Properties=id:I:1:species:S:1:pos:R:3 pbc="T T T"'
     path = tmp_path / "a.xyz"
     path.write_text(f"3\n{header}\n1 B 0 0 0\n2 A 1 1 1\n3 B 2 2 2\n")
-    assert read_configuration(path).species.tolist() == [1, 0, 1]  # by name, though B are more
+    assert read_configuration(path).species.tolist() == [1, 0, 1]  # by name, although there are more B
     path.write_text(f"3\n{header}\n1 small 0 0 0\n2 large 1 1 1\n3 large 2 2 2\n")
-    assert read_configuration(path).species.tolist() == [1, 0, 0]  # by number
+    assert read_configuration(path).species.tolist() == [1, 0, 0]  # by number: A are more
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def settings():
 
 @pytest.mark.parametrize("path", [*STUDIES, ROOT / "benchmarks" / "physics.yaml"], ids=lambda path: path.stem)
 def test_studies_are_valid_and_name_what_differs_alone(path):
-    """Leaving out any of their settings, names apart, gives another study, or none."""
+    """Without any one of its settings (except names), each of them is another study, or is invalid."""
     study = read_study(path)
     written = yaml.safe_load(path.read_text())
     for keys in (keys for keys in leaves(written) if keys[-1] != "name"):
@@ -42,7 +42,7 @@ def test_studies_are_valid_and_name_what_differs_alone(path):
 
 
 def leaves(content, where=()):
-    """Where the settings of a study are."""
+    """The keys that lead to each setting of a study."""
     for key, value in content.items() if isinstance(content, dict) else enumerate(content):
         if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
             yield from leaves(value, (*where, key))
@@ -67,16 +67,14 @@ def test_a_model_takes_from_another_what_it_does_not_name(settings):
     assert (pairs.p, pairs.times, pairs.training.epochs) == (0, (1.65,), 20)
     assert (pairs.training.learning_rate, pairs.pretraining) == (botan.training.learning_rate, botan.pretraining)
     with pytest.raises(
-        StudyError, match="a model is like 'BOTAM', but no model before it has that name; those are: BO"
+        StudyError, match="a model has like: 'BOTAM', but no model before it has that name; the models before it are B"
     ):
         study_from(changed(settings, "models.1.like", "BOTAM"), "test")
 
 
 def test_source_without_pairs_fits_no_model_to_them():
     published = yaml.safe_load((ROOT / "workflow" / "studies" / "published.yaml").read_text())
-    with pytest.raises(
-        StudyError, match=r"source glassbench has the propensity S alone, but model BOTAN predicts S, E"
-    ):
+    with pytest.raises(StudyError, match=r"source glassbench has only the propensity S, but model BOTAN predicts S, E"):
         study_from({**published, "source": "glassbench"}, "published.yaml")
     alone = {"models": [{"kind": "botan", "name": "NT-GNN", "p": 1}], "learning_curve": None, "ablations": {}}
     study_from({**published, "source": "glassbench", **alone}, "published.yaml")
@@ -84,7 +82,7 @@ def test_source_without_pairs_fits_no_model_to_them():
 
 def test_what_published_weights_were_trained_on_is_not_tested():
     published = yaml.safe_load((ROOT / "workflow" / "studies" / "published.yaml").read_text())
-    with pytest.raises(StudyError, match=r"were trained on configurations \[399, 400\]; test others"):
+    with pytest.raises(StudyError, match=r"were trained on configurations \[399, 400\]; remove them"):
         study_from({**published, "configurations": {"train": "1-10", "test": "399-401"}}, "published.yaml")
 
 
@@ -138,7 +136,7 @@ def test_seeds_are_distinct_over_a_paper_size_study():
 
 
 def changed(settings, path, value):
-    """A copy of the settings with one key set (or removed, for ...)."""
+    """A copy of the settings with one key set, or removed if the value is `...`."""
     result = copy.deepcopy(settings)
     *folders, last = path.split(".")
     section = result
@@ -174,7 +172,9 @@ def changed(settings, path, value):
         ),
         ("models.3.kind", ..., "models.3.kind is missing: .* one of botan, initial-distance, potential-energy, ridge"),
         ("models.3.descriptors", {"averges": 1}, "unknown key models.3.descriptors.averges; did you mean averages?"),
-        ("models.0.particle_target", "X", "X is no target of particles; known: S, R, C, D"),
+        ("ablations.rounds.valeus", [1], "unknown key ablations.rounds.valeus; did you mean values?"),
+        ("models.1.like", ["BOTAN"], r"a model has like: \['BOTAN'\], but no model before it has that name"),
+        ("models.0.particle_target", "X", "X is not a target of particles; known: S, R, C, D"),
         (
             "models.0.pretraining.name",
             "ridge",
@@ -183,7 +183,7 @@ def changed(settings, path, value):
         (
             "models.1.pretraining",
             {"time": 0.52},
-            "start from different ones that are all called pretraining",
+            "start from different models that are all called pretraining",
         ),
         ("configurations.train", 1.5, "expected configurations such as 1-8"),
         ("configurations.train", None, "train and test each need at least one"),
@@ -192,7 +192,7 @@ def changed(settings, path, value):
         ("targets.pair_range", 5.0, "targets.pair_range 5 needs a box of at least twice that length"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.3], "must increase, but 0.3 follows 0.52"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.52], "must increase"),
-        ("temperatures.0.sampling_times", [0.1, 1.65, 2.00005], "2.00005 is no multiple of the time step 0.001"),
+        ("temperatures.0.sampling_times", [0.1, 1.65, 2.00005], "2.00005 is not a multiple of the time step 0.001"),
         ("temperatures.0.temperature", 0.6432, "two decimals"),
         ("configurations.test", "8-12", "configuration 8 is in both train and test"),
         ("configurations.validation", [11], "configuration 11 is in both validation and test"),
@@ -200,9 +200,9 @@ def changed(settings, path, value):
         ("configurations.train", "first", "expected configurations such as 1-8"),
         ("configurations.test", [], "test each need at least one"),
         ("integrator.engine", "gromacs", "integrator.engine: Input should be 'auto', 'hoomd' or 'lammps'"),
-        ("models.1.times", [1.7], "model pairs is fitted at t = 1.7, which is no sampling time"),
+        ("models.1.times", [1.7], "model pairs is fitted at t = 1.7, which is not a sampling time"),
         ("models.1.name", "BOTAN", "two models have the same name"),
-        ("models.0.pretraining.time", 13.0, "pretraining of model BOTAN is set at T = 0.64, t = 13, which is no state"),
+        ("models.0.pretraining.time", 13.0, "pretraining of model BOTAN is set at T = 0.64, t = 13, which is not a"),
         ("name", ..., "name is missing"),
     ],
 )
@@ -298,9 +298,9 @@ def test_ablations_vary_one_setting_and_the_learning_curve_the_data(settings):
     assert [start_of(study, run).variant for run in rounds] == ["+rounds1", "+rounds3", "+rounds5", ""]
     weights = ablation_runs(study, "loss_weight")
     assert [run.model.p for run in weights] == [0, 0.2, 0.4, 0.7, 1]
-    assert {start_of(study, run).variant for run in weights if start_of(study, run)} == {""}  # one start serves all
+    assert {start_of(study, run).variant for run in weights if start_of(study, run)} == {""}  # all have the same start
     curve = {run.variant: run for run in learning_curve_runs(study)}
     assert [*curve] == ["", "+n001", "+n002", "+n004", "+r02", "+r04"]
-    # As many steps of the optimiser, whatever there is to learn from.
+    # The number of optimiser steps does not depend on the number of configurations.
     assert curve["+n002"].model.training.epochs == 4 * curve[""].model.training.epochs
     assert curve["+r02"].targets == "targets-r02"

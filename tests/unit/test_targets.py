@@ -15,14 +15,14 @@ BOX = 6.0
 
 @pytest.fixture
 def system(rng):
-    """Forty particles that keep a distance, and six replicas of their displacements."""
+    """150 particles with a minimum distance from each other, and their displacements in six replicas."""
     positions = []
     while len(positions) < 150:
         trial = rng.uniform(-BOX / 2, BOX / 2, 3)
         if all(np.linalg.norm(minimum_image(trial - other, BOX)) > 0.7 for other in positions):
             positions.append(trial)
     displacements = rng.normal(scale=0.3, size=(6, 150, 3))
-    displacements[:, :5] += [9.0, 0.0, -4.0]  # some go far, through the boundary
+    displacements[:, :5] += [9.0, 0.0, -4.0]  # some move far, across the boundary
     return np.array(positions), np.arange(150) % 5 // 4, displacements
 
 
@@ -40,13 +40,13 @@ def compute(positions, species, displacements, settings=None):
 
 
 def motion_of(displacements, pairs=None, separations=None):
-    """One replica that has moved, in a box of edge 6."""
+    """The motion of one replica, in a box of edge 6."""
     none = np.empty((0, 2), dtype=int), np.empty((0, 3))
     return ReplicaMotion(displacements, *((pairs, separations) if pairs is not None else none), BOX, None)
 
 
 def test_propensity_by_hand():
-    # Two replicas of two particles: |(3,4,0)| = 5 and |(0,0,9)| = 9 on average 7; 1 and 1 on average 1.
+    # Two replicas of two particles: the mean of |(3,4,0)| = 5 and |(0,0,9)| = 9 is 7, that of 1 and 1 is 1.
     first = np.array([[3.0, 4.0, 0.0], [1.0, 0.0, 0.0]])
     second = np.array([[0.0, 0.0, 9.0], [0.0, -1.0, 0.0]])
     propensity = targets()["S"].of_replica
@@ -65,7 +65,7 @@ def test_pair_distance_change_by_hand_across_the_boundary():
     change = targets()["E"].of_replica
     changes = change(motion_of(moved, pairs, separations))
     assert changes == pytest.approx([0.3, np.hypot(0.5, 1.0) - np.hypot(0.2, 1.0), 0.0])
-    # Whole boxes make no difference: the distance is that of the nearest images.
+    # A shift by whole box lengths makes no difference: the distance is that of the nearest images.
     assert change(motion_of(moved + [BOX, 0, -2 * BOX], pairs, separations)) == pytest.approx(changes)
 
 
@@ -123,7 +123,7 @@ def test_all_targets_against_a_plain_calculation(system):
             r[replica, i] = np.linalg.norm(residual.mean(axis=0))
             c[replica, i] = np.linalg.norm(moved[i] - moved[near].mean(axis=0))
             d2[replica, i] = (residual**2).sum(axis=1).mean()
-    # Files hold float32; the sums that give D cancel to some 1e-7 where single particles move far.
+    # Files hold float32. D is a difference of large sums if particles move far, which leaves an error of about 1e-7.
     assert np.allclose(found.means["R"][0], r.mean(axis=0), rtol=1e-6, atol=1e-6)
     assert np.allclose(found.means["C"][0], c.mean(axis=0), rtol=1e-6, atol=1e-6)
     assert np.allclose(found.means["D"][0], d2.mean(axis=0), rtol=1e-5, atol=1e-6)
@@ -163,7 +163,7 @@ def rotation(angle):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_uniform_motion_has_no_neighbor_relative_part(rng, motion, strain):
-    # In open space: a cluster in the middle of a large box moves as one.
+    # A cluster in the middle of a large box, so that the boundary has no effect, moves uniformly.
     positions = rng.uniform(-2, 2, (80, 3))
     moved = positions @ motion.T + [0.5, -1.0, 2.0]
     pairs = neighbor_pairs(positions, 40.0, 2.0)
@@ -175,7 +175,7 @@ def test_uniform_motion_has_no_neighbor_relative_part(rng, motion, strain):
     if strain == "translation":
         assert np.abs(result.cage_relative).max() < 1e-12
     else:
-        assert result.cage_relative.max() > 1e-3  # C, which keeps the strain, sees it
+        assert result.cage_relative.max() > 1e-3  # C contains the strain
 
 
 def test_isolated_particles_do_not_move_relative_to_anything():

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Checkout:
-    """A copy of what Snakemake needs, with a study of its own."""
+    """A folder with links to everything that Snakemake needs, and with its own study."""
 
     def __init__(self, path: Path, settings: dict) -> None:
         self.path = path

@@ -32,7 +32,7 @@ RIDGE = {"descriptors": {"averages": 1, "inherent_displacement": False}}
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory) -> Path:
-    """A copy of the repository in which the page's code lies where the page says."""
+    """A copy of the repository with the code of the page, in the files that the page names."""
     path = tmp_path_factory.mktemp("extended")
     for name in ("src", "workflow", "envs", "tests"):
         shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
@@ -79,7 +79,7 @@ def test_every_piece_of_code_of_the_page_is_carried_out():
     assert [block["what"] for block in BLOCKS] == [
         "file", "edit", "study", "append", "edit", "study", "file", "run", "file", "edit", "run"
     ]  # fmt: skip
-    assert PAGE.count("```") == 2 * (len(BLOCKS) + 1)  # and one for the entry point
+    assert PAGE.count("```") == 2 * (len(BLOCKS) + 1)  # one more for the entry point
 
 
 def test_a_predictor_is_fitted_and_scored_like_any_other(finished):
@@ -115,8 +115,8 @@ def test_commands_of_the_page_run(extended, finished, command):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_an_engine_takes_the_liquid_from_the_melt_to_its_targets(extended):
-    """The protocol on the page's engine, which the tests of all engines compare with the formula."""
+def test_an_engine_melts_and_quenches_the_liquid(extended):
+    """Run melt and quench with the page's engine; the tests of all engines compare its forces with the formula."""
     made = extended / "by_hand"
     common = ("--study", "mine", "--temperature", "0.9", "--integrator.engine", "reference")
     result = run(

@@ -1,4 +1,4 @@
-"""Killed, stopped, out of disk space, started twice: work stays, and the rerun ends where the unbroken run did."""
+"""Stages that are killed, stopped, out of disk space or started twice keep their work and give the same results."""
 
 import os
 import random
@@ -58,7 +58,7 @@ class Stages:
         return errors
 
     def require_unbroken(self, stage: str, output: Path) -> None:
-        """The output is that of the run that nothing happened to, and nothing lies beside it."""
+        """Check that the output is that of the uninterrupted run, and that no unfinished files are left beside it."""
         assert not list(output.parent.glob("*.unfinished"))
         assert not list(output.parent.glob(".partial*"))
         if stage == "fit":
@@ -113,7 +113,7 @@ def test_killed_at_random_moments(stages, stage, tmp_path):
         process.communicate()
         kills += process.returncode != 0
     assert kills >= 3
-    stages.run(*stages.commands[stage], "--output", output)  # in case the last kill came between output and tidying up
+    stages.run(*stages.commands[stage], "--output", output)  # in case the last kill came before the cleaning up
     stages.require_unbroken(stage, output)
 
 
@@ -177,8 +177,8 @@ def test_work_of_another_run_is_set_aside(stages, stage, tmp_path):
     process.kill()
     process.communicate()
     errors = stages.run(*stages.commands[stage], "--output", output)
-    setting = {"equilibrate": "settings.integrator.timestep is 0.002 there and 0.001 here",
-               "fit": "settings.seed is 7 there and 0 here"}[stage]  # fmt: skip
+    setting = {"equilibrate": "settings.integrator.timestep is 0.002 there, but 0.001 in this run",
+               "fit": "settings.seed is 7 there, but 0 in this run"}[stage]  # fmt: skip
     assert setting in errors
     aside = output.with_name(output.name + ".unfinished.aside1")
     assert any(aside.iterdir())
@@ -213,7 +213,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("stage", ["equilibrate", "ensemble", "fit"])
 def test_full_disk(stages, stage, small_disk):
-    """With little more space at each attempt, every write fails once: stamp, checkpoints, output."""
+    """Each attempt has a little more space, so that the writes of stamp, checkpoints and output fail one by one."""
     output = output_of(stage, small_disk)
     filling = small_disk / "filling"
     filling.write_bytes(b"")

@@ -1,4 +1,4 @@
-"""The program, the plan of the paper's study, and the tools that look after the code."""
+"""The program, the plans of the studies that come with it, and the tools that check the code."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def test_help_gives_units_and_defaults():
 def test_doctor_names_what_is_missing(tmp_path):
     healthy = run("glassbotan", "doctor", str(ROOT / "config.yaml"))
     assert healthy.returncode == 0, healthy.stdout + healthy.stderr
-    assert "engine auto  takes" in healthy.stdout
+    assert "engine auto  uses" in healthy.stdout
     if gpu_driver():
         pytest.skip("there is a GPU here")
     on_gpus = run("glassbotan", "doctor", str(ROOT / "workflow/studies/paper.yaml"))
@@ -104,7 +104,7 @@ def test_paper_study_is_planned_with_few_jobs(tmp_path):
 
 
 def test_a_study_named_is_the_whole_study(tmp_path):
-    """Without config.yaml under it; --config lies over either."""
+    """Nothing is taken from config.yaml then; --config overrides keys of either file."""
     for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     settings = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -138,7 +138,7 @@ def test_published_study_is_planned_from_a_release_beside_it(tmp_path):
     study = "workflow/studies/published.yaml"
     missing = run("snakemake", "-n", "--configfile", study, cwd=tmp_path)
     assert missing.returncode != 0
-    assert "names 0 files, but one was expected; put the published release there" in missing.stdout + missing.stderr
+    assert "matches 0 files, but one was expected; put the published release there" in missing.stdout + missing.stderr
     for name in (*names, "initial_model/model1.pth"):
         (release / name).parent.mkdir(parents=True, exist_ok=True)
         (release / name).touch()
@@ -150,7 +150,7 @@ def test_published_study_is_planned_from_a_release_beside_it(tmp_path):
 
 
 def test_fit_command_of_the_paper_study_is_understood(tmp_path):
-    """No validation set there: the command gets as far as looking for its first input."""
+    """It has no validation set; the command is valid, and stops because its first input does not exist."""
     for name in ("Snakefile", "workflow", "envs", "src", "profiles", "config.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     target = "results/paper/T0.44/t03/pretraining/seed0/model.safetensors"

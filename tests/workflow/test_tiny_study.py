@@ -1,4 +1,4 @@
-"""A whole study on real physics, small enough for a test: what comes out, and what happens when things go wrong."""
+"""A whole study with real simulations, small enough for a test: its products, and what happens with mistakes."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def test_the_learning_curve_is_a_target_of_its_own(finished):
     table = pd.read_csv(finished.results / "tables" / "learning_curve.csv")
     networks = table[(table.model == "BOTAN") & (table.target == "S")]
     assert sorted(zip(networks.train_configurations, networks.replicas, strict=True)) == [(1, 4), (2, 2), (2, 4)]
-    # As many steps of the optimiser, whatever there is to learn from: twice the epochs on half the configurations.
+    # The number of optimiser steps does not depend on the amount of data: half the configurations, twice the epochs.
     folder = finished.results / "T0.90" / "t02" / "BOTAN"
     epochs = {
         variant: len(pd.read_csv(folder.with_name("BOTAN" + variant) / "seed0" / "history.csv"))
@@ -103,7 +103,7 @@ def test_the_learning_curve_is_a_target_of_its_own(finished):
     start = read_fitted(finished.results / "T0.90/t01/pretraining+n001/seed0/model.safetensors").predictor
     assert start.domain.seen == (1, 3)  # no more than the network that starts from it
     assert finished.snakemake().returncode == 0
-    assert "What more data would buy" in (finished.results / "report.html").read_text()
+    assert "Learning curve" in (finished.results / "report.html").read_text()
     few = read_targets(finished.results / "T0.90" / "targets-r02" / "c0001.npz")
     assert few.overlap.shape == (2, 2)
 
@@ -120,7 +120,7 @@ def test_the_table_is_printed_and_tidy(finished):
         "NT-GNN": [(1.0, "S")],
         "NT-GNN-R": [(1.0, "R")],
         "pairs": [(1.0, "E")],
-        "ridge": [(0.1, "S"), (1.0, "S")],  # of all times at once, and a row at each
+        "ridge": [(0.1, "S"), (1.0, "S")],  # one fit for all times, with a row for each
         "potential-energy": [(0.1, "R"), (0.1, "S"), (1.0, "R"), (1.0, "S")],
         "initial-distance": [(0.1, "E"), (1.0, "E")],
     }
@@ -162,7 +162,8 @@ def test_simulated_ensembles_are_isoconfigurational(finished):
             assert np.abs(frame.log["momentum"]).max() < 1e-8
             assert np.linalg.norm(moved, axis=1).max() < 6
         assert {(replica, step) for replica in range(1, 5) for step in (100, 1000)} <= seen.keys()
-        # Same positions, other momenta: after 0.1 the replicas have gone ballistically apart, by sqrt(3 T) t each.
+        # The replicas start with the same positions and different momenta. Up to t = 0.1 the motion is ballistic, by
+        # sqrt(3 T) t in each replica.
         spread = np.linalg.norm(seen[1, 100] - seen[2, 100], axis=1)
         assert 0.5 < np.sqrt((spread**2).mean()) / (np.sqrt(2 * 3 * 0.9) * 0.1) < 1.1
         energies = {}
@@ -216,7 +217,7 @@ def test_a_file_plans_what_it_needs_and_nothing_else(finished, target, expected)
 
 
 def with_setting(settings, section, key, value):
-    """The study with one setting of its first model, and of those like it, changed."""
+    """The study with one setting of its first model changed, which also changes the models that are `like` it."""
     first, *others = settings["models"]
     return {**settings, "models": [{**first, section: {**first[section], key: value}}, *others]}
 
@@ -258,7 +259,7 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
             return planned
 
         last = dict.fromkeys(("cost_table", "report", "all"), 1)
-        # Of the scores two figures, of predictions three more, of the fits' losses two, of targets and runs three.
+        # Two figures are drawn from the scores, three more from predictions, two from losses, three from targets.
         assert planned_with("score") == {"score": 1, "draw": 2, **last}
         predict = {"predict": 8, "heterogeneity": 1, "score": 1, **last}
         assert planned_with("predict") == {**predict, "draw": 5}
@@ -277,7 +278,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(finished):
     assert text.count('src="data:image/png;base64,') == len(FIGURES) + asked_for_before
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert "How well does the static structure" in text
-    answer = "the best of 3 models by this very score, (NT-GNN|BOTAN|ridge), predicts the propensity"
+    answer = "(NT-GNN|BOTAN|ridge), the best of 3 models by this same score, predicts the propensity"
     for words in ("jackknife error", "5 of 5 runs are within", answer, "commit <code>"):
         assert re.search(words, text), words
 
@@ -318,7 +319,7 @@ def test_ablations_and_transfer_are_targets_of_their_own(finished):
     weights = pd.read_csv(tables / "ablation_loss_weight.csv").query("model == 'BOTAN'")
     assert sorted(zip(weights.target, weights.value, strict=True)) == [("E", 0), ("E", 0.4), ("S", 0.4), ("S", 1)]
     shells = pd.read_csv(tables / "ablation_shells.csv")
-    assert shells[["time", "value"]].to_numpy().tolist() == [[1.0, 0], [1.0, 1]]  # the time that was named alone
+    assert shells[["time", "value"]].to_numpy().tolist() == [[1.0, 0], [1.0, 1]]  # only the time that was named
     transfer = pd.read_csv(tables / "transfer.csv").query("model == 'BOTAN' and target == 'S'")
     places = set(zip(transfer.trained_time, transfer.time, strict=True))
     assert places == {(0.1, 0.1), (0.1, 1.0), (1.0, 0.1), (1.0, 1.0)}
@@ -332,11 +333,11 @@ def test_figure_without_its_inputs_gets_a_message(finished, tiny_settings):
                 "figures/fig07_propensity_maps_T0.90.png",
                 "study tiny has no time at T0.90 for which two models are fitted",
             ),
-            ("figures/fig09_rounds.png", "study tiny has no section ablations.rounds, which would say what to draw"),
+            ("figures/fig09_rounds.png", "study tiny has no section ablations.rounds, which defines the comparison"),
             ("figures/fig11_dreams.png", "study tiny has no figure fig11_dreams; its figures are"),
             (
                 "tables/ablation_rounds.csv",
-                "study tiny has no section ablations.rounds, which would say what to compare",
+                "study tiny has no section ablations.rounds, which sets what this table compares",
             ),
         ):
             result = finished.snakemake("-n", f"results/tiny/{target}")
@@ -517,7 +518,7 @@ def test_wrong_inputs_get_a_message_and_leave_finished_work(finished, stage, tmp
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
           "--configuration", "1", "--times", "0.1,0.05", message="sampling times must increase")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "--input", "{t}/equilibrated/b001.gsd",
-          "--configuration", "1", "--times", "0.1005", message="no multiple of the time step")  # fmt: skip
+          "--configuration", "1", "--times", "0.1005", message="not a multiple of the time step")  # fmt: skip
     stage("melt", "--study", "tiny", "--temperature", "0.9", "--configurations", "1", "--liquid.particles", "180",
           message="need more than 5.4")  # fmt: skip
 

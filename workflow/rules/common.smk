@@ -25,7 +25,7 @@ def prepend(variable, path):
     os.environ[variable] = os.pathsep.join(filter(None, [str(path), os.environ.get(variable)]))
 
 
-# Jobs run this checkout's program with the interpreter that runs Snakemake, or with that of their own environment.
+# Jobs run the program of this checkout, with the interpreter that runs Snakemake or with that of their environment.
 prepend("PYTHONPATH", Path(workflow.basedir) / "src")
 prepend("PATH", Path(sys.executable).parent)
 
@@ -33,14 +33,14 @@ try:
     STUDY = study_from(config, source=f"study {', '.join(map(str, workflow.configfiles))}")
 except GlassbotanError as error:
     raise WorkflowError(str(error)) from None
-# No option and no param: where a stage runs is no reason to run it again.
+# The device is neither an option nor a param of the stages: if it changes, no stage has to run again.
 os.environ[DEVICE] = STUDY.device
 
 RESULTS = f"results/{STUDY.name}"
-# `device: auto` means what this machine has; on a cluster, whose login node has no GPU, a study says `device: gpu`.
+# `device: auto` uses a GPU if this machine has one. On a cluster, whose login node has none, set `device: gpu`.
 ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
 PROCESSOR = "gpu" if ON_GPU else "cpu"
-# Where jobs run in other environments than this one, what is installed here does not tell what they can use.
+# If jobs run in other environments than this one, the packages that are installed here are not those that jobs can use.
 JOBS_RUN_ELSEWHERE = STUDY.device == "gpu" or bool(workflow.deployment_settings.deployment_method)
 HOOMD_MAY_RUN = STUDY.integrator.engine != "lammps" and (JOBS_RUN_ELSEWHERE or find_spec("hoomd") is not None)
 SIMULATION_GPUS = int(ON_GPU and HOOMD_MAY_RUN)
@@ -51,12 +51,12 @@ RUNS = every_run(STUDY)
 
 
 def of_study(paths):
-    """Files of the study, from their paths under its folder."""
+    """Paths of files of the study, from their paths relative to its folder."""
     return f"{RESULTS}/{paths}" if isinstance(paths, str) else [f"{RESULTS}/{path}" for path in paths]
 
 
 def or_workflow_error(function, *arguments):
-    """What a function of the package gives; its errors are messages for the user of the workflow."""
+    """Result of a function of the package; its errors become errors of the workflow, without a traceback."""
     try:
         return function(*arguments)
     except GlassbotanError as error:
@@ -64,7 +64,7 @@ def or_workflow_error(function, *arguments):
 
 
 def options(**settings):
-    """Settings as options of a stage: numbers as they are, sections of the study as JSON, sequences with commas."""
+    """Settings as command line options of a stage: numbers as they are, sections as JSON, sequences with commas."""
     words = []
     for name, value in {"study": STUDY.name, **settings}.items():
         if value in ((), {}) or value is None or value is False:
@@ -95,7 +95,7 @@ def run_of(wildcards):
 
 
 def targets_settings(wildcards):
-    """The targets' settings, perhaps with fewer replicas than there are."""
+    """Settings of the targets in a folder; with fewer replicas if its name gives their number, as in targets-r04."""
     _, _, replicas = wildcards.targets.partition("-r")
     return STUDY.targets.model_copy(update={"most_replicas": int(replicas)}) if replicas else STUDY.targets
 

@@ -1,4 +1,4 @@
-# How well the structure predicted the dynamics: tables, figures, and the page that shows them all.
+# Tables and figures of the scores, and the report, a page that shows them all.
 
 
 rule score:
@@ -47,7 +47,8 @@ rule heterogeneity:
 
 rule cost_table:
     input:
-        # Its jobs, and with them all others, have run; how long they took is no input, or each run would plan this again.
+        # When this table exists, all simulations, fits and predictions that the study always makes have run. Their
+        # benchmark files are not inputs, because then every run would make the table of costs again.
         table=of_study(layout.SCORES),
     output:
         table=of_study(layout.COST),
@@ -124,8 +125,8 @@ rule report:
         version=STAGE_VERSIONS["report"],
         options=options(
             tables=f"{RESULTS}/tables",
-            # The report shows figures on request that are there, but they are no inputs of it: a changed setting would
-            # fit all their models again.
+            # The report shows the figures on request that exist. They are not inputs, because then a changed setting
+            # would make all their models be fitted again.
             on_request=tuple(
                 path for path in of_study(map(layout.figure, drawn_in(STUDY, on_request=True))) if Path(path).exists()
             ),

@@ -1,10 +1,10 @@
 # Functions of the wildcards that give rules their input files and options.
 
-PUT_THERE = "put the published release there, or name another place in the study's file"
+PUT_THERE = "put the published release there, or give another path in the study's file"
 
 
 def equilibrated_batch(wildcards):
-    """The batch that a configuration is in."""
+    """File of the equilibrated batch that contains a configuration."""
     batch = or_workflow_error(STUDY.batch_of, int(wildcards.configuration))
     return f"{RESULTS}/{wildcards.point}/equilibrated/b{batch:03d}.gsd"
 
@@ -15,13 +15,13 @@ def published_files(wildcards):
     for pattern in point_of(wildcards).files_of(int(wildcards.configuration)):
         matches = glob.glob(pattern)
         if len(matches) != 1:
-            raise WorkflowError(f"{pattern} names {len(matches)} files, but one was expected; {PUT_THERE}")
+            raise WorkflowError(f"{pattern} matches {len(matches)} files, but one was expected; {PUT_THERE}")
         found += matches
     return found
 
 
 def published_start(wildcards):
-    """What the study says of the published weights with this name."""
+    """Settings of the published weights with this name."""
     starts = [model.start for model in STUDY.models if model.start is not None and model.start.weights is not None]
     for start in starts:
         if start.settings.name == wildcards.model:
@@ -30,7 +30,7 @@ def published_start(wildcards):
 
 
 def published_weights(wildcards):
-    """The published weights with a number."""
+    """File of the published weights for a seed."""
     path = published_start(wildcards).weights.replace("{seed}", wildcards.seed)
     if not Path(path).exists():
         raise WorkflowError(f"{path} does not exist; {PUT_THERE}")
@@ -51,7 +51,7 @@ def weights_options(wildcards):
 
 
 def fit_options(wildcards):
-    # A function of `input` would not do: Snakemake does not watch such params for changes.
+    # Not a function of `input`, because Snakemake does not notice changes of such params.
     run = run_of(wildcards)
     return options(
         temperature=run.point.temperature,
@@ -65,13 +65,13 @@ def fit_options(wildcards):
 
 
 def start_of_fit(wildcards):
-    """The fitted predictor that a fit starts from, if it does."""
+    """File of the fitted predictor that a fit starts from; an empty list if it starts from none."""
     start = layout.start(STUDY, run_of(wildcards))
     return of_study(start) if start else []
 
 
 def transfer_of(wildcards):
-    """The place that a model is transferred to: which of its times, state point, sampling time."""
+    """Number of the model's time that is used, and the state point and number of the sampling time that are scored."""
     from_time, _, label, time = wildcards.transfer.split("-")
     return int(from_time[1:]), or_workflow_error(STUDY.point, label), int(time[1:])
 
@@ -94,6 +94,6 @@ def score_options(wildcards):
 
 
 def figure_inputs(wildcards):
-    """What a figure is drawn from."""
+    """Files and settings that a figure is drawn from."""
     _, inputs = or_workflow_error(figure_named, STUDY, wildcards.figure)
     return inputs

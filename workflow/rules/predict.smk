@@ -23,7 +23,7 @@ rule accept:
 
 rule fit:
     input:
-        # Its date does not count: other limits are no reason to fit again.
+        # The date of this file is ignored, so that changed limits do not make the fits run again.
         accepted=ancient(rules.accept.output.accepted),
         targets=lambda wildcards: of_study(layout.learnt_from(STUDY, run_of(wildcards))),
         start=start_of_fit,

@@ -1,4 +1,4 @@
-# Published trajectories in the place of our own.
+# Published trajectories instead of our own simulations.
 
 
 rule import_trajectories:

@@ -1,5 +1,5 @@
-# Melt, quench, equilibrate (batches of configurations), the isoconfigurational ensemble and what moved in it (one
-# configuration a job).
+# The simulations: melt, quench and equilibration (one job for a batch of configurations), then the isoconfigurational
+# ensemble and its targets (one job for each configuration).
 
 
 rule melt:

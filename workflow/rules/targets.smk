@@ -1,4 +1,4 @@
-# What the targets say about the liquid: its quality and its relaxation time.
+# Properties of the liquid, computed from the targets files: quality of the simulations and relaxation time.
 
 
 rule simulation_quality:

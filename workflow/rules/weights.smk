@@ -1,4 +1,4 @@
-# Published weights that models start from, in the place of fits of our own.
+# Published weights, from which models start instead of from a pretrained network of the study.
 
 
 rule import_weights:

@@ -1,8 +1,8 @@
-"""The subcommands of the program, thin: parse, call, write.
+"""The subcommands of the program. Each parses its options, calls the package, and writes its output.
 
 The options of a stage are the sections of a study (`glassbotan.study`), so their names, units, bounds and defaults are
-those of the configuration file. A section can be given whole as JSON (`--liquid '{"particles": 1000}'`) or setting by
-setting (`--liquid.particles 1000`).
+those of the configuration file. A section can be given as a whole in JSON (`--liquid '{"particles": 1000}'`), or
+setting by setting (`--liquid.particles 1000`).
 """
 
 import os
@@ -17,7 +17,7 @@ from glassbotan.stopping import Deadline, listen
 from glassbotan.study.simulation import Device
 
 Paths = Annotated[tuple[Path, ...], Field(min_length=1)]
-"""One file or more."""
+"""One or more files."""
 
 
 class Command(BaseModel):
@@ -26,47 +26,48 @@ class Command(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def cli_cmd(self) -> None:
-        """Do it."""
+        """Run the subcommand."""
         raise NotImplementedError
 
 
 class Stage(Command):
-    """A subcommand that makes one product of a study."""
+    """A subcommand that makes one output file of a study."""
 
-    study: str = Field(description="name of the study that the product belongs to")
-    output: Path = Field(description="file to write; it appears when it is finished")
+    study: str = Field(description="name of the study that the output belongs to")
+    output: Path = Field(description="file to write; it appears only when it is complete")
 
     @property
     def stage(self) -> str:
-        """Name of the stage in records."""
+        """Name of the stage in headers and provenance records."""
         return type(self).__name__.lower()
 
     def provenance(self, *inputs: Path) -> Provenance:
-        """Start the record of the product's making."""
+        """Start the record of how the output is made, with the settings and the hashes of the inputs."""
         return Provenance(self.stage, self.study, self.model_dump(mode="json"), inputs)
 
 
 class LongStage(Stage):
-    """A stage that takes long enough to be interrupted: when it is run again, it goes on from where it was."""
+    """A stage that can take long: if it is interrupted and run again, it continues from its last checkpoint."""
 
     device: Device = Field(
         default_factory=lambda: os.environ.get(DEVICE, "auto"),
         validate_default=True,
-        description=f"processor; auto takes a GPU where there is one, gpu fails without one; ${DEVICE} where not given",
+        description="processor; auto uses a GPU if there is one, gpu stops with an error if there is none; if not "
+        f"given, the environment variable {DEVICE} is used, or else auto",
     )
     walltime: PositiveFloat | None = Field(
         None,
-        description="minutes after which the stage has stopped by itself, with exit status 75, so that it can be run "
-        "again to go on; without it the end of the SLURM job counts, if it runs in one",
+        description="minutes within which the stage stops by itself, with exit status 75; run it again to continue; if "
+        "not given, the stage stops before the end of the SLURM job that it runs in, if any",
     )
 
     def deadline(self) -> Deadline:
-        """When the stage has to stop; from here on signals are heard."""
+        """The time at which the stage has to stop; from this call on, SIGTERM and SIGINT also stop it."""
         listen()
         return Deadline(self.walltime)
 
     def stamp(self, provenance: Provenance, **more: str) -> dict[str, Any]:
-        """What unfinished work has to agree in to be continued: everything but where files lie and on what it runs."""
+        """What must be the same for unfinished work to be continued: all but file paths, processor and walltime."""
         record = provenance.record
         machine = {name for name, value in self if isinstance(value, Path)} | {"device", "walltime", "inputs"}
         return {

@@ -1,4 +1,4 @@
-"""From tables, predictions and targets to a figure."""
+"""The stage that draws a figure from tables, predictions or targets."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from glassbotan.errors import FileError
 
 
 def _role_and_path(word: Any) -> Any:
-    """Read `table=tables/pearson.csv` as a role and a path."""
+    """Split ROLE=PATH, such as `table=tables/pearson.csv`, into the role and the path."""
     if not isinstance(word, str):
         return word
     role, equals, path = word.partition("=")
@@ -21,13 +21,13 @@ def _role_and_path(word: Any) -> Any:
 
 
 class Draw(Stage):
-    """Draw a figure as PNG to look at, and beside it as SVG for a paper and its numbers as CSV."""
+    """Draw a figure as PNG, and write beside it the figure as SVG and its numbers as CSV."""
 
     figure: str = Field(description="name of the figure, such as fig05_pair_pearson or fig04_pair_maps_T0.64")
     settings: dict[str, Any] = Field({}, description="settings of the study that the figure depends on, as JSON")
     inputs: CliPositionalArg[
         Annotated[tuple[Annotated[tuple[str, Path], BeforeValidator(_role_and_path)], ...], Field(min_length=1)]
-    ] = Field(description="what the figure is drawn from, each as ROLE=PATH")
+    ] = Field(description="files that the figure is drawn from, each as ROLE=PATH")
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.figures.contract import FigureFiles
@@ -41,7 +41,9 @@ class Draw(Stage):
                 f"there is no figure {self.figure}; the figures are {', '.join(figure.name for figure in figures())}"
             )
         if self.output.suffix != ".png":
-            raise FileError(f"--output {self.output}: a figure is written as .png (and .svg and .csv beside it)")
+            raise FileError(
+                f"--output {self.output}: the name of a figure has to end in .png (.svg and .csv are written beside it)"
+            )
         provenance = self.provenance(*(path for _, path in self.inputs))
         paths: dict[str, list[Path]] = {}
         for role, path in self.inputs:

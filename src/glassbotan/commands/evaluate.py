@@ -1,4 +1,4 @@
-"""From predictions to tables and the report."""
+"""The stages that make tables from predictions, and the report."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +12,16 @@ from glassbotan.files.plain import read_csv, read_json, write_csv, write_text
 from glassbotan.files.predictions import Predictions
 from glassbotan.study.evaluation import Scores
 
-PUBLISHED = "show published values beside ours, which are of the liquid at density 1.2 with 80 per cent A"
+PUBLISHED = "show published values beside those of the study; they are for density 1.2 and 80 per cent A particles"
 
 
 class OfPredictions(Stage):
     """A stage that reads predictions of a study."""
 
-    inputs: CliPositionalArg[Paths] = Field(description="predictions of every model")
+    inputs: CliPositionalArg[Paths] = Field(description="predictions files of all models")
 
     def predictions(self) -> Iterator[Predictions]:
-        """The predictions, one file at a time: those of a large study do not fit into memory together."""
+        """The predictions, one file at a time, since those of a large study do not fit into memory together."""
         from glassbotan.files.header import require
         from glassbotan.files.predictions import read_predictions
 
@@ -32,12 +32,12 @@ class OfPredictions(Stage):
 
 
 class Score(OfPredictions):
-    """Score predictions: the tidy Pearson table, and beside it as Markdown and as text, which is also printed."""
+    """Score predictions: write a table of Pearson coefficients as CSV, Markdown and text, and print the text."""
 
     scores: Scores = Scores()
     published: bool = Field(False, description=PUBLISHED)
-    setting: str | None = Field(None, description="setting that varies among the models, such as network.rounds")
-    time: PositiveFloat | None = Field(None, description="the only sampling time that is scored, if not all [tau]")
+    setting: str | None = Field(None, description="setting that differs between the models, such as network.rounds")
+    time: PositiveFloat | None = Field(None, description="the only sampling time to score; all if not given [tau]")
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.pearson import pearson_table
@@ -53,7 +53,7 @@ class Score(OfPredictions):
 
 
 class Heterogeneity(OfPredictions):
-    """Compare dynamical heterogeneity in truth and prediction: chi_4, and how much whole configurations differ."""
+    """Compare dynamical heterogeneity in simulation and prediction: chi_4, and how much whole configurations differ."""
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.pearson import heterogeneity_table
@@ -63,7 +63,7 @@ class Heterogeneity(OfPredictions):
 
 
 class CostTable(Stage):
-    """Add up what each stage of the study took, from the records that Snakemake keeps of its jobs."""
+    """Tabulate the time and memory that the jobs of each stage took, from Snakemake's benchmark files."""
 
     folder: Path = Field(description="folder of Snakemake's benchmark files, results/<study>/benchmarks")
 
@@ -76,19 +76,21 @@ class CostTable(Stage):
 
         files = sorted(self.folder.rglob("*.tsv"))
         if not files:
-            raise FileError(f"{self.folder} holds no benchmark files; Snakemake writes them as it runs the study")
+            raise FileError(
+                f"{self.folder} contains no benchmark files (*.tsv); Snakemake writes them when it runs a study"
+            )
         provenance = self.provenance(*files)
         write_csv(self.output, cost_of_jobs(self.folder, files), provenance.finish())
 
 
 class Report(Stage):
-    """Write the study's page: question, answer, checks, figures and how all was made, in one HTML file."""
+    """Write the report of a study as one HTML file: results, checks of the liquid, figures, and how they were made."""
 
-    settings: Path = Field(description="the resolved study, study.yaml")
+    settings: Path = Field(description="the study with all its defaults, study.yaml")
     tables: Path = Field(description="folder of the study's tables")
     inputs: CliPositionalArg[Paths] = Field(description="figures to show (PNG), and fits of tau_alpha (JSON)")
     on_request: tuple[Path, ...] = Field(
-        (), description="figures to show unless the table of scores is newer than they are"
+        (), description="figures to show if they are not older than the table of scores"
     )
 
     def cli_cmd(self) -> None:
@@ -104,7 +106,7 @@ class Report(Stage):
             scores,
             quality,
             [read_json(path) for path in self.inputs if path.suffix == ".json"],
-            {"Dynamical heterogeneity": heterogeneity, "What the last attempt of each job took": cost},
+            {"Dynamical heterogeneity": heterogeneity, "Time and memory of the last attempt of each job": cost},
             [path for path in (*self.inputs, *up_to_date) if path.suffix == ".png"],
             provenance.finish(),
         )

@@ -1,4 +1,4 @@
-"""Fitting a predictor."""
+"""The stage that fits a predictor."""
 
 from pathlib import Path
 from typing import Self
@@ -12,16 +12,20 @@ from glassbotan.study.section import Configurations
 
 
 class Fit(LongStage):
-    """Fit one predictor at one state point, for one sampling time or all of them (its history is written beside it)."""
+    """Fit one predictor at one state point, for one or more sampling times, and write its history beside it."""
 
     train: Configurations = Field(description="configurations that the predictor is fitted to")
-    validation: Configurations = Field(default=(), description="configurations that choose its epoch or parameter")
-    inputs: CliPositionalArg[Paths] = Field(description="targets files of all of them")
+    validation: Configurations = Field(
+        default=(), description="configurations on which its epoch or its regularisation is chosen"
+    )
+    inputs: CliPositionalArg[Paths] = Field(description="targets files of the training and validation configurations")
     model: AnyPredictor = Field(description="the kind of predictor and its settings")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_indices: tuple[PositiveInt, ...] = Field(min_length=1, description="sampling times, counted from 1")
-    seed: NonNegativeInt = Field(0, description="of whatever in the fit is random")
-    initial: Path | None = Field(None, description="fitted predictor to start from, such as the pretrained network")
+    seed: NonNegativeInt = Field(0, description="seed of the random numbers in the fit")
+    initial: Path | None = Field(
+        None, description="fitted predictor that the fit starts from, such as the pretrained network"
+    )
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:

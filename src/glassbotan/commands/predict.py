@@ -1,4 +1,4 @@
-"""Predictions of fitted predictors."""
+"""The commands that predict with fitted predictors, and show predictions."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,17 +15,17 @@ PredictionSettings = Annotated[dict[str, Any], BeforeValidator(lambda value: val
 
 
 class PredictTest(Stage):
-    """Predict the test configurations with a fitted predictor, and keep the truth beside the prediction."""
+    """Predict the test configurations with a fitted predictor, and write the predictions with the simulated values."""
 
     predictor: Path = Field(description="the fitted predictor")
     inputs: CliPositionalArg[Paths] = Field(description="targets files of the test configurations")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_indices: tuple[PositiveInt, ...] = Field(min_length=1, description="sampling times, counted from 1")
     from_indices: tuple[PositiveInt, ...] = Field(
-        (), description="the predictor's own times whose predictions are taken, if they are others (transfer)"
+        (), description="sampling times of the predictor whose predictions are used, if they are others (transfer)"
     )
     prediction: PredictionSettings = Field(
-        {}, description="settings of the prediction that the kind of predictor has, as JSON"
+        {}, description="settings of the section prediction of this kind of predictor, as JSON"
     )
 
     @property
@@ -57,17 +57,18 @@ class PredictTest(Stage):
 class Predict(Command):
     """Predict how much every particle and pair of a snapshot of your own will move.
 
-    OUTPUT ending in .csv is a table of the particles, with one of the pairs beside it (`-pairs.csv`); in .xyz or .gsd,
-    particles with the prediction as properties, for OVITO. E_sum is E summed over the pairs of a particle.
+    If OUTPUT ends in .csv, it is a table of the particles, with a table of the pairs beside it (`-pairs.csv`). If it
+    ends in .xyz, .extxyz or .gsd, it has the particles with the predictions as properties, for OVITO. E_sum is E summed
+    over the pairs of a particle.
     """
 
     model: Path = Field(description="the fitted predictor, model.safetensors")
     configuration: Path = Field(description="particles in a cubic periodic box: GSD, LAMMPS dump or extended XYZ")
-    frame: int = Field(-1, description="which frame of a trajectory, -1 for the last")
-    output: Path = Field(description="file to write: .csv, .xyz or .gsd")
-    targets: tuple[str, ...] = Field((), description="targets to predict, such as S or E; all where not given")
+    frame: int = Field(-1, description="number of the frame in a trajectory, counted from 0; -1 is the last")
+    output: Path = Field(description="file to write: .csv, .xyz, .extxyz or .gsd")
+    targets: tuple[str, ...] = Field((), description="targets to predict, such as S or E; all if not given")
     prediction: PredictionSettings = Field(
-        {}, description="settings of the prediction that the kind of predictor has, as JSON"
+        {}, description="settings of the section prediction of this kind of predictor, as JSON"
     )
 
     def cli_cmd(self) -> None:
@@ -78,7 +79,7 @@ class Predict(Command):
         from glassbotan.predictors.testing import require_targets
 
         if self.output.suffix not in (".csv", *VIEWS):
-            raise FileError(f"--output {self.output}: a prediction is written as .csv, {', '.join(VIEWS)}")
+            raise FileError(f"--output {self.output}: the name has to end in one of .csv, {', '.join(VIEWS)}")
         fitted = read_fitted(self.model).with_prediction(self.prediction)
         require_targets(fitted, self.targets, self.model)
         configuration = read_configuration(self.configuration, self.frame)
@@ -101,13 +102,11 @@ class Predict(Command):
 
 
 class View(Command):
-    """Write a test configuration with what it did and what was predicted as properties of its particles, for OVITO."""
+    """Write a test configuration with simulated and predicted targets as properties of its particles, for OVITO."""
 
-    input: CliPositionalArg[Path] = Field(description="predictions")
-    configuration: PositiveInt | None = Field(
-        None, description="number of the configuration; the first where not given"
-    )
-    time_index: PositiveInt | None = Field(None, description="sampling time, counted from 1; the first where not given")
+    input: CliPositionalArg[Path] = Field(description="predictions file")
+    configuration: PositiveInt | None = Field(None, description="number of the configuration; the first if not given")
+    time_index: PositiveInt | None = Field(None, description="sampling time, counted from 1; the first if not given")
     output: Path = Field(description="file to write: .xyz, .extxyz or .gsd")
 
     def cli_cmd(self) -> None:
@@ -116,20 +115,23 @@ class View(Command):
         from glassbotan.files.snapshots import write_view
         from glassbotan.simulate.configurations import Configuration
 
-        predictions = read_predictions(self.input)  # of any study
+        predictions = read_predictions(self.input)  # of any study: a view does not belong to one
         time_index = self.time_index or predictions.time_indices[0]
         if time_index not in predictions.time_indices:
             raise FileError(
-                f"{self.input} has sampling times {list(predictions.time_indices)}, but number {time_index} was "
-                "asked for"
+                f"{self.input} contains the sampling times number {list(predictions.time_indices)}, but number "
+                f"{time_index} was asked for; choose one of them"
             )
         by_number = {one.configuration: one for one in predictions.at(time_index)}
         number = self.configuration or min(by_number)
         if number not in by_number:
-            raise FileError(f"{self.input} has configurations {sorted(by_number)}, but {number} was asked for")
+            raise FileError(
+                f"{self.input} contains the configurations {sorted(by_number)}, but {number} was asked for; "
+                "choose one of them"
+            )
         shown = by_number[number]
         properties = particle_properties(shown)
         structure = shown.structure
         configuration = Configuration.at_rest(structure.positions, structure.species, structure.box_length)
         write_view(self.output, configuration, properties)
-        print(f"configuration {number}: {', '.join(properties)}")
+        print(f"configuration {number} was written with the properties {', '.join(properties)}")

@@ -1,4 +1,4 @@
-"""Between a study and what others have published."""
+"""The commands that import published data and export predictions."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +20,7 @@ class ImportTrajectories(Stage):
     format: ClassVar[str]
     inputs: CliPositionalArg[Paths] = Field(description="files of one configuration, in order of the sampling times")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
-    configuration: PositiveInt = Field(description="number that the configuration has in the study")
+    configuration: PositiveInt = Field(description="number of the configuration in the study")
     times: tuple[PositiveFloat, ...] = Field(min_length=1, description="the sampling times in the files [tau]")
     liquid: Liquid = Liquid()
     targets: settings.Targets = settings.Targets()
@@ -53,33 +53,33 @@ class ImportTrajectories(Stage):
 
 
 class Botan(ImportTrajectories):
-    """From the release of Shiba et al., J. Chem. Phys. 158, 084503: npz files, one for each sampling time."""
+    """Import the release of Shiba et al., J. Chem. Phys. 158, 084503: npz files, one for each sampling time."""
 
     format = "botan"
 
 
 class GlassyDynamics(ImportTrajectories):
-    """From the release of Bapst et al., Nature Phys. 16, 448: a pickle with all times, read without executing it."""
+    """Import the release of Bapst et al., Nature Phys. 16, 448: a pickle with all times; no code in it is executed."""
 
     format = "glassy-dynamics"
 
 
 class GlassBench(ImportTrajectories):
-    """From GlassBench (Jung et al., arXiv:2311.14752): an npz file with the propensity at all times, and no E."""
+    """Import GlassBench (Jung et al., arXiv:2311.14752): an npz file with the propensity at all times, without E."""
 
     format = "glassbench"
 
 
 class Weights(Stage):
-    """Make a BOTAN from the weights of a published network, for another to start from or to predict with."""
+    """Make a fitted BOTAN from the weights of a published network, for predictions or as the start of another fit."""
 
     input: CliPositionalArg[Path] = Field(description="state dictionary of the published network, such as model1.pth")
     name: str = Field("pretraining", description="name of the model")
-    temperature: PositiveFloat = Field(0.44, description="state point that it was trained at [epsilon_AA/k_B]")
+    temperature: PositiveFloat = Field(0.44, description="temperature that it was trained at [epsilon_AA/k_B]")
     time_index: PositiveInt = Field(3, description="sampling time that it was trained at, counted from 1")
     time: PositiveFloat = Field(13.0, description="the sampling time [tau]")
-    p: float = Field(0.0, ge=0, le=1, description="weight of S in the loss that it was trained on")
-    seed: int = Field(0, description="number that tells several of them apart")
+    p: float = Field(0.0, ge=0, le=1, description="weight of S in the loss that it was trained with")
+    seed: int = Field(0, description="number that distinguishes several networks of the same name")
     network: Network = Network()
     liquid: Liquid = Liquid()
     pair_range: PositiveFloat = Field(2.0, description="range of the pairs in its graphs [sigma_AA]")
@@ -112,7 +112,7 @@ class Weights(Stage):
 
 
 class Import(BaseModel):
-    """Start from what others have published: trajectories become targets files, weights a fitted predictor."""
+    """Convert published data: trajectories to targets files, and weights to a fitted predictor."""
 
     botan: CliSubCommand[Botan]
     glassy_dynamics: CliSubCommand[GlassyDynamics]
@@ -125,10 +125,10 @@ class Import(BaseModel):
 
 
 class Export(Stage):
-    """Write predictions in the form of GlassBench, a file for each test configuration (OUTPUT is their folder)."""
+    """Write predictions in the format of GlassBench, one file for each test configuration; OUTPUT is their folder."""
 
-    inputs: CliPositionalArg[Paths] = Field(description="predictions of one model, in order of the sampling times")
-    name: str = Field("BOTAN", description="name of the prediction in the files")
+    inputs: CliPositionalArg[Paths] = Field(description="predictions files of a model, in order of the sampling times")
+    name: str = Field("BOTAN", description="name of the array with the prediction in the files")
 
     def cli_cmd(self) -> None:
         from glassbotan.files.header import require
@@ -140,9 +140,9 @@ class Export(Stage):
             files.append(read_predictions(path))
             require(path, files[-1], study=self.study)
             if "S" not in files[-1].symbols:
-                raise FileError(f"{path} predicts {' and '.join(files[-1].symbols)}, but not S; name another")
+                raise FileError(f"{path} predicts {' and '.join(files[-1].symbols)}, but not S; name a file with S")
         count = 0
         for name, arrays in benchmark_files(files, self.name):
             export(self.output, name, arrays)
             count += 1
-        print(f"{count} files in {self.output}, {sum(len(one.times) for one in files)} sampling times each")
+        print(f"wrote {count} files to {self.output}, each with {sum(len(one.times) for one in files)} sampling times")

@@ -1,4 +1,4 @@
-"""From nothing to the isoconfigurational ensemble."""
+"""The stages that simulate: melt, quench, equilibration and isoconfigurational ensemble."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ class Simulation(LongStage):
     def running(
         self, provenance: Provenance, systems: Sequence[Configuration], steps: int
     ) -> AbstractContextManager[RunningSimulation]:
-        """The simulation at work, with its checkpoints beside the output."""
+        """Context manager that yields the running simulation; its checkpoints lie beside the output."""
         engine = load_engine(self.integrator.engine, self.device, self.integrator.systems_per_launch)
         return running_simulation(
             type(self).__name__,
@@ -44,7 +44,7 @@ class Simulation(LongStage):
 
 
 class BatchStage(Simulation):
-    """A stage that takes a batch of configurations one step further in the protocol."""
+    """A stage that carries out one step of the protocol for a batch of configurations."""
 
     def run(
         self,
@@ -55,7 +55,7 @@ class BatchStage(Simulation):
         stop: float,
         duration: float,
     ) -> None:
-        """Nose-Hoover dynamics for `duration`, from temperature `start` to `stop`."""
+        """Run Nose-Hoover dynamics for `duration` from temperature `start` to `stop`, and write the batch."""
         provenance = self.provenance(*inputs)
         with self.running(provenance, systems, self.integrator.steps(duration)) as running:
             configurations, logs = protocol.thermostatted(
@@ -67,7 +67,7 @@ class BatchStage(Simulation):
             write_batch(self.output, batch, provenance.finish(**running.measured()))
 
     def go_on(self, path: Path, made_by: str, start: float, duration: float) -> None:
-        """From the batch in `path`, which the stage `made_by` made at temperature `start`, to the target's."""
+        """Run the batch in `path`, made by the stage `made_by`, from temperature `start` to the target temperature."""
         batch = read_batch(path, made_by)
         require(path, batch, study=self.study, temperature=self.temperature, final_temperature=start)
         self.run(batch.numbers, batch.configurations, [path], start, self.temperature, duration)
@@ -78,7 +78,7 @@ class Melt(BatchStage):
 
     liquid: settings.Liquid = settings.Liquid()
     melt: settings.Melt = settings.Melt()
-    seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
+    seed: NonNegativeInt = Field(0, description="seed from which all random numbers of the simulations are derived")
     configurations: Configurations = Field(description="numbers of the configurations, such as 1-16")
 
     def cli_cmd(self) -> None:
@@ -111,11 +111,11 @@ class Equilibrate(BatchStage):
 class Ensemble(Simulation):
     """Run the isoconfigurational ensemble of one configuration at constant energy: step 4 of the protocol."""
 
-    input: Path = Field(description="the equilibrated batch that holds the configuration")
+    input: Path = Field(description="the equilibrated batch that contains the configuration")
     configuration: int = Field(ge=1, description="number of the configuration")
     times: tuple[PositiveFloat, ...] = Field(min_length=1, description="sampling times, increasing [tau]")
     ensemble: settings.Ensemble = settings.Ensemble()
-    seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
+    seed: NonNegativeInt = Field(0, description="seed from which all random numbers of the simulations are derived")
 
     def cli_cmd(self) -> None:
         try:
@@ -127,7 +127,7 @@ class Ensemble(Simulation):
         if self.configuration not in batch.numbers:
             raise FileError(
                 f"{self.input} holds configurations {list(batch.numbers)}, not {self.configuration}; "
-                "name the batch that it is in"
+                "name the batch that contains it"
             )
         provenance = self.provenance(self.input)
         index = batch.numbers.index(self.configuration)

@@ -1,4 +1,4 @@
-"""Looking at a study without running it."""
+"""Commands that examine a study without running it."""
 
 import json
 import shutil
@@ -13,9 +13,9 @@ from glassbotan.study.simulation import Device
 
 
 class Check(Command):
-    """Check a study's file, and print the study with all its defaults and what it consists of."""
+    """Check a study's file, and print the study with all its defaults and a summary."""
 
-    file: CliPositionalArg[Path] = Field(description="the study, such as config.yaml")
+    file: CliPositionalArg[Path] = Field(description="file of the study, such as config.yaml")
     output: Path | None = Field(None, description="write the study with all its defaults here instead of printing it")
 
     def cli_cmd(self) -> None:
@@ -34,11 +34,11 @@ class Check(Command):
 class Cost(Command):
     """Predict the GPU-hours or core-hours and the disk space of a study, stage by stage, from measured speeds."""
 
-    file: CliPositionalArg[Path] = Field(description="the study, such as config.yaml")
+    file: CliPositionalArg[Path] = Field(description="file of the study, such as config.yaml")
     speeds: Path | None = Field(
-        None, description="table of benchmarks/engines.py --output; without it, the one that comes with the package"
+        None, description="table of speeds from benchmarks/engines.py --output; if not given, the table in the package"
     )
-    device: Device | None = Field(None, description="processor to count for, if not the study's")
+    device: Device | None = Field(None, description="processor to predict the cost for, if not that of the study")
 
     def cli_cmd(self) -> None:
         from rich.console import Console
@@ -58,9 +58,9 @@ class Cost(Command):
 
 
 class Doctor(Command):
-    """Say what is installed, what `auto` would take, and what is missing for a study."""
+    """Print what is installed, which engine and processor `auto` uses, and what is missing for a study."""
 
-    file: CliPositionalArg[Path | None] = Field(None, description="a study's file, if there is one")
+    file: CliPositionalArg[Path | None] = Field(None, description="file of a study whose requirements are checked")
 
     def cli_cmd(self) -> None:
         from glassbotan.doctor import diagnosis
@@ -75,9 +75,9 @@ class Doctor(Command):
 
 
 class Schema(Command):
-    """Print the JSON schema of studies, for editors, or the page of the documentation that lists every setting."""
+    """Print the JSON schema of studies, for editors, or the documentation page that lists every setting."""
 
-    markdown: bool = Field(False, description="print the page of the documentation")
+    markdown: bool = Field(False, description="print the documentation page instead of the schema")
 
     def cli_cmd(self) -> None:
         from glassbotan.study.reference import settings_page

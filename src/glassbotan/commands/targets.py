@@ -1,4 +1,4 @@
-"""From the ensembles to targets, and what they say about the liquid."""
+"""The stages that compute targets from ensembles, and use them to check and describe the liquid."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from glassbotan.study import targets as settings
 
 
 class Targets(Stage):
-    """Compute what moved: S, E, R, C, D, the overlap and F_s of one configuration, from its ensemble."""
+    """Compute the targets S, E, R, C, D, the overlap and F_s of one configuration from its ensemble."""
 
     input: Path = Field(description="the ensemble")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
@@ -48,12 +48,12 @@ class Targets(Stage):
 
 
 class Judging(Stage):
-    """A stage that reads what simulations say about themselves."""
+    """A stage that compares the quality of simulations with the limits."""
 
     limits: settings.Limits = settings.Limits()
 
     def judged(self, paths: Sequence[Path], **expected: Any) -> Iterator[tuple[TargetsFile, list[str]]]:
-        """Each targets file, and a sentence for everything about its simulation that exceeds the limits."""
+        """Each targets file, with a message for every quantity of its simulation that exceeds the limits."""
         from glassbotan.simulate.quality import limit_violations
 
         for path in paths:
@@ -63,7 +63,7 @@ class Judging(Stage):
 
 
 class SimulationQuality(Judging):
-    """Judge whether every run is the liquid that was meant: a table, and sentences about what exceeds the limits."""
+    """Check the quality of every simulation: write a table, and print what exceeds the limits."""
 
     inputs: CliPositionalArg[Paths] = Field(description="targets files of all configurations")
 
@@ -93,9 +93,9 @@ class SimulationQuality(Judging):
 
 
 class Accept(Judging):
-    """Accept the simulations that predictors will learn from, or refuse by name those that exceed the limits."""
+    """Check the simulations that predictors are fitted to; by default, stop with an error if one exceeds the limits."""
 
-    inputs: CliPositionalArg[Paths] = Field(description="targets files of the configurations that are learnt from")
+    inputs: CliPositionalArg[Paths] = Field(description="targets files of the training and validation configurations")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
 
     def cli_cmd(self) -> None:
@@ -107,14 +107,14 @@ class Accept(Judging):
         if faults and self.limits.enforce:
             raise StudyError(
                 f"{len(faults)} of {len(self.inputs)} simulations at T = {self.temperature:g} exceed the limits, "
-                f"{sentences[0]}; look at tables/simulation_quality.csv, and simulate longer or set limits "
-                "(limits.enforce: false learns from them all the same)"
+                f"{sentences[0]}; see tables/simulation_quality.csv, and simulate longer or change the limits "
+                "(with limits.enforce: false, predictors are fitted to them all the same)"
             )
         write_json(self.output, {"faults": faults, "provenance": provenance.finish()})
 
 
 class Relaxation(Stage):
-    """Average F_s(k, t) over the configurations of a state point and fit tau_alpha (table and JSON beside it)."""
+    """Average F_s(k, t) over the configurations of a state point and fit tau_alpha; the fit is written as JSON."""
 
     inputs: CliPositionalArg[Paths] = Field(description="targets files of one temperature")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
@@ -126,7 +126,7 @@ class Relaxation(Stage):
 
         provenance = self.provenance(*self.inputs)
         found = read_matching_targets(self.inputs, study=self.study, temperature=self.temperature)
-        curves = {}  # of each configuration; the rest of a file is let go, hundreds of them would fill the memory
+        curves = {}  # of each configuration; nothing else is kept, since hundreds of files would fill the memory
         for targets in found:
             times = targets.scattering_times
             curves[targets.configuration] = targets.scattering
@@ -134,7 +134,7 @@ class Relaxation(Stage):
             fitted = fit_relaxation(times, np.stack(list(curves.values())))
         except (ValueError, RuntimeError) as error:
             raise StudyError(
-                f"F_s at T = {self.temperature:g} cannot be fitted ({error}); sample longer or more times"
+                f"F_s at T = {self.temperature:g} cannot be fitted ({error}); use later or more sampling times"
             ) from None
         table = pd.concat(
             pd.DataFrame({"configuration": configuration, "time": times, "scattering": curve})

@@ -1,1 +1,1 @@
-"""Pure functions from arrays to arrays: what the particles did."""
+"""The dynamics of the particles: targets, relaxation and pairs, computed by pure functions of arrays."""

@@ -1,18 +1,18 @@
-"""Motion of a particle relative to its neighbours, with and without the local strain taken out.
+"""Motion of a particle relative to its neighbours, with and without the local strain removed.
 
 With u_ij = Dr_j - Dr_i for the neighbours j of i and a_ij = r_ij(0), the local strain is the least-squares fit of
 Falk and Langer, Phys. Rev. E 57, 7192 (1998),
 
     eps_i = [sum_j u_ij a_ij^T] [sum_j a_ij a_ij^T]^-1,
 
-which is [sum_j r_ij(t) a_ij^T] [sum_j a_ij a_ij^T]^-1 - 1, and (reconstructed from the paper's words)
+which is [sum_j r_ij(t) a_ij^T] [sum_j a_ij a_ij^T]^-1 - 1, and (reconstructed from the description in the paper)
 
     R_i = | N_nn^-1 sum_j [ r_ij(t) - (1 + eps_i) a_ij ] |      neighbour-relative displacement,
     D_i =   N_nn^-1 sum_j | r_ij(t) - (1 + eps_i) a_ij |^2      non-affine displacement (D^2_min),
     C_i = | Dr_i - N_nn^-1 sum_j Dr_j |                         the limit of R_i for eps_i -> 0.
 
-All are linear or quadratic in the displacements, so every sum over neighbours is one product of a sparse matrix with
-(N, 3) arrays and no array over pairs is formed for a replica.
+The terms of the sums are linear or quadratic in the displacements, so every sum over neighbours is computed as one
+product of a sparse matrix with (N, 3) arrays, and no array over pairs is formed for a replica.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from glassbotan.dynamics.pairs import both_ways
 
 
 class RelativeMotion(NamedTuple):
-    """One replica's values; their means over the replicas are the targets."""
+    """Values of one replica; their means over the replicas are the targets."""
 
     neighbor_relative: NDArray[np.float64]
     """R_i, (N,)"""
@@ -35,7 +35,7 @@ class RelativeMotion(NamedTuple):
 
 
 class Neighborhood:
-    """The neighbours of every particle of one configuration, ready for any number of replicas.
+    """The neighbours of every particle of one configuration, prepared once for all its replicas.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ class Neighborhood:
         second = np.stack(
             [np.bincount(i, a[:, p] * a[:, q], particles) for p in range(3) for q in range(3)], axis=-1
         ).reshape(-1, 3, 3)
-        # A particle with fewer than three neighbours has no full strain: the pseudo-inverse gives the part it has.
+        # Fewer than three neighbours do not determine the full strain; the pseudo-inverse gives the part that they do.
         self._inverse = np.linalg.pinv(second, hermitian=True)
         self._per_neighbor = 1 / np.maximum(self._number, 1)
 
     def relative_motion(self, displacements: NDArray) -> RelativeMotion:
         """R_i, C_i and D_i of one replica, from its unwrapped displacements (N, 3)."""
-        moved = displacements - displacements.mean(axis=0)  # keeps the squares below small; the sums don't see it
+        moved = displacements - displacements.mean(axis=0)  # for smaller squares below; the result is the same
         correlation = self._correlation(moved)
         strain = correlation @ self._inverse
         neighbors = self._sum @ moved

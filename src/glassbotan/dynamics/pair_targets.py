@@ -1,4 +1,4 @@
-"""What is measured of each pair of neighbouring particles: which neighbours stay and which leave."""
+"""The targets of pairs of neighbouring particles, which show which neighbours stay and which leave."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 
 def wrap(positions: NDArray, box_length: float) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Take positions into [-L/2, L/2) and say by how many boxes each coordinate was moved.
+    """Wrap positions into [-L/2, L/2), and give the number of boxes by which each coordinate was moved.
 
     Returns
     -------
@@ -14,7 +14,7 @@ def wrap(positions: NDArray, box_length: float) -> tuple[NDArray[np.float64], ND
     """
     positions = np.asarray(positions, dtype=np.float64)
     images = np.floor(positions / box_length + 0.5)
-    # Rounding can leave a coordinate one last digit outside, or exactly on the upper face.
+    # By rounding, a coordinate can lie outside by its last digit, or exactly on the upper face.
     wrapped = np.clip(positions - box_length * images, -box_length / 2, np.nextafter(box_length / 2, 0))
     return wrapped, images.astype(np.int32)
 
@@ -38,9 +38,9 @@ def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDAr
 
     Parameters
     ----------
-    positions : (N, 3) anywhere, taken into the periodic box
+    positions : (N, 3), wrapped or not
     box_length : edge L of the cubic box
-    within : largest distance, at most L/2, or a pair would have more than one image in range
+    within : largest distance, at most L/2, so that no pair has more than one image in range
 
     Returns
     -------
@@ -59,14 +59,14 @@ def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDAr
             f"but it is {box_length:.4g} long"
         )
     inside, _ = wrap(positions, box_length)
-    # The tree wants [0, L); adding L/2 can round up to L itself.
+    # The tree needs coordinates in [0, L), but adding L/2 can round up to L.
     shifted = np.minimum(inside + box_length / 2, np.nextafter(box_length, 0))
     pairs = cKDTree(shifted, boxsize=np.full(3, box_length)).query_pairs(within, output_type="ndarray")
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].astype(np.int32)
 
 
 def per_particle(pairs: NDArray, values: NDArray, particles: int) -> NDArray[np.float64]:
-    """Sum over the pairs of each particle, (N,), of a value for each pair (n_p,)."""
+    """For each particle the sum of the values (n_p,) of all pairs that it belongs to, (N,)."""
     sums: NDArray[np.float64] = np.bincount(pairs.T.ravel(), np.tile(values, 2), particles).astype(np.float64)
     return sums
 
@@ -77,7 +77,7 @@ def both_ways(pairs: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
     Returns
     -------
     ordered : (2 n_p, 2), (receiver, sender)
-    source : (2 n_p,), where each was in the list of all pairs (i, j) followed by all pairs (j, i)
+    source : (2 n_p,), index of each in the list of all pairs (i, j) followed by all pairs (j, i)
     """
     ordered = np.concatenate([pairs, pairs[:, ::-1]])
     source = np.lexsort((ordered[:, 1], ordered[:, 0]))

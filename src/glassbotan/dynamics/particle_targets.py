@@ -1,7 +1,7 @@
-"""What is measured of each particle.
+"""The targets of particles: quantities of Shiba et al., J. Chem. Phys. 158, 084503 (2023).
 
-The quantities of Shiba et al., J. Chem. Phys. 158, 084503 (2023). The paper describes R, C and D in words; their
-formulas, reconstructed from these, are in `glassbotan.dynamics.neighbor_relative`.
+The paper describes R, C and D in words; the formulas that were reconstructed from its description are in
+`glassbotan.dynamics.neighbor_relative`.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def propensity(motion: ReplicaMotion) -> NDArray[np.float64]:
 
 @particle_target("R", "neighbour-relative displacement", unit="sigma_AA", neighbors=True)
 def neighbor_relative(motion: ReplicaMotion) -> NDArray[np.float64]:
-    """Displacement relative to the neighbours with the local strain taken out, R_i(t), (N,)."""
+    """Displacement relative to the neighbours with the local strain removed, R_i(t), (N,)."""
     return motion.relative_to_neighbors.neighbor_relative
 
 
@@ -31,5 +31,5 @@ def cage_relative(motion: ReplicaMotion) -> NDArray[np.float64]:
 
 @particle_target("D", "non-affine displacement", unit="sigma_AA^2", neighbors=True)
 def nonaffine(motion: ReplicaMotion) -> NDArray[np.float64]:
-    """Mean squared displacement of the neighbours that no local strain explains, D_i(t), (N,)."""
+    """Mean squared displacement of the neighbours that a local strain does not explain, D_i(t), (N,)."""
     return motion.relative_to_neighbors.nonaffine

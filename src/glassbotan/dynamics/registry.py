@@ -1,9 +1,9 @@
-"""The targets: everything that is measured of each particle or pair, and that a predictor can predict.
+"""The targets: the quantities that are measured for each particle or pair and that predictors can predict.
 
-A target is a function that gives the values of one replica; their mean over the replicas of a configuration is what the
-files hold. The decorators `particle_target` and `pair_target` register it with its symbol and unit. Ours are in
-`glassbotan.dynamics.particle_targets` and `glassbotan.dynamics.pair_targets`; another package announces a module with
-targets of its own as an entry point in the group `glassbotan.targets`.
+A target is a function that gives the values of one replica; the files hold their mean over the replicas of a
+configuration. The decorators `particle_target` and `pair_target` register it with its symbol and unit. The targets of
+this package are in `glassbotan.dynamics.particle_targets` and `glassbotan.dynamics.pair_targets`; another package can
+add targets in a module that it announces as an entry point in the group `glassbotan.targets`.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from glassbotan.plugins import announced
 
 @dataclass(frozen=True)
 class ReplicaMotion:
-    """How one replica has moved by one time, and what it started from."""
+    """Displacements in one replica at one time, and the pairs of the configuration that it started from."""
 
     displacements: NDArray[np.float64]
     """(N, 3), r_i(t) - r_i(0), unwrapped, sigma_AA"""
@@ -31,55 +31,55 @@ class ReplicaMotion:
     separations: NDArray[np.float64]
     """(n_p, 3), r_ij(0) = r_j(0) - r_i(0), minimum image"""
     box_length: float
-    """edge L of the cubic box"""
+    """edge L of the cubic box, sigma_AA"""
     neighborhood: Neighborhood | None
-    """the neighbours of every particle; there for targets that are registered with `neighbors=True`"""
+    """the neighbours of every particle; None if no target is registered with `neighbors=True`"""
 
     @cached_property
     def relative_to_neighbors(self) -> RelativeMotion:
-        """R_i, C_i and D_i, which share most of their calculation."""
+        """R_i, C_i and D_i, computed together since they share most of the calculation."""
         if self.neighborhood is None:
-            raise TypeError("a target that looks at the neighbours has to be registered with neighbors=True")
+            raise TypeError("a target that uses the neighbours has to be registered with neighbors=True")
         return self.neighborhood.relative_motion(self.displacements)
 
 
 ReplicaValues = Callable[[ReplicaMotion], NDArray[np.float64]]
-"""Values of one replica, (N,) or (n_p,)."""
+"""A function that gives the values of one replica, (N,) or (n_p,)."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is measured of each particle, or of each pair of neighbouring particles."""
+    """A quantity that is measured for each particle, or for each pair of neighbouring particles."""
 
     symbol: str
-    """in files, tables and figures: S, R, C, D, E"""
+    """symbol in files, tables and figures, such as S"""
     title: str
-    """what it is called: propensity"""
+    """name, such as propensity"""
     unit: str
-    """reduced Lennard-Jones: sigma_AA, sigma_AA^2"""
+    """unit in reduced Lennard-Jones units, such as sigma_AA"""
     of: Literal["particle", "pair"]
     of_replica: ReplicaValues = field(repr=False)
     neighbors: bool = False
-    """whether it needs the neighbours within `targets.neighbor_range`"""
+    """whether it uses the neighbours within the setting `targets.neighbor_range`"""
 
     @property
     def scored(self) -> str:
-        """The particles or pairs over which a prediction of it is scored."""
+        """Species of the particles or pairs over which a prediction of it is scored: A or A-A."""
         return "A" if self.of == "particle" else "A-A"
 
     @property
     def description(self) -> str:
-        """What a table of its scores is about."""
+        """Name, symbol and scored particles or pairs, for the title of a table of scores."""
         return f"{self.title} {self.symbol} of {self.scored} {'particles' if self.of == 'particle' else 'pairs'}"
 
     @property
     def tex_symbol(self) -> str:
-        """Symbol with its index, for a figure."""
+        """Symbol with its indices in TeX, for figures."""
         return f"{self.symbol}_{{i}}" if self.of == "particle" else f"{self.symbol}_{{ij}}"
 
     @property
     def tex_unit(self) -> str:
-        """Unit for a figure."""
+        """Unit in TeX, for figures."""
         return self.unit.replace("sigma_AA", r"\sigma_{AA}")
 
 
@@ -94,13 +94,13 @@ def particle_target(
     Parameters
     ----------
     symbol, title, unit : see `Target`
-    neighbors : whether it needs the neighbours within `targets.neighbor_range`
+    neighbors : whether it uses the neighbours within the setting `targets.neighbor_range`
     """
     return _registering(symbol, title, unit, "particle", neighbors)
 
 
 def pair_target(symbol: str, title: str, unit: str) -> Callable[[ReplicaValues], ReplicaValues]:
-    """Register a function as a target of each pair; arguments as those of `particle_target`."""
+    """Register a function as a target of each pair; the parameters are those of `particle_target`."""
     return _registering(symbol, title, unit, "pair", False)
 
 
@@ -137,13 +137,13 @@ def pair_targets() -> list[str]:
 
 
 def known_particle_targets(symbols: tuple[str, ...]) -> tuple[str, ...]:
-    """These symbols, if each is a target of particles.
+    """The symbols, after checking that each is that of a target of particles.
 
     Raises
     ------
     ValueError
-        names those that are none, and the targets that there are
+        if a symbol is not; the message lists the known targets
     """
     if unknown := [symbol for symbol in symbols if symbol not in particle_targets()]:
-        raise ValueError(f"{', '.join(unknown)} is no target of particles; known: {', '.join(particle_targets())}")
+        raise ValueError(f"{', '.join(unknown)} is not a target of particles; known: {', '.join(particle_targets())}")
     return symbols

@@ -1,4 +1,4 @@
-"""How the liquid as a whole relaxes: overlap, self-intermediate scattering function, and the relaxation time."""
+"""Relaxation of the liquid as a whole: overlap, self-intermediate scattering function, relaxation time."""
 
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ def self_scattering(displacements: NDArray, wave_number: float) -> float:
 
 
 class Relaxation(NamedTuple):
-    """A double stretched exponential fitted to F_s, and the times that it gives."""
+    """The parameters of a double stretched exponential fitted to F_s; times in tau."""
 
     f: float
     """height of the plateau"""
@@ -44,11 +44,11 @@ class Relaxation(NamedTuple):
     tau_alpha_error: float
     """standard error of tau_alpha"""
     beyond_data: bool
-    """tau_alpha lies beyond the last time, so that it is an extrapolation"""
+    """whether tau_alpha lies beyond the last time, so that it is an extrapolation"""
 
 
 def double_stretched(t: NDArray, f: float, tau_s: float, beta_s: float, tau_alpha: float, beta: float) -> NDArray:
-    """F_s(t) = (1 - f) exp[-(t/tau_s)^beta_s] + f exp[-(t/tau_alpha)^beta] (reconstructed from the paper's words)."""
+    """F_s(t) = (1 - f) exp[-(t/tau_s)^beta_s] + f exp[-(t/tau_alpha)^beta] (reconstructed from the paper's text)."""
     return (1 - f) * np.exp(-((t / tau_s) ** beta_s)) + f * np.exp(-((t / tau_alpha) ** beta))
 
 
@@ -62,19 +62,21 @@ def fit_relaxation(times: NDArray, scattering: NDArray) -> Relaxation:
 
     Parameters
     ----------
-    times : (n_t,) at least six of them
+    times : (n_t,), at least six times, tau
     scattering : (n_c, n_t), F_s of each configuration
 
     Returns
     -------
     Relaxation
-        the fit of the mean over configurations; the error of tau_alpha is the jackknife over configurations, which
-        sees that neighbouring times of one configuration scatter together (NaN with a single configuration)
+        the fit to the mean over configurations; the error of tau_alpha is that of the jackknife over configurations,
+        which accounts for correlations between the times of one configuration (NaN with a single configuration)
 
     Raises
     ------
     ValueError
-        with too few times, or where no fit is found
+        if there are too few times
+    RuntimeError
+        if the fit does not converge
     """
     if len(times) <= len(_NAMES):
         raise ValueError(f"a fit with {len(_NAMES)} parameters needs more than {len(_NAMES)} times, found {len(times)}")
@@ -100,7 +102,7 @@ def _fit(times: NDArray, curve: NDArray, start: NDArray | None) -> NDArray[np.fl
 
 
 def _crossing(times: NDArray, curve: NDArray) -> float:
-    """Time at which the curve falls to 1/e, or the last time: where the fit starts looking for tau_alpha."""
+    """Time at which the curve falls to 1/e, else the last time: the initial value of tau_alpha in the fit."""
     from scipy.optimize import brentq
 
     level = 1 / np.e

@@ -15,10 +15,11 @@ from glassbotan.dynamics.relaxation import overlap, self_scattering
 
 @dataclass(frozen=True)
 class DynamicalTargets:
-    """What moved, on average over the replicas of one configuration.
+    """The targets of one configuration, averaged over its replicas.
 
     The half-ensemble averages, over the replicas of even and of odd number, are two independent measurements of the
-    same thing; their correlation says how well anything could be predicted. A target that is not known is not there.
+    same quantity; the best score that a prediction could reach follows from their correlation. Targets that are not
+    known are left out.
     """
 
     times: NDArray[np.float64]
@@ -26,11 +27,11 @@ class DynamicalTargets:
     pairs: NDArray[np.int32]
     """(n_p, 2), i < j, r_ij(0) <= r_e"""
     means: Mapping[str, NDArray[np.float32]]
-    """of each target by its symbol, mean over all replicas: (n_t, N) of particles, (n_t, n_p) of pairs"""
+    """mean of each target over all replicas, by its symbol: (n_t, N) of particles, (n_t, n_p) of pairs"""
     halves: Mapping[str, NDArray[np.float32]]
-    """of each target, mean over each half of the replicas: (n_t, 2, N) or (n_t, 2, n_p)"""
+    """mean of each target over each half of the replicas: (n_t, 2, N) or (n_t, 2, n_p)"""
     mean_displacement: NDArray[np.float32] | None
-    """<r_i(t) - r_i(0)>, (n_t, N, 3), sigma_AA"""
+    """<r_i(t) - r_i(0)>, (n_t, N, 3), sigma_AA; None if not known"""
     overlap: NDArray[np.float64]
     """Q(t) of each replica, (n_t, n_r)"""
     scattering_times: NDArray[np.float64]
@@ -40,7 +41,7 @@ class DynamicalTargets:
 
     @classmethod
     def of_propensity(cls, times: NDArray, pairs: NDArray, propensity: NDArray) -> Self:
-        """The propensity (n_t, N) alone, where nothing else was published."""
+        """Targets that consist of the propensity (n_t, N) alone, if nothing else was published."""
         return cls(
             times=times,
             pairs=pairs,
@@ -54,7 +55,7 @@ class DynamicalTargets:
 
 
 class _Sums:
-    """Sums over the replicas, at each sampling time and of each half of them."""
+    """Sums over each half of the replicas at each sampling time."""
 
     def __init__(self, times: int, particles: int, pairs: int, replicas: int) -> None:
         size = {"particle": particles, "pair": pairs}
@@ -72,13 +73,13 @@ class _Sums:
         self.displacement[time] += motion.displacements
 
     def means(self) -> dict[str, NDArray[np.float32]]:
-        """Of each target over all replicas."""
+        """Mean of each target over all replicas."""
         return {
             symbol: (sums.sum(axis=1) / self.replicas).astype(np.float32) for symbol, sums in self.of_targets.items()
         }
 
     def halves(self) -> dict[str, NDArray[np.float32]]:
-        """Of each target over each half of the replicas."""
+        """Mean of each target over each half of the replicas."""
         return {symbol: (sums / self.in_half).astype(np.float32) for symbol, sums in self.of_targets.items()}
 
 
@@ -102,18 +103,19 @@ def dynamical_targets(
     Parameters
     ----------
     positions, species, box_length : the configuration at t = 0; (N, 3), (N,)
-    frames : (replica from 1, step, displacements (N, 3)) in any order; steps that are no sampling steps serve F_s
+    frames : (replica, counted from 1; step; displacements (N, 3)), in any order; frames at steps that are not sampling
+        steps are used for F_s only
     sampling_steps : steps of the sampling times, increasing
     timestep : dt, tau
-    replicas : number of replicas that must be there at every sampling step, at least 2
-    most_replicas : take the first so many of them and leave out the others
+    replicas : number of replicas, at least 2; a frame of each is needed at every sampling step
+    most_replicas : largest number of a replica that is used; by default all replicas are used
     pair_range, neighbor_range : r_e of the pairs, and the range of the neighbours of R, C and D; sigma_AA
     overlap_distance, wave_number : a of Q(t), sigma_AA, and k of F_s(k, t), 1 / sigma_AA
 
     Raises
     ------
     ValueError
-        if a replica is missing at a sampling time or comes twice, or the box is too small
+        if a replica is missing at a sampling time, comes twice or has an unknown number, or the box is too small
     """
     replicas = min(replicas, most_replicas or replicas)
     n, n_t = len(positions), len(sampling_steps)
@@ -133,7 +135,7 @@ def dynamical_targets(
         if (time := time_of.get(step)) is None:
             continue
         if not 1 <= replica <= replicas or not np.isnan(sums.overlaps[time, replica - 1]):
-            raise ValueError(f"replica {replica} of {replicas} at step {step} is unknown or comes twice")
+            raise ValueError(f"replica {replica} at step {step} comes twice or is not one of the {replicas} replicas")
         motion = ReplicaMotion(displacements, pairs, separations, box_length, neighborhood)
         sums.add(time, replica, motion, overlap_distance)
 

@@ -1,11 +1,11 @@
-"""Dynamical heterogeneity: how much and over what distance motion is correlated, in truth and prediction.
+"""Dynamical heterogeneity in simulation and prediction: the size of its fluctuations, and their correlation in space.
 
-A predictor can order the particles of a configuration well (a good rho) and yet miss how whole regions, and whole
-configurations, differ; these numbers show it.
+A predictor can order the particles of each configuration well (a high Pearson coefficient) and still be wrong about how
+whole regions or whole configurations differ. The quantities of this module measure these differences.
 
-The simulation's average over a few replicas has noise that a prediction has not. Variances and correlations of the
-simulation are therefore taken between the two halves of the ensemble, in which the noise is independent, so that a
-perfect prediction would have the same.
+An average over a few replicas of the simulation contains statistical noise, and a prediction does not. Variances and
+correlations of the simulation are therefore computed as covariances between the two halves of the ensemble, whose noise
+is independent, so that a perfect prediction would have the same values.
 """
 
 from collections.abc import Sequence
@@ -19,35 +19,39 @@ from glassbotan.kob_andersen import Species
 
 
 class Heterogeneity(NamedTuple):
-    """Of the overlap Q of all particles and of a target X (S, R, C or D) of species A in the test configurations.
+    """Fluctuations of the overlap Q of all particles, and of a target X (S, R, C or D) of the A particles.
 
-    What needs several configurations is not a number for one.
+    They are computed over the test configurations. Quantities that need several configurations are NaN if there is
+    only one.
     """
 
     chi_4: float
-    """N (<Q^2> - <Q>^2) over replicas and configurations, of the simulation, with N and Q of both species: the sum of
-    the two below"""
+    """N (<Q^2> - <Q>^2) of the simulation over replicas and configurations, where N and Q count both species; it is the
+    sum of `chi_4_within` and `chi_4_between`"""
     chi_4_within: float
-    """N times the variance between the replicas of a configuration, mean over the configurations"""
+    """N times the variance of Q between the replicas of a configuration, averaged over the configurations"""
     chi_4_between: float
-    """N times the variance between configurations, the replicas' share taken out"""
+    """N times the variance of Q between configurations, without the contribution of the finite number of replicas"""
     chi: float
-    """N_A times the variance between configurations of the mean X, of the simulation"""
+    """N_A times the variance of the configuration mean of X between configurations, in the simulation"""
     predicted_chi: float
-    """the same of the prediction"""
+    """`chi` of the prediction"""
     spread: float
-    """standard deviation of X within a configuration, root mean square over them, of the simulation"""
+    """standard deviation of X within a configuration, root mean square over the configurations, in the simulation"""
     predicted_spread: float
-    """the same of the prediction"""
+    """`spread` of the prediction"""
     n_configurations: int
 
 
 Pair = tuple[NDArray, NDArray]
-"""Two measurements of the same thing with independent noise: the two halves, or a prediction twice."""
+"""Two measurements of the same quantity with independent noise: the half-ensemble averages, or a prediction twice."""
 
 
 def heterogeneity(predictions: Sequence[Prediction], symbol: str) -> Heterogeneity:
-    """Sizes of the fluctuations of a target of the particles; variances between few configurations are rough."""
+    """Fluctuations of a target of the particles in simulation and prediction.
+
+    Variances between configurations are inaccurate if there are few configurations.
+    """
     n = len(predictions[0].structure)
     overlaps = np.stack([prediction.overlap for prediction in predictions])
     replicas = overlaps.shape[1]
@@ -71,14 +75,14 @@ def heterogeneity(predictions: Sequence[Prediction], symbol: str) -> Heterogenei
 def dynamic_correlation(
     predictions: Sequence[Prediction], symbol: str, bins: int = 40
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Spatial correlation of a target X of A particles in truth and prediction.
+    """Spatial correlation C(r) of a target X of A particles in simulation and prediction.
 
-    C(r) = <dX_i dX_j>(r_ij(0) = r) / <dX_i dX_i>, i and j different particles, with dX_i the deviation from the mean of
-    the configuration; averaged over the configurations.
+    C(r) = <dX_i dX_j>(r_ij(0) = r) / <dX_i dX_i> for different particles i and j, where dX_i is the deviation of X_i
+    from the mean of its configuration. It is averaged over the configurations.
 
     Returns
     -------
-    r, truth, predicted : (bins,) each; r in sigma_AA, up to half of the box
+    r, truth, predicted : (bins,) each; r in sigma_AA, up to half of the box edge, C(r) of simulation and prediction
     """
     import freud
 
@@ -109,7 +113,10 @@ def _of_a(prediction: Prediction) -> NDArray[np.bool_]:
 
 
 def _truth(predictions: Sequence[Prediction], symbol: str) -> list[Pair]:
-    """Of A particles, the two halves; where none were published, the whole twice."""
+    """The half-ensemble averages of the target for the A particles, (N_A,) each, of every configuration.
+
+    Where they are not known, both are the mean over all replicas.
+    """
     found = []
     for one in predictions:
         compared = one.targets[symbol]
@@ -130,11 +137,11 @@ def _covariance(first: NDArray, second: NDArray) -> float:
 
 
 def _between(pairs: Sequence[Pair]) -> float:
-    """N_A times the variance of the configurations' means."""
+    """N_A times the variance between configurations of the configuration mean."""
     means = np.array([[half.mean() for half in pair] for pair in pairs])
     return len(pairs[0][0]) * _covariance(*means.T)
 
 
 def _spread(pairs: Sequence[Pair]) -> float:
-    """Root of the mean variance within a configuration."""
+    """Square root of the variance within a configuration, averaged over the configurations."""
     return float(np.sqrt(max(0.0, float(np.mean([_covariance(*pair) for pair in pairs])))))

@@ -16,25 +16,28 @@ from glassbotan.study.evaluation import Scores
 WHERE = ["temperature", "time", "time_index"]
 PREDICTOR = ["model", "kind", "fitted", "seed"]
 FITTED_TO = ["train_configurations", "replicas", "trained_temperature", "trained_time"]
-"""What tells fits of a model apart, beside a setting that is varied."""
+"""Columns that describe what a predictor was fitted to; fits of one model can differ in them."""
 VALUE = "value"
-"""Column of a setting that is varied."""
+"""Column with the value of the setting that an ablation varies."""
 COLUMNS = [*WHERE, *PREDICTOR, "target", "species", *Score._fields, *FITTED_TO, VALUE]
 COUNTS = ["seed", "train_configurations", "replicas"]
 
 
 def setting_of(origin: Origin, setting: str) -> Any:
-    """The value of a setting of the predictor, given by its name with dots between a section and its key.
+    """The value of one setting of the predictor, given by its dotted name such as `network.rounds`.
 
     Raises
     ------
     FileError
-        if it has no such setting
+        if the predictor has no such setting
     """
     value: Any = origin.settings
     for name in setting.split("."):
         if not isinstance(value, dict) or name not in value:
-            raise FileError(f"model {origin.model} of kind {origin.kind} has no setting {setting} to be told apart by")
+            raise FileError(
+                f"model {origin.model} of kind {origin.kind} has no setting {setting}, but the compared models are "
+                "distinguished by it; name a setting that all of them have"
+            )
         value = value[name]
     return value
 
@@ -42,12 +45,14 @@ def setting_of(origin: Origin, setting: str) -> Any:
 def pearson_rows(
     predictions: Predictions, at_time: Sequence[Prediction], number: int, settings: Scores, setting: str | None = None
 ) -> list[dict[str, Any]]:
-    """The rows of one predictor at one time.
+    """The rows of the Pearson table for one predictor at one sampling time, a row for each target.
 
     Parameters
     ----------
-    predictions, at_time, number : the file, the test configurations at one of its times, and which of them that is
-    settings : range of the scored pairs, confidence of the intervals
+    predictions : predictions file of the predictor
+    at_time : its test configurations at the sampling time
+    number : position of that time in `predictions.times`, counted from 0
+    settings : range of the scored pairs, confidence level of the intervals
     setting : name of the setting that is varied, if there is one
     """
     origin = predictions.origin
@@ -87,16 +92,16 @@ def pearson_rows(
 def pearson_table(
     files: Iterable[Predictions], settings: Scores, setting: str | None = None, time: float | None = None
 ) -> pd.DataFrame:
-    """All rows, in order of temperature, time and target.
+    """The Pearson table: all rows, in order of temperature, time and target.
 
-    Files that differ in their seed alone must follow each other; the mean of their predictions is scored as well.
+    Files that differ only in their seed must follow each other; the mean of their predictions is scored as well.
 
     Parameters
     ----------
-    files : of the predictors, one at a time: those of a large study do not fit into memory together
+    files : predictions files of the predictors, read one at a time since those of a large study exceed the memory
     settings : see `pearson_rows`
     setting : name of the setting that is varied, if there is one
-    time : the only sampling time that is scored, if not all
+    time : the only sampling time that is scored; None for all of them
     """
     found: list[dict[str, Any]] = []
     for _, group in groupby(files, key=_all_but_the_seed):

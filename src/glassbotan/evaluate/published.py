@@ -1,4 +1,4 @@
-"""Pearson coefficients that others have published, to stand beside ours."""
+"""Published Pearson coefficients of other networks, for comparison with ours."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 FULL_DATA = "published, full data"
 SAME_TIME = 0.05
-"""Relative difference within which a published sampling time is taken for ours."""
+"""Relative difference below which a published sampling time is treated as equal to ours."""
 
 
 @cache
 def published_pearson() -> pd.DataFrame:
-    """Published coefficients of S: columns temperature, time, model, pearson.
+    """Published Pearson coefficients of the propensity S, with the columns temperature, time, model and pearson.
 
-    Of species A, mean over 100 test configurations of the coefficient per configuration, networks trained on the full
-    data set of 400: the GlassBench test set (Jung et al., arXiv:2311.14752, CC-BY-4.0) for BOTAN, CAGE, GlassMLP and
-    SE(3)-GNN; Jiang (2025) for EIGNN.
+    Each is the mean over 100 test configurations of the coefficient of the A particles. The networks were trained on
+    the full data set of 400 configurations. The sources are the GlassBench test set (Jung et al., arXiv:2311.14752,
+    CC-BY-4.0) for BOTAN, CAGE, GlassMLP and SE(3)-GNN, and Jiang (2025) for EIGNN.
     """
     import pandas as pd
 
@@ -31,7 +31,7 @@ def published_pearson() -> pd.DataFrame:
 
 
 def published_beside(temperature: float, time: float) -> pd.Series[float]:
-    """The published coefficients at a temperature and, within 5 per cent, a time, by model; perhaps none."""
+    """The published coefficients, by model, at a temperature and within 5 per cent of a time; there can be none."""
     table = published_pearson()
     same = np.isclose(table.temperature, temperature) & (np.abs(table.time / time - 1) < SAME_TIME)
     return table[same].set_index("model").pearson

@@ -1,4 +1,4 @@
-"""The Pearson table to be read: as text, as Markdown, means over seeds, beside what others have published."""
+"""The Pearson table for readers: means over seeds, as text and as Markdown, beside published coefficients."""
 
 import io
 from typing import Any
@@ -15,7 +15,7 @@ from glassbotan.evaluate.published import FULL_DATA, published_beside
 from glassbotan.evaluate.scores import Score
 
 PUBLISHED_TARGET = "S"
-"""The target that published coefficients are of."""
+"""Symbol of the target for which there are published coefficients."""
 
 
 def rows(table: pd.DataFrame) -> list[Any]:
@@ -24,15 +24,16 @@ def rows(table: pd.DataFrame) -> list[Any]:
 
 
 def cell(row: Any) -> str:
-    """A score with its interval, if it has one."""
+    """A Pearson coefficient as text, with its confidence interval if it has one."""
     interval = "" if np.isnan(row.ci_low) else f" [{row.ci_low:.2f}, {row.ci_high:.2f}]"
     return f"{row.pearson:.2f}{interval}"
 
 
 def means_over_seeds(table: pd.DataFrame, setting: str | None = None) -> pd.DataFrame:
-    """A row for each predictor, place and target: means over the seeds, and the standard deviation between them.
+    """Means of the scores over the seeds, and the standard deviation of the Pearson coefficient between seeds.
 
-    Fits of a model that differ in more than their seed have what differs in the name of the model.
+    There is a row for each predictor, temperature, time and target. If fits of a model differ in more than their seed,
+    what differs is added to the name of the model.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def means_over_seeds(table: pd.DataFrame, setting: str | None = None) -> pd.Data
 
 
 def _told_apart(table: pd.DataFrame, setting: str | None) -> list[str]:
-    """The name of each row's model, with whatever varies among the fits of this name."""
+    """The name of each row's model, with whatever differs between the fits of that model added."""
     fits = table[table.fitted.astype(bool)].groupby("model")
     texts = {
         "train_configurations": "{} configurations",
@@ -74,12 +75,12 @@ def _told_apart(table: pd.DataFrame, setting: str | None) -> list[str]:
 
 
 def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
-    """The means of one target as text: a line per state point and time, a column per model, baselines last.
+    """The scores of one target as text: a line per state point and time, a column per model, baselines last.
 
     Parameters
     ----------
-    means : of one target, from `means_over_seeds`
-    published : whether a column has what others have published for BOTAN, if there is anything
+    means : scores of one target, from `means_over_seeds`
+    published : whether to add a column with the published coefficients of BOTAN, if there are any
     """
     place = ["temperature", "time"]
     baselines = set(means.model[~means.fitted.astype(bool)])
@@ -100,8 +101,8 @@ def readable(table: pd.DataFrame, title: str, published: bool = False, setting: 
     Parameters
     ----------
     table : the Pearson table
-    title : what it is of
-    published : whether to show what others have published, which is of one liquid
+    title : first words of the heading of each block, such as the name of the study
+    published : whether to show published coefficients, which are of the paper's liquid only
     setting : name of the setting that is varied, if there is one
     """
     text = io.StringIO()
@@ -121,8 +122,8 @@ def readable(table: pd.DataFrame, title: str, published: bool = False, setting: 
         console.print(view, "")
     count = int(table.n_configurations.max())
     console.print(
-        f"Mean over {count} test configurations [confidence interval]; several seeds are averaged.\n"
-        "The ceiling is what a perfect prediction could reach against this many replicas."
+        f"Mean over {count} test configurations [confidence interval] and over the seeds.\n"
+        "The ceiling is the coefficient that a perfect prediction would have with the mean over this many replicas."
     )
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
 
@@ -164,14 +165,14 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: 
     )
     if published:
         parts.append(
-            "Published: by others, trained on the full data set of 400 configurations with 32 replicas of N = 4096, at "
-            "the same temperature and, within 5 per cent, the same time.\n"
+            "Published: values of other authors, from networks trained on the full data set of 400 configurations of "
+            "N = 4096 with 32 replicas each, at the same temperature and, within 5 per cent, the same time.\n"
         )
     return "\n".join(parts)
 
 
 def _published_columns(means: pd.DataFrame) -> pd.DataFrame:
-    """A column for each published model that has a value at one of these places."""
+    """A column for each published model that has a coefficient at one of these temperatures and times."""
     found = [published_beside(row.temperature, row.time) for row in rows(means)]
     names = list(dict.fromkeys(name for row in found for name in row.index))
     columns = {f"{name} (published)": [f"{row[name]:.2f}" if name in row else "" for row in found] for name in names}

@@ -22,7 +22,7 @@ from glassbotan.study.reading import resolved
 from glassbotan.study.study import Study
 
 SCREEN_DPI = 120
-"""Figures have this resolution on the page at their full width."""
+"""Resolution of the figures on the page at their full width, dots per inch."""
 ORDER = (
     "fig02_relaxation",
     "simulation_quality",
@@ -36,7 +36,7 @@ ORDER = (
 )
 """Figures that a reader should see in this order; others follow."""
 HEADLINES = ("fig08_propensity_pearson", "fig05_pair_pearson")
-"""The first of these that there is stands beside the answer."""
+"""Figures that can be shown with the answer, at the top of the page; the first of them that the study has is taken."""
 
 
 class Shown(NamedTuple):
@@ -49,7 +49,7 @@ class Shown(NamedTuple):
     data: str
     """the PNG as a data URI"""
     width: int
-    """on the page, pixels"""
+    """width on the page, pixels"""
 
 
 def report(
@@ -61,16 +61,16 @@ def report(
     figures: Sequence[Path],
     provenance: Mapping[str, Any],
 ) -> str:
-    """The page as HTML that needs no other file and no network.
+    """The report of a study as one HTML page that needs no other file and no network connection.
 
     Parameters
     ----------
-    study : its settings
-    scores, quality : the Pearson table and that of the simulations' quality
+    study : settings of the study
+    scores, quality : the Pearson table, and the table of the quality of the simulations
     relaxation : the fit of tau_alpha at each temperature, if the study simulates
     tables : further tables by their title
     figures : PNG files
-    provenance : record of the page's making
+    provenance : record of how the page was made
     """
     environment = Environment(
         loader=PackageLoader("glassbotan.evaluate", "templates"), autoescape=select_autoescape(default=True)
@@ -111,7 +111,7 @@ def report(
 
 
 def symbols(text: str) -> Markup:
-    """Text with what follows an underscore set as a subscript."""
+    """Text as HTML, in which symbols such as N_A and τ_α have a subscript in the place of the underscore."""
     return Markup(re.sub(r"\b([A-Za-zτσ])_([A-Za-zα]+)", r"\1<sub>\2</sub>", str(escape(text))))
 
 
@@ -122,7 +122,7 @@ def _order(path: Path) -> tuple[int, str]:
 
 
 def _shown(path: Path) -> Shown | None:
-    """A figure with its caption, if its file is named as a figure is."""
+    """The figure in a file, with its caption; None if the name of the file is not that of a figure."""
     found = kind_of(path.stem)
     if found is None:
         return None
@@ -136,7 +136,10 @@ def _shown(path: Path) -> Shown | None:
 
 
 def _answer(study: Study, means: pd.DataFrame) -> list[str]:
-    """For each temperature and target a sentence: the best model nearest to tau_alpha, and what to compare it with."""
+    """Sentences, one for each temperature and target, about the best model at the time nearest to tau_alpha.
+
+    Each compares the model's score with the noise ceiling, the best baseline and the published value, if there are any.
+    """
     sentences = []
     fitted = means[means.fitted.astype(bool)]
     for point, (symbol, target) in itertools.product(study.temperatures, targets().items()):
@@ -148,25 +151,25 @@ def _answer(study: Study, means: pd.DataFrame) -> list[str]:
         best = max(nearest, key=lambda row: row.pearson)
         which = best.model
         if len(nearest) > 1:
-            which = f"the best of {len(nearest)} models by this very score, {best.model},"
-        ratio = f"{best.time / point.relaxation_time:.2g} of the study's τ_α = {point.relaxation_time:g}"
+            which = f"{best.model}, the best of {len(nearest)} models by this same score,"
+        ratio = f"{best.time / point.relaxation_time:.2g} times the study's τ_α = {point.relaxation_time:g}"
         sentence = (
             f"At T = {point.temperature:g} and t = {best.time:g} ({ratio}), {which} predicts the {target.description} "
             f"with ρ = {cell(best)}"
         )
         if np.isfinite(best.ceiling):
-            sentence += f", where a perfect prediction could reach {best.ceiling:.2f} against this many replicas"
+            sentence += f", where a perfect prediction would reach {best.ceiling:.2f} with this number of replicas"
         same = (means.temperature == best.temperature) & (means.time == best.time) & (means.target == symbol)
         baselines = rows(means[same & ~means.fitted.astype(bool)])
         if baselines:
             baseline = max(baselines, key=lambda row: row.pearson)
-            sentence += f", and a baseline that is fitted to nothing ({baseline.model}) reaches {baseline.pearson:.2f}"
+            sentence += f", and a baseline that is not fitted to data ({baseline.model}) reaches {baseline.pearson:.2f}"
             sentence += ", more than the model" if baseline.pearson > best.pearson else ""
         sentence += "."
         if symbol == PUBLISHED_TARGET and study.liquid.is_the_papers:
             beside = published_beside(best.temperature, best.time)
             sentence += (
-                f" BOTAN on the full data set was published with {beside['BOTAN']:.2f}." if "BOTAN" in beside else ""
+                f" The published value of BOTAN, full data set, is {beside['BOTAN']:.2f}." if "BOTAN" in beside else ""
             )
         sentences.append(sentence)
     return sentences

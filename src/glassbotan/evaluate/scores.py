@@ -1,8 +1,9 @@
-"""How well a prediction did.
+"""Scores of a prediction against the simulation.
 
-Pearson's coefficient is computed in each test configuration and averaged over them; the pooled coefficient, over the
-particles of all configurations together, is another number and has a column of its own, as have Spearman's, which
-asks for the order alone, and R^2, which asks for the values.
+Pearson's coefficient is computed in each test configuration and then averaged over the configurations. Three more
+scores have columns of their own: the pooled coefficient, which is Pearson's coefficient over the particles of all
+configurations together; Spearman's coefficient, which compares only the order of the values; and R^2, which compares
+the values themselves.
 """
 
 from collections.abc import Sequence
@@ -17,21 +18,24 @@ from glassbotan.study.evaluation import Scores
 
 
 class Score(NamedTuple):
-    """One prediction of one quantity over a set of configurations."""
+    """Scores of one prediction of one quantity over a set of configurations."""
 
     pearson: float
-    """mean over the configurations"""
+    """Pearson's coefficient, mean over the configurations"""
     ci_low: float
-    """of the confidence interval of the mean; one configuration has none"""
+    """lower limit of the confidence interval of that mean; NaN for a single configuration"""
     ci_high: float
+    """its upper limit"""
     pooled_pearson: float
+    """Pearson's coefficient over the particles or pairs of all configurations together"""
     spearman: float
     """rank correlation, mean over the configurations"""
     r_squared: float
-    """1 - sum (prediction - truth)^2 / sum (truth - its mean)^2, mean over the configurations; not a number for a
-    predictor that is no prediction of the values"""
+    """1 - sum (prediction - truth)^2 / sum (truth - mean of the truth)^2, mean over the configurations; NaN for a
+    predictor that gives only the order of the values"""
     ceiling: float
-    """mean over the configurations of the largest coefficient that any prediction could reach"""
+    """noise ceiling, the largest Pearson coefficient that a prediction could reach, mean over the configurations; NaN
+    where it is not known"""
     of_ceiling: float
     """pearson / ceiling"""
     n_configurations: int
@@ -44,14 +48,14 @@ def score(
     settings: Scores,
     values: bool = True,
 ) -> Score:
-    """Judge a prediction.
+    """Scores of a prediction against the simulation.
 
     Parameters
     ----------
-    predictions, truths : (n,) for each configuration
+    predictions, truths : (n,) for each configuration, values of the particles or pairs
     halves : (2, n) for each configuration, the half-ensemble averages of the truth, where they are known
-    settings : confidence of the interval
-    values : whether the prediction is meant to give values, and not their order alone
+    settings : confidence level of the interval
+    values : whether the prediction gives values of the target, and not only their order
     """
     both = list(zip(predictions, truths, strict=True))
     per_configuration = np.array([correlation(x, y) for x, y in both])

@@ -1,4 +1,4 @@
-"""What there is to look at of a test configuration, particle by particle."""
+"""Properties of each particle of a test configuration, for a viewer."""
 
 from numpy.typing import NDArray
 
@@ -9,7 +9,10 @@ from glassbotan.kob_andersen import interactions
 
 
 def particle_properties(prediction: Prediction) -> dict[str, NDArray]:
-    """Potential energy, and truth, prediction and error of each predicted target (pairs summed as `E_sum`), (N,)."""
+    """Potential energy of each particle, and truth, prediction and error of each predicted target, (N,) each.
+
+    A target of pairs is summed over the pairs of each particle and named accordingly, such as `E_sum`.
+    """
     structure = prediction.structure
     found = {"potential_energy": interactions(structure.positions, structure.species, structure.box_length).energies}
     for symbol, compared in prediction.targets.items():

@@ -1,6 +1,6 @@
-"""The files that stages hand on to each other: one module for each format.
+"""The files that stages write for later stages, one module for each format.
 
-Every product is written beside its final name and renamed when it is whole. It has a header, which says what stage of
-which study made it and what the next stage has to know, and apart from it a record of its making, which people read and
-no stage does.
+Every file is written under a temporary name in the same folder and renamed when it is complete. It contains a header
+with the stage and the study that made it and the facts that later stages need, and separately a record of how it was
+made, which is meant for people.
 """

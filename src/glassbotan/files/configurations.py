@@ -1,7 +1,7 @@
-"""A batch of configurations on their way through the protocol: `T0.64/{melt,quench,equilibrated}/b001.gsd`.
+"""A batch of configurations after one stage of the protocol: `T0.64/{melt,quench,equilibrated}/b001.gsd`.
 
 One GSD frame for each configuration: position (wrapped), image, velocity, typeid (0 = A, 1 = B), and under `log/` what
-was measured on the way: `time`, `potential_energy` (per particle), `temperature` and `pressure`, (n,) each.
+was measured during the stage: `time`, `potential_energy` (per particle), `temperature` and `pressure`, (n,) each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ class ConfigurationBatch:
     temperature: float
     """target temperature of the state point, epsilon_AA / k_B"""
     final_temperature: float
-    """set temperature at the end of the stage"""
+    """set temperature at the end of the stage, epsilon_AA / k_B"""
     numbers: tuple[int, ...]
-    """of the configurations"""
+    """numbers of the configurations"""
     configurations: Sequence[Configuration]
     logs: Sequence[Mapping[str, NDArray]]
-    """what was measured on the way to each configuration"""
+    """what was measured during the stage, for each configuration"""
 
 
 def write_batch(path: Path, batch: ConfigurationBatch, provenance: Mapping[str, Any]) -> None:
@@ -57,7 +57,7 @@ def write_batch(path: Path, batch: ConfigurationBatch, provenance: Mapping[str, 
 
 
 def read_batch(path: Path, *stages: str) -> ConfigurationBatch:
-    """The batch of configurations in a file, which one of these stages made (by default any of them)."""
+    """Read a batch of configurations that was made by one of `stages`, by default melt, quench or equilibrate."""
     with open_gsd(path) as (trajectory, header):
         require_stage(path, header, *(stages or ("melt", "quench", "equilibrate")))
         frames = list(trajectory)

@@ -1,9 +1,9 @@
 """An isoconfigurational ensemble: `T0.64/ensemble/c0001.gsd`, every replica at every sampling time.
 
-Frame 0 is the configuration that all replicas start from, its images zero; each later frame is one replica at one step,
-in the order in which the engine handed them over. Positions are wrapped and carry images, so that OVITO opens the file
-as it is and displacements are exact across the boundary. Per frame `log/replica` (from 1), `log/potential_energy` (the
-full force-shifted form), `log/kinetic_energy`, `log/momentum` and `log/pressure` are in double precision.
+Frame 0 is the configuration that all replicas start from, with images zero; each later frame is one replica at one
+step, in the order in which the engine gave them. Positions are wrapped and have images, so that OVITO can open the file
+and displacements across the boundary are exact. Each frame has `log/replica` (counted from 1), `log/potential_energy`
+(in the full force-shifted form), `log/kinetic_energy`, `log/momentum` and `log/pressure` in double precision.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,33 +25,33 @@ from glassbotan.simulate.engines import Sample
 
 @dataclass(frozen=True)
 class ReplicaFrame:
-    """One replica at one step, seen from the configuration that it started from."""
+    """One replica at one step, with displacements from the configuration that it started from."""
 
     replica: int
-    """counted from 1"""
+    """number of the replica, counted from 1"""
     step: int
     displacements: NDArray[np.float64]
     """(N, 3), r_i(t) - r_i(0), unwrapped, sigma_AA"""
     log: Mapping[str, NDArray]
-    """what the frame says of energies, momentum and pressure"""
+    """replica, energies, momentum and pressure by name, as logged in the file"""
 
 
 @dataclass(frozen=True)
 class EnsembleHeader:
-    """What an ensemble is of, and how it was sampled."""
+    """The configuration of an ensemble, and how the ensemble was sampled."""
 
     study: str
     temperature: float
-    """of the state point, epsilon_AA / k_B"""
+    """temperature of the state point, epsilon_AA / k_B"""
     configuration: int
     """number of the configuration that all replicas start from"""
     times: tuple[float, ...]
     """sampling times, tau"""
     timestep: float
-    """dt, tau"""
+    """time step dt, tau"""
     replicas: int
     equilibration: Mapping[str, list[float]]
-    """`time` and `potential_energy` (per particle) on the way to the configuration"""
+    """`time` and `potential_energy` (per particle) during the equilibration of the configuration"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def write_ensemble(
     samples: Iterable[Sample],
     provenance: Callable[[], Mapping[str, Any]],
 ) -> None:
-    """Write samples as they come; `provenance` is asked for when the last one is in."""
+    """Write samples as they are produced; `provenance` is called after the last one."""
     facts = new_header("ensemble", **vars(header), box_length=initial.box_length)
     with atomic_write(path) as beside, gsd.hoomd.open(beside, mode="w") as trajectory:
         waiting = to_frame(initial.in_the_box(), velocities=False)
@@ -105,7 +105,7 @@ def read_ensemble(path: Path) -> Iterator[Ensemble]:
     Raises
     ------
     FileError
-        if it is missing, cut short or was made by another stage or program
+        if the file is missing, was cut short, or was made by another stage or program
     """
     with open_gsd(path) as (trajectory, facts):
         require_stage(path, facts, "ensemble")

@@ -1,7 +1,7 @@
-"""A fitted predictor: one file `model.safetensors`, its numbers as tensors and everything else as JSON in its header.
+"""A fitted predictor in one file, `model.safetensors`: its arrays as tensors, everything else as JSON in its header.
 
 Entries of the header, each JSON: `header` (stage, version, study, model, kind, seed), `settings`, `domain`, `details`
-(what the kind of predictor adds), `history` (columns), `provenance`. Nothing in the file is executed when it is read.
+(what the kind of predictor adds), `history` (columns), `provenance`. Reading the file executes nothing in it.
 """
 
 import json
@@ -23,7 +23,7 @@ from glassbotan.predictors.registry import kinds
 
 @dataclass(frozen=True)
 class FittedFile:
-    """A fitted predictor and where it belongs."""
+    """A fitted predictor, and the study, model and seed that it belongs to."""
 
     study: str
     model: str
@@ -32,7 +32,7 @@ class FittedFile:
     predictor: FittedPredictor
 
     def with_prediction(self, prediction: Mapping[str, Any]) -> "FittedFile":
-        """The same with other settings of the prediction; see `FittedPredictor.with_prediction`."""
+        """The same predictor with other settings of the prediction; see `FittedPredictor.with_prediction`."""
         return replace(self, predictor=self.predictor.with_prediction(prediction))
 
 
@@ -57,27 +57,27 @@ def write_fitted(path: Path, fitted: FittedFile, provenance: Mapping[str, Any]) 
 
 
 def write_history(path: Path, predictor: FittedPredictor, provenance: Mapping[str, Any]) -> None:
-    """Write how the fit went as a table; that of a predictor which is fitted to nothing has no rows."""
+    """Write the history of the fit as a table, which has no rows for a predictor that needs no fit."""
     import pandas as pd
 
     write_csv(path, pd.DataFrame(dict(predictor.history) or {"epoch": []}), provenance)
 
 
 def read_fitted(path: Path) -> FittedFile:
-    """A fitted predictor of this version.
+    """Read a fitted predictor that was made by this version of the stage `fit`.
 
     Raises
     ------
     FileError
-        if it is missing, damaged, of another version, or of a kind that is not installed
+        if the file is missing, damaged, of another version, or of a kind of predictor that is not installed
     """
     entries, tensors = _read(path)
     header = entries["header"]
     require_stage(path, header, "fit")
     if header["kind"] not in kinds():
         raise FileError(
-            f"{path} is a predictor of kind {header['kind']!r}, which is not installed; known here: "
-            f"{', '.join(kinds())}"
+            f"{path} is a predictor of kind {header['kind']!r}, which is not installed; "
+            f"the installed kinds are {', '.join(kinds())}"
         )
     module = kinds()[header["kind"]]
     domain = Domain(**{name: _tupled(value) for name, value in entries["domain"].items()})
@@ -87,14 +87,14 @@ def read_fitted(path: Path) -> FittedFile:
     except (KeyError, ValueError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise FileError(
-            f"{path} does not fit this glassbotan's predictor of kind {header['kind']} ({reason}); fit it again"
+            f"{path} cannot be used by this glassbotan's predictor of kind {header['kind']} ({reason}); fit it again"
         ) from None
     predictor.history = entries["history"]
     return FittedFile(header["study"], header["model"], header["seed"], predictor)
 
 
 def read_fitted_provenance(path: Path) -> dict[str, Any]:
-    """The record of the making of a fitted predictor."""
+    """The record of how a fitted predictor was made."""
     entries, _ = _read(path)
     provenance: dict[str, Any] = entries["provenance"]
     return provenance
@@ -107,8 +107,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if "header" not in metadata:
-                raise FileError(f"{path} is no predictor of glassbotan: it has no header; fit it again")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 it is no dictionary
+                raise FileError(f"{path} is not a predictor of glassbotan: it has no header; fit it again")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 it is not a dictionary
             return {name: json.loads(entry) for name, entry in metadata.items()}, tensors
     except FileNotFoundError:
         raise FileError(f"{path} does not exist; fit the predictor first") from None
@@ -119,5 +119,5 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 
 def _tupled(value: Any) -> Any:
-    """JSON has lists where a domain has tuples."""
+    """The value, with a list turned into a tuple: JSON has lists where a `Domain` has tuples."""
     return tuple(value) if isinstance(value, list) else value

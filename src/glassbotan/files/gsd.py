@@ -1,7 +1,7 @@
-"""Configurations as frames of GSD files, and what makes such a file one of ours.
+"""Configurations as frames of GSD files, and the header and record that glassbotan adds to such a file.
 
-The header and the record of the file's making are chunks of the last frame, written when everything else is there, so
-that a file that was cut short has none; readers of GSD skip them.
+The header and the record of how the file was made are chunks of the last frame, which is written after all others, so
+that a file that was cut short has neither. Other readers of GSD skip these chunks.
 """
 
 import json
@@ -21,14 +21,14 @@ HEADER_CHUNK, PROVENANCE_CHUNK = "glassbotan/header", "glassbotan/provenance"
 
 
 def to_frame(configuration: Configuration, step: int = 0, velocities: bool = True) -> gsd.hoomd.Frame:
-    """The GSD frame of a configuration (positions and velocities are float32 there)."""
+    """The GSD frame of a configuration, in which positions and velocities are float32."""
     length = configuration.box_length
     frame = gsd.hoomd.Frame()
     frame.configuration.step = step
     frame.configuration.box = [length, length, length, 0, 0, 0]
     frame.particles.N = len(configuration)
     frame.particles.types = [species.name for species in Species]
-    # Or OVITO draws B in the size of boron.
+    # Without diameters, OVITO draws B in the size of boron.
     frame.particles.type_shapes = [{"type": "Sphere", "diameter": SIGMA[species, species]} for species in Species]
     frame.particles.typeid = configuration.species
     frame.particles.position = configuration.positions
@@ -39,7 +39,7 @@ def to_frame(configuration: Configuration, step: int = 0, velocities: bool = Tru
 
 
 def from_frame(frame: gsd.hoomd.Frame, box_length: float) -> Configuration:
-    """The configuration in a GSD frame; the box comes in double precision, GSD's own is single."""
+    """The configuration in a GSD frame; `box_length` is in double precision, whereas the frame has it in single."""
     return Configuration(
         positions=frame.particles.position.astype(np.float64),
         images=frame.particles.image.astype(np.int32),
@@ -55,7 +55,7 @@ def append_last(
     header: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Append the last frame of a file, and with it the file's header and the record of its making."""
+    """Append the last frame of a file, and with it the header of the file and the record of how it was made."""
     for name, content in ((HEADER_CHUNK, header), (PROVENANCE_CHUNK, provenance)):
         trajectory.file.write_chunk(name, np.frombuffer(json.dumps(dict(content)).encode(), dtype=np.uint8))
     trajectory.append(frame)
@@ -63,25 +63,25 @@ def append_last(
 
 @contextmanager
 def open_gsd(path: Path) -> Iterator[tuple[gsd.hoomd.HOOMDTrajectory, dict[str, Any]]]:
-    """A finished GSD file of ours and its header.
+    """Open a complete GSD file that glassbotan wrote; yield it and its header.
 
     Raises
     ------
     FileError
-        if it is missing, cut short or was written by another program
+        if the file is missing, was cut short or was written by another program
     """
     with _opened(path) as trajectory:
         provenance = _last_chunk(trajectory, PROVENANCE_CHUNK)
         if provenance is None:
             raise FileError(
-                f"{path} does not end with a record of its making, so it was cut short or was written by another "
+                f"{path} does not end with a record of how it was made, so it was cut short or was written by another "
                 "program: make it again"
             )
         yield trajectory, _last_chunk(trajectory, HEADER_CHUNK) or _header_from_record(provenance)
 
 
 def read_gsd_provenance(path: Path) -> dict[str, Any]:
-    """The record of the making of a GSD file of ours."""
+    """The record of how a GSD file of glassbotan was made."""
     with _opened(path) as trajectory:
         return _last_chunk(trajectory, PROVENANCE_CHUNK) or {}
 
@@ -112,7 +112,7 @@ def _last_chunk(trajectory: gsd.hoomd.HOOMDTrajectory, name: str) -> dict[str, A
 
 
 def _header_from_record(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The header of a simulation that version 0.1 made, which kept everything in the record: it stays usable."""
+    """The header of a simulation that was made by version 0.1, which wrote only the record."""
     settings = provenance.get("settings", {})
     facts = {**settings, **provenance}
     if "ensemble" in settings:

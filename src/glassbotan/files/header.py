@@ -1,4 +1,4 @@
-"""What every product says of itself to the next stage: which stage of which study made it, and a few facts more."""
+"""The header of every product: the stage and the study that made it, and the facts that later stages need."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,23 +9,23 @@ from glassbotan.provenance import STAGE_VERSIONS
 
 
 def new_header(stage: str, study: str, **facts: Any) -> dict[str, Any]:
-    """The header of a product of this version of a stage."""
+    """The header of a product that is made by this version of a stage."""
     return {"stage": stage, "stage_version": STAGE_VERSIONS[stage], "study": study, **facts}
 
 
 def require_stage(path: Path, header: Mapping[str, Any], *stages: str) -> None:
-    """Refuse the product of another stage, or of another version of it.
+    """Raise an error if a product was not made by one of `stages` in its present version.
 
     Raises
     ------
     FileError
-        names the file, what made it and what was expected
+        if the stage or its version is another one; the message has both
     """
     stage, version = header.get("stage"), header.get("stage_version")
     if stage not in stages:
         raise FileError(
-            f"{path} was made with stage = {stage!r}, but {' or '.join(map(repr, stages))} was expected; name the file "
-            "that belongs here"
+            f"{path} was made with stage = {stage!r}, but {' or '.join(map(repr, stages))} was expected; use a file "
+            "that the expected stage made"
         )
     if version != STAGE_VERSIONS[str(stage)]:
         raise FileError(
@@ -35,23 +35,23 @@ def require_stage(path: Path, header: Mapping[str, Any], *stages: str) -> None:
 
 
 def require(path: Path, found: Any, **expected: Any) -> None:
-    """Refuse a product of another study or place.
+    """Raise an error if a product differs in its study, temperature or another attribute from what is expected.
 
     Parameters
     ----------
-    path : where it lies
-    found : the product, or its header: its attributes or entries are compared
-    expected : names and values
+    path : path of the product
+    found : the product or its header, whose attributes or entries are compared
+    expected : names and values of the attributes
 
     Raises
     ------
     FileError
-        names the file, what it says and what was expected
+        if a value differs; the message has the file, the value and the expected value
     """
     for name, value in expected.items():
         has = found.get(name) if isinstance(found, Mapping) else getattr(found, name)
         if has != value:
             raise FileError(
                 f"{path} was made with {name} = {has!r}, but {value!r} was expected; "
-                "name the file that belongs here, or make it again"
+                "use another file, or make this one again"
             )

@@ -1,4 +1,4 @@
-"""Numpy arrays with a header and a record of their making, in one `npz` file without pickles."""
+"""Numpy arrays with a header and a record of how they were made, in one `npz` file without pickles."""
 
 import json
 import zipfile
@@ -19,7 +19,7 @@ HEADER, PROVENANCE = "header", "provenance"
 
 @dataclass(frozen=True)
 class StoredArrays(Mapping[str, NDArray[Any]]):
-    """The arrays of a file by their names; each is read when it is asked for."""
+    """The arrays of a file by their names; each is read from the file when it is accessed."""
 
     path: Path
     names: tuple[str, ...]
@@ -38,12 +38,12 @@ class StoredArrays(Mapping[str, NDArray[Any]]):
         return len(self.names)
 
     def read(self, *names: str) -> list[NDArray[Any]]:
-        """Several arrays, at once.
+        """Several arrays, for which the file is opened once.
 
         Raises
         ------
         FileError
-            if one is missing
+            if an array is missing
         """
         if missing := {*names} - {*self.names}:
             raise FileError(f"{self.path} has no {' and no '.join(sorted(missing))}; make it again")
@@ -52,7 +52,7 @@ class StoredArrays(Mapping[str, NDArray[Any]]):
 
 
 def write_npz(path: Path, header: Mapping[str, Any], provenance: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """Write arrays, their header and the record of their making."""
+    """Write arrays, their header and the record of how they were made."""
     content = {**arrays, HEADER: np.array(json.dumps(dict(header))), PROVENANCE: np.array(json.dumps(dict(provenance)))}
     with atomic_write(path) as beside, open(beside, "wb") as file:
         np.savez(file, **content)
@@ -70,7 +70,7 @@ def read_npz(path: Path) -> tuple[dict[str, Any], StoredArrays]:
 
 
 def read_npz_provenance(path: Path) -> dict[str, Any]:
-    """The record of the making of a file that `write_npz` wrote."""
+    """The record of how a file that `write_npz` wrote was made."""
     with _opened(path) as content:
         provenance: dict[str, Any] = json.loads(str(content[PROVENANCE]))
         return provenance
@@ -87,4 +87,4 @@ def _opened(path: Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise FileError(f"{path} does not exist; run the stage that makes it") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} cannot be read ({error}); it was cut short or is no npz file: make it again") from None
+        raise FileError(f"{path} cannot be read ({error}); it was cut short or is not npz: make it again") from None

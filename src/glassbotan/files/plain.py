@@ -1,4 +1,4 @@
-"""Whole files or none; text, tables and plain data."""
+"""Text, JSON and CSV files, and writing any file so that it is either complete or absent."""
 
 import json
 import os
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and rename it into place when all went well.
+    """Yield a temporary path beside `path` to write to, and rename it to `path` if the block ends without an error.
 
-    A finished file is never left half-written, and an older one stays as it was if anything fails.
+    So there is never an incomplete file at `path`, and an older file stays as it was if anything fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The ending stays, since matplotlib and others read the format from it.
+    # The suffix is kept, since matplotlib and others take the format from it.
     beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         yield beside
         with open(beside, "rb+") as file:
-            os.fsync(file.fileno())  # or a crash of the machine could leave an empty file under the final name
+            os.fsync(file.fileno())  # so that a crash of the machine cannot leave an empty file
         os.replace(beside, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a write that fails does not name its file
+        error.filename = error.filename or str(path)  # the error of a failed write lacks the name
         raise
     finally:
         beside.unlink(missing_ok=True)
@@ -41,12 +41,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write plain data."""
+    """Write plain data as JSON."""
     write_text(path, json.dumps(dict(content), indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read plain data that `write_json` wrote."""
+    """Read plain data from JSON."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -55,7 +55,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_csv(path: Path, table: "pd.DataFrame", provenance: Mapping[str, Any]) -> None:
-    """Write a tidy table, and the record of its making as JSON beside it."""
+    """Write a tidy table, and beside it as JSON the record of how it was made."""
     with atomic_write(path) as beside:
         table.to_csv(beside, index=False, float_format="%.10g")  # 1.65, not 1.6500000000000001
     write_json(path.with_suffix(".provenance.json"), provenance)

@@ -1,9 +1,9 @@
-"""Prediction and truth of the test configurations: `T0.64/t03/BOTAN/seed0/predictions.npz`.
+"""Predicted and simulated targets of the test configurations: `T0.64/t03/BOTAN/seed0/predictions.npz`.
 
 Arrays: `configurations` (n_c,), `box_length`, `positions` (n_c, N, 3), `species` (n_c, N), `pair_counts` (n_c,) and
-`pairs` (n, 2), those of all configurations one after the other; `times` and `time_indices` (n_t,); `overlap`
-(n_c, n_t, n_r). Of each predicted target of the particles, such as `S`: `S` and `S_predicted` (n_c, n_t, N), `S_halves`
-(n_c, n_t, 2, N); of each target of the pairs, such as `E`: `E` and `E_predicted` (n_t, n), `E_halves` (n_t, 2, n).
+`pairs` (n, 2), with the pairs of all configurations one after the other; `times` and `time_indices` (n_t,); `overlap`
+(n_c, n_t, n_r). For each predicted target of particles, such as S: `S` and `S_predicted` (n_c, n_t, N), `S_halves`
+(n_c, n_t, 2, N); for each target of pairs, such as E: `E` and `E_predicted` (n_t, n), `E_halves` (n_t, 2, n).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,22 +22,22 @@ from glassbotan.structure.static import StaticStructure
 
 @dataclass(frozen=True)
 class Compared:
-    """One target of one configuration at one time: what happened and what was predicted."""
+    """Simulated and predicted values of one target of one configuration at one time."""
 
     truth: NDArray
-    """(n,), mean over the replicas, reduced units"""
+    """(n,), values from the simulation, mean over the replicas, reduced units"""
     halves: NDArray | None
-    """(2, n), its two half-ensemble averages, where they are known"""
+    """(2, n), the two half-ensemble averages; None if not known"""
     predicted: NDArray
-    """(n,)"""
+    """(n,), predicted values, reduced units"""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One test configuration at one sampling time."""
+    """The predicted targets of one test configuration at one sampling time."""
 
     configuration: int
-    """its number"""
+    """number of the configuration"""
     structure: StaticStructure
     overlap: NDArray[np.float64]
     """Q(t) of each replica, (n_r,)"""
@@ -45,7 +45,7 @@ class Prediction:
     """each predicted target by its symbol"""
 
     def scored(self, symbol: str, pair_range: float) -> NDArray[np.bool_]:
-        """Which particles or pairs count for the score of a target: A particles, or near A-A pairs."""
+        """Whether each particle or pair is scored: A particles, or A-A pairs nearer than `pair_range`."""
         if targets()[symbol].of == "pair":
             return self.structure.pairs_of_a(pair_range)
         of_a: NDArray[np.bool_] = self.structure.species == 0
@@ -57,49 +57,49 @@ class Origin:
     """The predictor that made the predictions."""
 
     model: str
-    """its name in the study"""
+    """name of the model in the study"""
     kind: str
     seed: int
     settings: Mapping[str, Any]
-    """with which it was fitted"""
+    """settings with which it was fitted"""
     fits: bool
-    """whether it was fitted to anything"""
+    """whether it was fitted at all; baselines are not"""
     gives_values: bool
-    """whether its predictions are meant to have the targets' values, and not their order alone"""
+    """whether its predictions estimate the values of the targets, and not only their order"""
     train_configurations: int
-    """how many it was fitted to"""
+    """number of configurations that it was fitted to"""
     replicas: int | None
-    """over which the targets were averaged that it was fitted to, where that is known"""
+    """number of replicas over which its training targets were averaged; None if not known"""
     temperature: float
-    """where it was fitted, epsilon_AA / k_B"""
+    """temperature at which it was fitted, epsilon_AA / k_B"""
     times: tuple[float, ...]
-    """(n_t,), for which each of the predictions was meant, tau"""
+    """(n_t,) sampling time for which it was fitted, for each of the predictions, tau"""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """A predictions file."""
+    """The content of a predictions file."""
 
     study: str
     origin: Origin
     temperature: float
-    """of the test configurations, epsilon_AA / k_B"""
+    """temperature of the test configurations, epsilon_AA / k_B"""
     times: tuple[float, ...]
-    """(n_t,) sampling times of the truth, tau"""
+    """(n_t,) sampling times of the simulated targets, tau"""
     time_indices: tuple[int, ...]
-    """(n_t,) their numbers, counted from 1"""
+    """(n_t,) numbers of these sampling times, counted from 1"""
     symbols: tuple[str, ...]
-    """of the targets that are predicted"""
+    """symbols of the targets that are predicted"""
     at_times: Sequence[Sequence[Prediction]]
-    """for each time the test configurations; those of a file are read when they are asked for"""
+    """the test configurations for each time; if from a file, they are read when a time is accessed"""
 
     def at(self, time_index: int) -> Sequence[Prediction]:
-        """The test configurations at the sampling time with this number."""
+        """The test configurations at the sampling time with the number `time_index`, counted from 1."""
         return self.at_times[self.time_indices.index(time_index)]
 
 
 def write_predictions(path: Path, predictions: Predictions, provenance: Mapping[str, Any]) -> None:
-    """Write configurations one after the other: stacked (n_c, ...), pairs joined."""
+    """Write a predictions file: arrays are stacked over configurations, those of pairs are joined."""
     first = predictions.at_times[0]
     arrays: dict[str, Any] = {
         "configurations": [one.configuration for one in first],
@@ -136,7 +136,7 @@ def write_predictions(path: Path, predictions: Predictions, provenance: Mapping[
 
 
 def read_predictions(path: Path) -> Predictions:
-    """A predictions file of this version."""
+    """Read a predictions file that was made by this version of the stage `predict`."""
     header, arrays = read_npz(path)
     require_stage(path, header, "predict")
     origin = Origin(**{**header["origin"], "times": tuple(header["origin"]["times"])})
@@ -155,19 +155,20 @@ def read_predictions(path: Path) -> Predictions:
 
 @dataclass(frozen=True)
 class _StoredTimes(Sequence[Sequence[Prediction]]):
-    """The test configurations of a file, read for one time when they are asked for."""
+    """The test configurations of a file for each time, read when the time is accessed."""
 
     path: Path
     arrays: StoredArrays
     symbols: tuple[str, ...]
     number: int
-    """of times"""
+    """number of times"""
 
     def __len__(self) -> int:
         return self.number
 
     def __getitem__(self, time: Any) -> Any:
-        return list(self._read(range(self.number)[time]))
+        found = range(self.number)[time]
+        return [list(self._read(one)) for one in found] if isinstance(time, slice) else list(self._read(found))
 
     def _read(self, time: int) -> Iterator[Prediction]:
         positions, species, box_length, numbers, counts, pairs, overlap = self.arrays.read(
@@ -201,7 +202,7 @@ def _compared(symbol: str, values: Mapping[str, NDArray], time: int, index: int,
 
 
 def running_mean(mean: Sequence[Prediction], more: Sequence[Prediction], count: int) -> list[Prediction]:
-    """Mean of the predictions of `count` predictors, from that of all before and those of the last."""
+    """Mean over `count` predictors, from the `mean` of all but the last and the predictions `more` of the last."""
     if not mean:
         return list(more)
 

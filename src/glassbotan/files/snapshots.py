@@ -1,7 +1,7 @@
-"""Configurations of others, and files for others to look at.
+"""Reading configurations from files of other programs, and writing files for visualisation.
 
-Particle files are read by the Atomic Simulation Environment (LAMMPS dumps, extended XYZ and whatever else it knows) and
-by gsd (GSD).
+Particle files are read by gsd (GSD) and by the Atomic Simulation Environment, ASE (LAMMPS dumps, extended XYZ and all
+its other formats).
 """
 
 import re
@@ -21,28 +21,29 @@ from glassbotan.kob_andersen import SIGMA, Species, box_length
 from glassbotan.simulate.configurations import Configuration
 
 CUBIC = 1e-3
-"""Relative difference of edges, and cosine of angles, up to which a box counts as cubic."""
+"""Largest relative difference of the edges, and largest cosine of the angles, of a box that is taken as cubic."""
 
 
 def read_configuration(path: Path, frame: int = -1) -> Configuration:
     """One configuration of a particle file, wrapped into its box.
 
+    Types called A and B, 1 and 2 or 0 and 1 are species A and B; otherwise the more numerous type is A.
+
     Parameters
     ----------
     path : GSD, LAMMPS dump, extended XYZ, or anything else that ASE reads
-    frame : which one of a trajectory, -1 for the last
+    frame : index of the frame in a trajectory, -1 for the last
 
     Raises
     ------
     FileError
-        if it cannot be read, its box is not cubic, or it has not two species. Types called A and B, 1 and 2 or 0 and 1
-        are A and B; otherwise the more numerous is A.
+        if the file cannot be read, its box is not cubic, or it does not have two types of particles
     """
     if not path.exists():
         raise FileError(f"{path} does not exist")
     try:
         positions, kinds, cell = (_read_gsd if path.suffix == ".gsd" else _read_ase)(path, frame)
-    except Exception as error:  # other people's readers fail in any way
+    except Exception as error:  # ASE and gsd can raise any exception
         raise FileError(
             f"{path} cannot be read as particles ({type(error).__name__}: {error}); GSD, a LAMMPS dump or extended XYZ "
             "with a box was expected"
@@ -63,26 +64,27 @@ def read_configuration(path: Path, frame: int = -1) -> Configuration:
 
 
 def configuration_of(positions: NDArray, species: NDArray, edge: float | None = None) -> Configuration:
-    """The configuration with these arrays: (N, 3); (N,) of 0 = A and 1 = B; edge L, by default at density 1.2."""
+    """A configuration from positions (N, 3), species (N,), 0 = A and 1 = B, and edge L, by default at density 1.2."""
     at, kinds = np.asarray(positions, dtype=np.float64), np.asarray(species)
-    edge = box_length(len(at), 1.2) if edge is None else edge
     if at.ndim != 2 or at.shape[1] != 3 or not np.isfinite(at).all():
         raise FileError(f"positions have shape {at.shape}, but finite numbers of shape (N, 3) were expected")
+    edge = box_length(len(at), 1.2) if edge is None else edge
     if kinds.shape != (len(at),) or not np.isin(kinds, [0, 1]).all():
         raise FileError(
-            f"species are {kinds.shape} of {np.unique(kinds).tolist()}, but {len(at)} of 0 (A) or 1 (B) were expected"
+            f"species are {np.unique(kinds).tolist()} in shape {kinds.shape}, but 0 (A) or 1 (B) in shape "
+            f"({len(at)},) was expected"
         )
     if not edge > 0:
-        raise FileError(f"the edge of the box is {edge:g}, but a length was expected")
+        raise FileError(f"the edge of the box is {edge:g}, but a positive length was expected")
     return Configuration.at_rest(at, kinds.astype(np.uint8), edge).in_the_box()
 
 
 def write_view(path: Path, configuration: Configuration, properties: Mapping[str, NDArray]) -> None:
-    """Write a configuration with per-particle properties to look at: extended XYZ (.xyz, .extxyz) or GSD (.gsd).
+    """Write a configuration with properties of its particles, as extended XYZ (.xyz, .extxyz) or GSD (.gsd).
 
     Parameters
     ----------
-    path : OVITO opens either with the properties
+    path : file to write; OVITO shows the properties from either format
     configuration : positions, species and box
     properties : (N,) or (N, 3) each; in GSD they are logged quantities `particles/<name>`
     """
@@ -99,7 +101,7 @@ def write_view(path: Path, configuration: Configuration, properties: Mapping[str
 
 
 def _extended_xyz(configuration: Configuration, properties: Mapping[str, NDArray]) -> str:
-    """The text of an extended XYZ file. Radii are given, or B is drawn in the size of boron."""
+    """The text of an extended XYZ file, with radii, since B would otherwise be drawn in the size of boron."""
     edge = configuration.box_length
     columns = ["type:S:1", "radius:R:1", "pos:R:3"]
     columns += [f"{name}:R:{values[0].size}" for name, values in properties.items()]
@@ -117,7 +119,7 @@ def _extended_xyz(configuration: Configuration, properties: Mapping[str, NDArray
 
 
 Particles = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-"""Positions (N, 3), the name of each particle's type (N,), edges of the box as rows (3, 3)."""
+"""Positions (N, 3), name of the type of each particle (N,), edge vectors of the box as rows (3, 3)."""
 
 
 def _read_gsd(path: Path, frame: int) -> Particles:
@@ -133,11 +135,11 @@ def _read_ase(path: Path, frame: int) -> Particles:
 
     atoms: Any
     if path.suffix in (".xyz", ".extxyz"):
-        # ASE takes species for chemical elements; as a column of another name they keep theirs.
+        # ASE reads a column `species` as chemical elements; in a column with another name, any type is allowed.
         text = re.sub(r"(Properties=\S*)species:S:1", r"\1type:S:1", path.read_text())
         atoms = ase.io.read(StringIO(text), index=frame, format="extxyz")
     else:
         atoms = ase.io.read(path, index=frame)
-    if "type" in atoms.arrays:  # so have LAMMPS dumps, with numbers
+    if "type" in atoms.arrays:  # from LAMMPS dumps too, with numbers
         return atoms.positions, atoms.arrays["type"].astype(str), np.array(atoms.cell)
     return atoms.positions, np.array(atoms.get_chemical_symbols()), np.array(atoms.cell)

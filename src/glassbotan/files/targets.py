@@ -1,8 +1,9 @@
-"""What moved in one configuration: a targets file, `T0.64/targets/c0001.npz`.
+"""The targets of one configuration in a targets file, `T0.64/targets/c0001.npz`.
 
-Arrays: `species` (N,), `positions` (N, 3), `box_length`, `pairs` (n_p, 2), `potential_energy` (N,), `times` (n_t,); of
-each target by its symbol, such as `S`, `R`, `C`, `D` (n_t, N) and `E` (n_t, n_p), and of its half-ensemble averages
-`S_halves` (n_t, 2, N); `mean_displacement` (n_t, N, 3); `overlap` (n_t, n_r); `scattering_times`, `scattering` (n_s,).
+Arrays: `species` (N,), `positions` (N, 3), `box_length`, `pairs` (n_p, 2), `potential_energy` (N,), `times` (n_t,);
+each target by its symbol, such as `S`, `R`, `C`, `D` (n_t, N) and `E` (n_t, n_p), and its half-ensemble averages,
+such as `S_halves` (n_t, 2, N); `mean_displacement` (n_t, N, 3); `overlap` (n_t, n_r); `scattering_times` and
+`scattering` (n_s,).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,38 +29,38 @@ HALVES = "_halves"
 
 @dataclass(frozen=True)
 class Targets:
-    """A targets file. Its large arrays are read when they are asked for."""
+    """The content of a targets file; large arrays are read from it when they are accessed."""
 
     path: Path
     study: str
     temperature: float
-    """of the state point, epsilon_AA / k_B"""
+    """temperature of the state point, epsilon_AA / k_B"""
     configuration: int
-    """its number"""
+    """number of the configuration"""
     settings: TargetSettings
     """ranges with which the targets were computed"""
     quality: Quality
-    """what the simulation says about itself"""
+    """quality of the simulation"""
     times: NDArray[np.float64]
     """(n_t,) sampling times, tau"""
     scattering_times: NDArray[np.float64]
     """(n_s,) times of F_s, tau"""
     arrays: StoredArrays
-    """everything in the file"""
+    """all arrays of the file"""
 
     @property
     def means(self) -> Mapping[str, NDArray[np.float32]]:
-        """Each known target by its symbol, mean over the replicas: (n_t, N) of particles, (n_t, n_p) of pairs."""
+        """Mean of each target in the file over the replicas, by symbol: (n_t, N) of particles, (n_t, n_p) of pairs."""
         return _Known(self.arrays, "")
 
     @property
     def halves(self) -> Mapping[str, NDArray[np.float32]]:
-        """Each known target's mean over each half of the replicas: (n_t, 2, N) or (n_t, 2, n_p)."""
+        """Mean of each target in the file over each half of the replicas: (n_t, 2, N) or (n_t, 2, n_p)."""
         return _Known(self.arrays, HALVES)
 
     @property
     def overlap(self) -> NDArray[np.float64]:
-        """Q(t) of each replica, (n_t, n_r); without replicas where none were published."""
+        """Q(t) of each replica, (n_t, n_r); n_r is 0 if no replicas were published."""
         return self.arrays["overlap"]
 
     @property
@@ -74,7 +75,7 @@ class Targets:
 
     @property
     def replicas(self) -> int | None:
-        """How many replicas the targets are averaged over, where that is known."""
+        """Number of replicas over which the targets are averaged; None if not known."""
         return self.overlap.shape[1] or None
 
     def structure(self) -> StaticStructure:
@@ -83,28 +84,28 @@ class Targets:
         return StaticStructure(positions, species, float(box_length), pairs, str(self.path))
 
     def require_known(self, symbols: Iterable[str]) -> None:
-        """Refuse to serve for a target that the file does not hold.
+        """Raise an error if the file lacks one of these targets.
 
         Raises
         ------
         FileError
-            names the file and the target
+            if a target is missing; the message has the file and the target
         """
         for symbol in symbols:
             if symbol not in self.means:
                 raise FileError(
-                    f"{self.path} holds no {targets()[symbol].title} {symbol} (its source published none, or the file "
-                    f"was made before that target was there): make it again, or fit a model that predicts "
+                    f"{self.path} holds no {targets()[symbol].title} {symbol} (it was not published, or the file is "
+                    f"older than this target): make the file again, or fit a model that predicts "
                     f"{' or '.join(self.means)}"
                 )
 
     def at(self, time_index: int) -> float:
-        """The sampling time with this number, counted from 1.
+        """The sampling time with the number `time_index`, counted from 1, tau.
 
         Raises
         ------
         FileError
-            if there are fewer
+            if there are fewer sampling times
         """
         if time_index > len(self.times):
             raise FileError(f"{self.path} has {len(self.times)} sampling times, but number {time_index} was asked for")
@@ -113,7 +114,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class _Known(Mapping[str, NDArray[np.float32]]):
-    """The registered targets that a file holds, each read when it is asked for."""
+    """The registered targets in a file, each read when it is accessed."""
 
     arrays: StoredArrays
     ending: str
@@ -143,7 +144,7 @@ def write_targets(
     settings: TargetSettings,
     quality: Quality,
 ) -> None:
-    """Write a targets file; what was measured, the structure that it is of, and what `Targets` says of both."""
+    """Write a targets file from the measured targets and their structure; see `Targets` for the other parameters."""
     header = new_header(
         "targets",
         study,
@@ -172,7 +173,7 @@ def write_targets(
 
 
 def read_targets(path: Path) -> Targets:
-    """A targets file of this version."""
+    """Read a targets file that was made by this version of the stage `targets`."""
     header, arrays = read_npz(path)
     require_stage(path, header, "targets")
     times, scattering_times = arrays.read("times", "scattering_times")
@@ -190,17 +191,17 @@ def read_targets(path: Path) -> Targets:
 
 
 def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Targets]:
-    """Several targets files, one by one, which must have the same times and ranges.
+    """Read targets files one by one, and check that all have the same times and ranges.
 
     Parameters
     ----------
-    paths : of the files
-    expected : study, temperature and whatever else all of them must have in common
+    paths : paths of the files
+    expected : study, temperature or other attributes that all of them must have
 
     Raises
     ------
     FileError
-        names the first file that differs, and in what
+        if a file differs; the message has the file and the difference
     """
     first: Targets | None = None
     for path in paths:

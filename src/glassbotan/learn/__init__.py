@@ -1,1 +1,1 @@
-"""Graphs, the network, its training."""
+"""Tools for fitting predictors: graphs, network training, edge perceptrons, target scales and ridge regression."""

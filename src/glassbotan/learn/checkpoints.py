@@ -1,4 +1,4 @@
-"""What an unfinished training has done so far, on disk."""
+"""Checkpoints of an unfinished training on disk."""
 
 import io
 import pickle
@@ -16,17 +16,17 @@ from glassbotan.stopping import Deadline
 
 EPOCHS_BETWEEN_CHECKPOINTS = 10
 LONGEST_UNSAVED = 60.0
-"""Seconds of training after which a checkpoint is due whatever the epoch: writing one changes nothing."""
+"""Seconds after which a checkpoint is written at the end of any epoch; this does not affect the training."""
 
 
 class EpochCheckpoints:
-    """Keeps the state after some epochs in a folder of unfinished work, and finds the newest again.
+    """Writes the state of a training after some epochs to a folder of unfinished work, and reads the newest one.
 
     Parameters
     ----------
-    folder : where they lie; without one nothing is kept
-    epochs : of the whole training
-    deadline : told of each checkpoint but the last
+    folder : folder of the checkpoints; without one, none are written
+    epochs : number of epochs of the whole training
+    deadline : its method `saved` is called after each checkpoint, except after the last epoch
     """
 
     def __init__(self, folder: Path | None, epochs: int, deadline: Deadline) -> None:
@@ -36,11 +36,11 @@ class EpochCheckpoints:
 
     @property
     def epochs_done(self) -> int:
-        """Epochs that the newest state has behind it."""
+        """Number of epochs that were finished in the newest state."""
         return len(self.newest["rows"]) if self.newest else 0
 
     def report(self, state: dict[str, Any]) -> None:
-        """Take note of the state after an epoch, and write it if it is due."""
+        """Keep the state after an epoch in memory, and write it if a checkpoint is due."""
         self.newest = state
         if self.epochs_done % EPOCHS_BETWEEN_CHECKPOINTS == 0 or monotonic() - self._last_saved > LONGEST_UNSAVED:
             self.write()
@@ -49,10 +49,10 @@ class EpochCheckpoints:
                 self._deadline.saved()
 
     def write(self) -> None:
-        """Write the newest state, and remove all but the one before it."""
+        """Write the newest state, and remove all older checkpoints except the one before it."""
         if self.newest is None or self._folder is None:
             return
-        in_memory = io.BytesIO()  # so that a full disk is an OSError like any other
+        in_memory = io.BytesIO()  # so that a full disk raises an OSError, which torch.save would not do
         torch.save(self.newest, in_memory)
         with atomic_write(self._folder / f"epoch{self.epochs_done:07d}.pt") as beside:
             beside.write_bytes(in_memory.getbuffer())
@@ -60,11 +60,11 @@ class EpochCheckpoints:
             older.unlink()
 
     def _read(self) -> dict[str, Any] | None:
-        """The newest state that can be read; damaged files are set aside, with a message."""
+        """The newest state that can be read; damaged files are renamed, and a message says so."""
         for path in sorted(self._folder.glob("epoch*.pt"), reverse=True) if self._folder else ():
             try:
                 state: dict[str, Any] = _load(path)
-                print(f"glassbotan: training goes on from epoch {len(state['rows'])}", file=sys.stderr)
+                print(f"glassbotan: training continues after epoch {len(state['rows'])}", file=sys.stderr)
                 return state
             except FileError as error:
                 print(f"glassbotan: {error}; it was moved to {set_aside(path)}", file=sys.stderr)
@@ -72,7 +72,7 @@ class EpochCheckpoints:
 
 
 def _load(path: Path) -> Any:
-    """The content of a checkpoint; nothing in the file is executed."""
+    """The content of a checkpoint; no code in the file is executed."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:

@@ -1,12 +1,12 @@
 """The edge perceptron of `glassbotan.learn.edge_update` as two Triton kernels, for a GPU.
 
-What PyTorch does there in a dozen passes over all edges, each kernel does in one: a block of edges is read once, its
-intermediate values stay on the chip, and the backward pass computes the first layer again. Every program of the
-backward kernel goes through many blocks and keeps its share of the gradients of the weights; the shares are added in a
-fixed order, so that the result does not depend on which program was faster.
+PyTorch's operations need a dozen passes over all edges; each kernel needs one. It reads a block of edges once, keeps
+their intermediate values on the chip, and in the backward pass computes the first layer again instead of storing it.
+Each program of the backward kernel processes many blocks and sums their contributions to the gradients of the weights.
+These sums are then added in a fixed order, so that the result does not depend on which program is faster.
 
-The kernels address every array as contiguous rows, so `forward` and `backward` copy what is not (the weight of a layer
-whose inputs are split into blocks is a view with long rows).
+The kernels assume that the rows of every array are contiguous in memory, so `forward` and `backward` copy arrays that
+are not (such as one block of the weight of a layer whose inputs are split into blocks).
 """
 
 from typing import Any, NamedTuple
@@ -17,37 +17,42 @@ import triton.language as tl
 from torch import Tensor
 
 PROGRAMS_PER_PROCESSOR = 2
-"""Of the backward kernel, for each multiprocessor of the GPU."""
+"""Number of programs of the backward kernel for each multiprocessor of the GPU."""
 
 
 class Tile(NamedTuple):
-    """How a kernel is cut and how it multiplies."""
+    """Size of the blocks of a kernel, and the precision of its products."""
 
     edges: int
-    """edges in a block"""
+    """number of edges in a block"""
     precision: str
-    """of products of float32 numbers: "ieee", or "tf32x3", three products of ten-bit parts with an error of 2e-7"""
+    """precision of products of float32 numbers: "ieee", or "tf32x3", three products of ten-bit parts with an error of
+    2e-7; it has no effect on 16-bit numbers"""
 
 
-# Measured on an H200 at 166,484 edges of width 64, each against float64: float32 errors are 2e-7 for all of these. In
-# float32 with "ieee", blocks of 64 edges spill thousands of registers and take 15 ms instead of 0.5 ms.
+# Chosen by measurements on an H200 with 166,484 edges of width 64: with all of these, errors of float32 relative to
+# float64 are 2e-7. In float32 with "ieee", blocks of 64 edges spill thousands of registers and take 15 ms instead of
+# 0.5 ms.
 FORWARD = {torch.float32: Tile(64, "tf32x3"), torch.bfloat16: Tile(64, "tf32"), torch.float16: Tile(64, "tf32")}
 BACKWARD = {torch.float32: Tile(16, "ieee"), torch.bfloat16: Tile(64, "tf32"), torch.float16: Tile(64, "tf32")}
 
 
-def fits(x: Tensor, width: int) -> bool:
-    """Whether the kernels can take these edges: one width for input and output, as matrix units and memory allow.
+WIDTHS = {torch.float32: (16, 32, 64), torch.bfloat16: (16, 32, 64, 128), torch.float16: (16, 32, 64, 128)}
+"""Widths that the matrix units support; a block of float32 edges of width 128 exceeds a multiprocessor's memory."""
 
-    A block of float32 edges of width 128 does not fit into the memory of a multiprocessor; addresses are 32-bit.
+
+def fits(x: Tensor, width: int) -> bool:
+    """Whether the kernels can compute a perceptron of this width on edges x.
+
+    Input and output must have the same width. Addresses are 32-bit, which limits the size of x.
     """
-    widths = (16, 32, 64) if x.dtype == torch.float32 else (16, 32, 64, 128)
-    return x.dtype in FORWARD and x.shape[1] == width and width in widths and x.numel() < 2**31
+    return x.shape[1] == width and width in WIDTHS.get(x.dtype, ()) and x.numel() < 2**31
 
 
 @triton.jit
 def _hidden(x, first, constant, from_sender, from_receiver, sender, receiver, edge, column, inside, width: tl.constexpr,
             per_edge: tl.constexpr, has_ends: tl.constexpr, precision: tl.constexpr):  # fmt: skip
-    """The first layer of a block of edges, before its ReLU, in float32."""
+    """Output of the first layer before its ReLU for a block of edges, in float32."""
     before = tl.dot(x, tl.trans(first), input_precision=precision)
     if per_edge:
         before += tl.load(constant + edge[:, None] * width + column[None, :], mask=inside[:, None], other=0.0)
@@ -120,14 +125,15 @@ def _backward(x_at, first_at, constant, second_at, from_sender, from_receiver, s
 
 
 def forward(x: Tensor, first: Tensor, constant: Tensor, second: Tensor, bias: Tensor, ends: Any) -> Tensor:
-    """The two layers on all edges.
+    """Apply the two layers to all edges. All floating-point arrays have the number type of x.
 
     Parameters
     ----------
-    x : (n_e, width), in the type of the products
-    first, second, bias : weights, in that type
-    constant : (n_e, width) or (width,), in that type
-    ends : values from senders and receivers (N, width) in that type and which these are (n_e,), or nothing
+    x : (n_e, width)
+    first, second, bias : W_1 and W_2 (width, width), and b_2 (width,)
+    constant : (n_e, width) or (width,)
+    ends : values from senders and from receivers, (N, width) each, and the sender and the receiver of each edge, (n_e,)
+        each; None if the edges do not depend on their ends
 
     Returns
     -------
@@ -153,14 +159,14 @@ def backward(
     dy: Tensor,
     d_incoming: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Derivatives with respect to x, to what is before the first ReLU, and to both weights and the bias (float32)."""
+    """Derivatives with respect to x, the values before the first ReLU, and (in float32) both weights and the bias."""
     x, first, constant, second, y, dy = (array.contiguous() for array in (x, first, constant, second, y, dy))
     tile = BACKWARD[x.dtype]
     width, programs = x.shape[1], _programs(x, tile)
     dx, d_before = torch.empty_like(x), torch.empty_like(x)
     d_first, d_second = (x.new_empty(programs, width, width, dtype=torch.float32) for _ in range(2))
     d_bias = x.new_empty(programs, width, dtype=torch.float32)
-    into_ends = x if d_incoming is None else d_incoming.contiguous()  # without ends any address will do, unread
+    into_ends = x if d_incoming is None else d_incoming.contiguous()  # without ends the kernel does not read it
     _backward[(programs,)](
         x, first, constant, second, *_pointers(ends, x), y, dy, into_ends, dx, d_before, d_first, d_second, d_bias,
         len(x), **_constants(x, constant, ends, tile)

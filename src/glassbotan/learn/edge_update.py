@@ -1,13 +1,14 @@
-"""The part of the network that takes the time: two layers on every edge, fast and in little memory.
+"""Perceptrons with two layers on every edge, which take most of a network's time: fast and with little memory.
 
 A perceptron on edges is
 
     y = relu(W_2 relu(W_1 x + c + s[sender] + r[receiver]) + b_2),
 
-where c is a constant of the edge (or the first layer's bias), and s and r are what the first layer makes of the
-particles at its two ends. Written as one operation with its own derivative, it keeps its input and its output alone and
-computes the first layer again on the way back; and it goes through the edges in blocks that stay in a processor's
-cache. Sums over neighbours are done here too: edges sorted by receiver make them sums over slices.
+where c is a constant of the edge (or the first layer's bias), and s and r are the contributions of the particles at its
+two ends to the first layer. It is written as one operation with its own derivative, which stores only its input and its
+output and computes the first layer again in the backward pass. Edges are processed in blocks that fit into a
+processor's cache. Sums over neighbours are also computed here: since edges are sorted by receiver, each is a sum over
+consecutive edges.
 """
 
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 BLOCK = 2048
-"""Edges that one thread works on at a time, so that intermediate values stay in its cache."""
+"""Number of edges that one thread processes at a time, so that intermediate values stay in its cache."""
 
 threshold_backward = torch.ops.aten.threshold_backward
 
@@ -26,18 +27,18 @@ class Arithmetic(NamedTuple):
     """How edges are computed."""
 
     products: torch.dtype
-    """type of the edges and of matrix products with them"""
+    """number type of the edges and of matrix products with them"""
     fused: bool = False
-    """in kernels of our own (`glassbotan.learn.edge_kernels`) instead of PyTorch's operations"""
+    """whether our own GPU kernels (`glassbotan.learn.edge_kernels`) are used instead of PyTorch's operations"""
 
 
 class EdgeEndpoints:
-    """Which particles the edges of a graph join.
+    """The particles at the two ends of each edge of a graph.
 
     Parameters
     ----------
     edge_index : (2, n_e), sender and receiver, sorted by receiver
-    reverse : (n_e,), where the edge is that goes the other way
+    reverse : (n_e,), index of the edge in the opposite direction
     n : number of particles
     """
 
@@ -53,15 +54,15 @@ class EdgeEndpoints:
         return embedding_bag(self.in_order, edges.to(_wide(edges)), self.first, mode="sum")
 
     def sum_to_senders(self, edges: Tensor) -> Tensor:
-        """Sum over the edges that start at each particle: the reverse of those that end there."""
+        """Sum over the edges that start at each particle, which are the reverse of those that end at it."""
         return embedding_bag(self.reverse, edges.to(_wide(edges)), self.first, mode="sum")
 
 
 class EdgePerceptron(torch.autograd.Function):
-    """The two layers and, if the ends are given, the sums over the edges that end at each particle.
+    """The perceptron and, if the ends are given, the sums of its output over the edges that end at each particle.
 
-    The first layer multiplies in the type of x, the second in that of the arithmetic; sums over edges, of values and
-    of gradients of weights, are float32 or wider.
+    The first layer is computed in the number type of x, the second in `arithmetic.products`. Sums over edges, both of
+    outputs and of gradients of weights, are computed in float32 or a wider type.
     """
 
     @staticmethod
@@ -77,7 +78,7 @@ class EdgePerceptron(torch.autograd.Function):
         from_receiver: Tensor | None = None,
         ends: EdgeEndpoints | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Apply.
+        """Apply the perceptron.
 
         Parameters
         ----------
@@ -85,14 +86,14 @@ class EdgePerceptron(torch.autograd.Function):
         first : (width, k), W_1
         constant : (n_e, width), or (width,) if it is the same for all edges
         second, bias : (width, width), W_2, and (width,), b_2
-        arithmetic : type of the second layer and of y, and what computes them
+        arithmetic : number type of the second layer and of y, and whether our own kernels are used
         from_sender, from_receiver : (N, width), s and r
-        ends : of the edges, if they depend on their ends
+        ends : particles at the ends of the edges; needed if s and r are given
 
         Returns
         -------
         y : (n_e, width)
-        incoming : (N, width), or nothing without `ends`
+        incoming : (N, width), the sums; None without `ends`
         """
         products = arithmetic.products
         ctx.kernels = _kernels(x, len(second), arithmetic)
@@ -111,7 +112,7 @@ class EdgePerceptron(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor, d_incoming: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Derivatives, from those with respect to y and to the sums."""
+        """Derivatives with respect to the arguments of `forward`, from those with respect to y and to the sums."""
         saved = _Saved(ctx.ends, *ctx.saved_tensors)
         if ctx.kernels:
             gradients = _by_kernels(ctx.kernels, saved, dy, d_incoming)
@@ -132,7 +133,7 @@ class EdgePerceptron(torch.autograd.Function):
 
 
 class _Saved(NamedTuple):
-    """What the way back needs."""
+    """The values that the backward pass needs."""
 
     ends: EdgeEndpoints | None
     x: Tensor
@@ -144,12 +145,12 @@ class _Saved(NamedTuple):
     y: Tensor
 
     def at_ends(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-        """Values from senders and receivers, and which these are."""
+        """Values from senders and from receivers, and the sender and the receiver of each edge; None without ends."""
         return _at_ends(self.from_sender, self.from_receiver, self.ends, dtype)
 
 
 class _Gradients(NamedTuple):
-    """Derivatives with respect to x, to what is before the first ReLU, and to weights and bias."""
+    """Derivatives with respect to x, the values before the first ReLU, the weights and the bias."""
 
     x: Tensor | None
     before: Tensor
@@ -159,7 +160,7 @@ class _Gradients(NamedTuple):
 
 
 def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: bool) -> _Gradients:
-    """With PyTorch's operations, block by block."""
+    """Compute the derivatives with PyTorch's operations, block by block."""
     x, first, y, ends = saved.x, saved.first, saved.y, saved.ends
     layer = _FirstLayer(x, first, saved.constant, saved.from_sender, saved.from_receiver, ends)
     first_weight, second_weight = first.to(x.dtype), saved.second.to(y.dtype)
@@ -186,14 +187,14 @@ def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: b
 
 
 def _by_kernels(kernels: Any, saved: _Saved, dy: Tensor, d_incoming: Tensor | None) -> _Gradients:
-    """With kernels of our own."""
+    """Compute the derivatives with our own GPU kernels."""
     dtype = saved.x.dtype
     weights = saved.first.to(dtype), saved.constant.to(dtype), saved.second.to(dtype)
     return _Gradients(*kernels.backward(saved.x, *weights, saved.at_ends(dtype), saved.y, dy, d_incoming))
 
 
 def _kernels(x: Tensor, width: int, arithmetic: Arithmetic) -> Any:
-    """Our kernels, if they are asked for and can take these edges."""
+    """The module with our own kernels, if they are asked for and can process these edges; otherwise None."""
     if not arithmetic.fused:
         return None
     from glassbotan.learn import edge_kernels
@@ -244,5 +245,5 @@ def _blocks(x: Tensor) -> list[slice]:
 
 
 def _wide(values: Tensor) -> torch.dtype:
-    """Type of sums of many values."""
+    """Number type for sums of many of these values."""
     return torch.promote_types(values.dtype, torch.float32)

@@ -1,8 +1,9 @@
-"""Graphs of the static structure: what the network sees.
+"""Graphs of the static structure, which are the input of the network.
 
 A node is a particle and carries its species (0 = A, 1 = B); an edge is an ordered pair of particles within r_e and
-carries r_ij in R^3 (Shiba et al., Sec. II C). Pairs come once (i < j) and are doubled here, sorted by receiver, so
-that the sum over the neighbours of a particle runs over contiguous memory.
+carries r_ij in R^3 (Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C). In a structure each pair is listed
+once (i < j); in a graph it is two edges. Edges are sorted by receiver, so that the edges from the neighbours of a
+particle are contiguous in memory.
 """
 
 import itertools
@@ -21,7 +22,7 @@ from glassbotan.structure.static import StaticStructure
 
 
 class Graph(Data):  # type: ignore[misc] # torch-geometric has no types
-    """A graph whose edges know the edge that goes the other way, also in a batch of several graphs."""
+    """A graph with the index of the opposite of each edge (`reverse`), which stays correct in a batch of graphs."""
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         return self.num_edges if key == "reverse" else super().__inc__(key, value, *args, **kwargs)
@@ -44,8 +45,9 @@ def structure_graph(structure: StaticStructure) -> Graph:
     -------
     Graph
         `species` (N, 1) float32; `edge_index` (2, 2 n_p) int32, sender and receiver, sorted by receiver; `reverse`
-        (2 n_p,) int32, where the edge is that goes the other way; `separation` (2 n_p, 3) float32,
-        r_receiver - r_sender; `pair` (2 n_p,) int32, the pair that an edge belongs to; `name`, what messages call it
+        (2 n_p,) int32, index of the edge in the opposite direction; `separation` (2 n_p, 3) float32,
+        r_receiver - r_sender; `pair` (2 n_p,) int32, index of the pair that an edge belongs to; `name`, the name of the
+        configuration in messages
     """
     positions, pairs = structure.positions, structure.pairs
     ordered, source = both_ways(pairs)
@@ -65,7 +67,7 @@ def structure_graph(structure: StaticStructure) -> Graph:
 
 
 def with_targets(graph: Graph, of_particles: NDArray | None, of_pairs: NDArray | None) -> Graph:
-    """Add targets: (N,) to the nodes as `particle_target`, (n_p,) to the edges, both ways, as `pair_target`."""
+    """Add targets of particles (N,) as `particle_target`, and of pairs (n_p,) as `pair_target` of edges (2 n_p,)."""
     if of_particles is not None:
         graph.particle_target = torch.from_numpy(of_particles.astype(np.float32))
     if of_pairs is not None:
@@ -74,14 +76,14 @@ def with_targets(graph: Graph, of_particles: NDArray | None, of_pairs: NDArray |
 
 
 def apply_symmetry(graph: Graph, number: int) -> Graph:
-    """The graph in another orientation, that of SIGNED_PERMUTATIONS[number]."""
+    """The graph after the symmetry operation SIGNED_PERMUTATIONS[number] of the cube."""
     result = copy(graph)
     result.separation = graph.separation @ SIGNED_PERMUTATIONS[number].to(graph.separation)
     return result
 
 
 class Graphs:
-    """Graphs that are read when they are first asked for, and from then on stay on the processor that trains."""
+    """Graphs that are read when they are first used, and then stay in the memory of the processor that trains."""
 
     def __init__(self, read: Sequence[Callable[[], Graph]], device: torch.device) -> None:
         self._read = read
@@ -98,6 +100,6 @@ class Graphs:
 
 
 def pair_average(graph: Graph, edge_values: Tensor) -> Tensor:
-    """Mean of the two edges of each pair, shape (n_p,): E_ij knows no direction."""
+    """Mean of the values of the two edges of each pair, (n_p,), since E_ij is the same in both directions."""
     pairs = edge_values.new_zeros(graph.pair.numel() // 2)
     return pairs.index_add(0, graph.pair, edge_values) / 2

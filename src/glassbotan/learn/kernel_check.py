@@ -1,7 +1,7 @@
-"""A check that our GPU kernels compute what PyTorch's operations compute, made before anything is trained with them.
+"""A check, made before a network is trained, that our GPU kernels compute the same as PyTorch's operations.
 
-A kernel that is right on one GPU, compiler or number type can be wrong on the next without any error. Training checks
-them once, on the processor and in the number type that it will use.
+A kernel that is correct on one GPU, with one compiler and number type, can give wrong results with another without any
+error. Therefore the kernels are checked on the processor and in the number type with which the network is trained.
 """
 
 from functools import cache
@@ -13,24 +13,25 @@ from glassbotan.errors import TrainingError
 from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
 
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 0.1, torch.float16: 0.1}
-"""Largest relative error; in 16 bits a unit near zero may round to either side of its ReLU."""
+"""Largest relative error that is allowed; in 16 bits, rounding can change the sign of a value before a ReLU."""
 PARTICLES, EDGES = 60, 2000
+"""Size of the random graph."""
 
 
 @cache
 def require_correct_kernels(device: torch.device, products: torch.dtype, width: int) -> None:
-    """Compare the kernels' outputs and gradients on random edges with float64.
+    """Compare the kernels' outputs and gradients on random edges with those of PyTorch in float64.
 
     Parameters
     ----------
-    device : the processor that will train
+    device : the processor that the network will be trained on
     products : number type of the edges
-    width : of the layers
+    width : width of the layers
 
     Raises
     ------
     TrainingError
-        if any output or gradient is farther off than rounding explains
+        if the error of an output or gradient is larger than rounding explains
     """
     for with_ends in (True, False):
         expected = _outputs_and_gradients(device, Arithmetic(torch.float64), width, with_ends)
@@ -39,16 +40,17 @@ def require_correct_kernels(device: torch.device, products: torch.dtype, width: 
             error = float((found[name].double() - reference).norm() / reference.norm())
             if not error <= TOLERANCES[products]:
                 raise TrainingError(
-                    f"training.fused: on {device} the kernels' {name} differs by {error:.2g} (relative) from PyTorch's "
-                    f"in {str(products).removeprefix('torch.')}, where {TOLERANCES[products]:g} is allowed: they are "
-                    "wrong on this processor or with this release of Triton; set fused: false"
+                    f"training.fused: on {device} the kernels' {name} differs by {error:.2g} (relative) in "
+                    f"{str(products).removeprefix('torch.')} from that of PyTorch in float64, where "
+                    f"{TOLERANCES[products]:g} is allowed: the kernels are wrong on this processor or with this "
+                    "release of Triton; set fused: false"
                 )
 
 
 def _outputs_and_gradients(
     device: torch.device, arithmetic: Arithmetic, width: int, with_ends: bool
 ) -> dict[str, Tensor]:
-    """What the edge perceptron gives for the same random numbers, in any arithmetic."""
+    """Output and gradients of the edge perceptron, by name, for random inputs that are the same in every call."""
     random = torch.Generator().manual_seed(1)
     ends = _random_ends(random, device)
 
@@ -58,7 +60,7 @@ def _outputs_and_gradients(
     weights = torch.float64 if arithmetic.products == torch.float64 else torch.float32
     leaves = {
         "x": numbers(EDGES, width).to(arithmetic.products),
-        # A block of a wider layer, as in the network: its rows are not contiguous.
+        # As in the network, this is a block of the weight of a wider layer, so its rows are not contiguous in memory.
         "first weight": numbers(width, 4 * width, scale=width**-0.5).to(weights)[:, width : 2 * width],
         "constant": numbers(*((EDGES, width) if with_ends else (width,))).to(weights),
         "second weight": numbers(width, width, scale=width**-0.5).to(weights),
@@ -81,7 +83,7 @@ def _outputs_and_gradients(
 
 
 def _random_ends(random: torch.Generator, device: torch.device) -> EdgeEndpoints:
-    """Edges between particles at random, each with its reverse, sorted by receiver."""
+    """Edges between random pairs of particles, each with its reverse edge, sorted by receiver."""
     forth = torch.randint(PARTICLES, (2, EDGES // 2), generator=random)
     both = torch.cat([forth, forth.flip(0)], dim=1)
     order = torch.argsort(both[1], stable=True)

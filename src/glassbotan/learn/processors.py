@@ -1,15 +1,16 @@
-"""The processor that a network is trained on, and how it multiplies there."""
+"""The processor that a network is trained on, and the number types that are used there."""
 
 import torch
 
 from glassbotan.devices import DeviceError, free_gpu
+from glassbotan.errors import TrainingError
 from glassbotan.learn.edge_update import Arithmetic
 from glassbotan.study.learning import Training
 from glassbotan.study.simulation import Device
 
 
 def processor(device: Device) -> torch.device:
-    """The processor to train on; a GPU is this process's until it ends.
+    """The processor to train on. A GPU is reserved for this process until it ends.
 
     Raises
     ------
@@ -18,36 +19,47 @@ def processor(device: Device) -> torch.device:
     """
     if device == "gpu" and not torch.cuda.is_available():
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-        raise DeviceError(f"PyTorch {torch.__version__} ({built}) finds no usable GPU, but device gpu was asked for")
+        raise DeviceError(
+            f"PyTorch {torch.__version__} ({built}) finds no usable GPU, but device gpu was asked for; set device to "
+            "auto or cpu"
+        )
     if device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", free_gpu(torch.cuda.device_count()))
 
 
 def processor_name(device: torch.device) -> str:
-    """What a record calls a processor."""
+    """Name of a processor for records of how files were made."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def arithmetic_of(training: Training, width: int, device: torch.device) -> Arithmetic:
-    """How edges are computed; precision `auto` takes bfloat16 where the processor has an instruction for it.
+    """How edges are computed; `training.precision: auto` uses bfloat16 if the processor has instructions for it.
 
     Raises
     ------
     TrainingError
-        if kernels of our own were asked for (`training.fused`) and are wrong on this processor
+        if our own GPU kernels were asked for (`training.fused`), and cannot compute layers of this width or give wrong
+        results on this processor
     """
     fast = training.precision == "bfloat16"
     if training.precision == "auto":
         if device.type == "cuda":
             fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:  # older releases of torch do not say
+        else:  # older releases of torch have no get_capabilities
             capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
             fast = capabilities.get("avx512_bf16", False)
     products = torch.bfloat16 if fast else torch.float32
     fused = training.fused and device.type == "cuda"
     if fused:
+        from glassbotan.learn.edge_kernels import WIDTHS
         from glassbotan.learn.kernel_check import require_correct_kernels
 
+        if width not in WIDTHS[products]:
+            name = str(products).removeprefix("torch.")
+            raise TrainingError(
+                f"training.fused: the kernels compute widths {', '.join(map(str, WIDTHS[products]))} in {name}, but "
+                f"network.width is {width}; choose one of these widths or set fused: false"
+            )
         require_correct_kernels(device, products, width)
     return Arithmetic(products, fused)

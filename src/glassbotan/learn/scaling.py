@@ -1,4 +1,4 @@
-"""The scale on which a predictor measures its targets."""
+"""Scales to which targets are converted before a predictor is fitted to them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,20 @@ from numpy.typing import NDArray
 class TargetScaling:
     """Scaled values are (x - mean) / scale, with the mean and scale of the class that a value belongs to.
 
-    The classes of particles are their species, which differ more from each other than the particles of one do: on a
-    common scale a network would earn more by telling A from B, which it is told, than by telling mobile from immobile.
-    Pairs are one class; `members`, below, is then None.
+    The classes of particles are their species. Typical values of the two species differ more than those of particles of
+    the same species, so that on a common scale the loss would mainly depend on the difference between A and B, which is
+    known from the input, and less on the difference between mobile and immobile particles. All pairs are one class; the
+    argument `members` of the methods is then None.
     """
 
     mean: tuple[float, ...]
-    """of each class, in the target's reduced unit"""
+    """mean of each class, in the target's reduced unit"""
     scale: tuple[float, ...]
+    """scale of each class, in the target's reduced unit"""
 
     @classmethod
     def reduced(cls, classes: int) -> Self:
-        """Values as they are, in reduced Lennard-Jones units."""
+        """The scale that leaves values in reduced Lennard-Jones units."""
         return cls((0.0,) * classes, (1.0,) * classes)
 
     @classmethod
@@ -32,7 +34,9 @@ class TargetScaling:
 
         Parameters
         ----------
-        values, members : (n,), and which class each belongs to; a class without finite values keeps reduced units
+        values : (n,); a class that is empty or has a value that is not finite keeps reduced units
+        members : (n,), class of each value; None if all are in one class
+        classes : number of classes
         """
         parts = [values] if members is None else [values[members == one] for one in range(classes)]
         means, scales = zip(*map(_mean_and_spread, parts), strict=True)
@@ -40,26 +44,26 @@ class TargetScaling:
 
     @classmethod
     def mean_of(cls, scalings: Sequence["TargetScaling"]) -> Self:
-        """The mean of several means and scales."""
+        """The scale whose means and scales are the averages of those of several scales."""
         means, scales = (
             tuple(np.mean([getattr(one, name) for one in scalings], axis=0).tolist()) for name in ("mean", "scale")
         )
         return cls(means, scales)
 
     def measure(self, values: NDArray, members: NDArray | None = None) -> NDArray:
-        """Values (n,) on this scale."""
+        """Convert values (n,) from reduced units to this scale."""
         mean, scale = self._of(members)
         scaled: NDArray = (values - mean) / scale
         return scaled
 
     def restore(self, values: NDArray, members: NDArray | None = None) -> NDArray:
-        """Values (n,) in the target's own unit again."""
+        """Convert values (n,) from this scale to reduced units."""
         mean, scale = self._of(members)
         restored: NDArray = mean + scale * values
         return restored
 
     def _of(self, members: NDArray | None) -> tuple[Any, Any]:
-        """Mean and scale of each value, or of all."""
+        """Mean and scale for each value, (n,) each, or one of each if all values are in one class."""
         if members is None:
             return self.mean[0], self.scale[0]
         return np.array(self.mean)[members], np.array(self.scale)[members]

@@ -1,8 +1,9 @@
-"""The training loop that networks share.
+"""The training loop of all networks.
 
-A network says what its loss is and how it is judged (`Objective`); here are Adam with the gradient's norm clipped (as
-in Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C), the schedule of the learning rate, a running average of
-the weights, the choice of the epoch on the validation set, and the state from which an interrupted training goes on.
+The loss of a network and its validation are defined by its `Objective`. Everything else is done here: Adam with
+clipping of the gradient's norm (as in Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C), the schedule of the
+learning rate, a running average of the weights, the choice of the epoch on the validation set, and the state from which
+an interrupted training is continued.
 """
 
 import math
@@ -23,35 +24,36 @@ from glassbotan.learn.memory import keep_freed_memory
 from glassbotan.study.learning import Training
 
 EpochReport = Callable[[dict[str, Any]], None]
-"""Called after each epoch with the state to go on from; `rows` in it is the history."""
+"""Function that is called after each epoch with the state from which training can continue; `rows` is the history."""
 
 
 class Objective(Protocol):
-    """What a network is trained for."""
+    """The losses with which a network is trained and validated."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Of the losses; the first one is minimised, the others are its parts."""
+        """Names of the losses; the first one is minimised, the others are its parts."""
         ...
 
     def losses(self, model: nn.Module, graph: Graph) -> Tensor:
-        """The losses of a graph or a batch of them, one for each name; a part without weight is not a number."""
+        """The losses of a graph or a batch of graphs, one for each name; NaN for a part that has no weight."""
         ...
 
     def judge(self, model: nn.Module, graph: Graph) -> dict[str, float]:
-        """What the history says of a validation graph: `loss`, which chooses the epoch, and whatever else."""
+        """Values for the history from a validation graph: `loss`, by which the epoch is chosen, and any others."""
         ...
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training returns."""
+    """The result of a training."""
 
     weights: dict[str, Tensor]
+    """state dictionary of the network"""
     epoch: int
-    """the epoch whose weights these are: the best on the validation set, or the last without one"""
+    """the epoch whose weights these are: the best on the validation set, or the last if there is none"""
     history: dict[str, list[float]]
-    """by column, a row per epoch: learning rate, losses, and whatever the objective says of the validation set"""
+    """table by column with a row per epoch: learning rate, losses, and the values from `Objective.judge`"""
 
 
 def train_network(
@@ -72,21 +74,21 @@ def train_network(
 
     Parameters
     ----------
-    model : where it starts from
+    model : the network with its initial weights
     train, validation : graphs with targets, read when they are needed; without validation the last epoch is kept
-    objective : its losses
+    objective : the losses
     training : settings
-    seed : of the order of the graphs and of their orientations
-    augment : whether each graph is turned by a random element of the cube's symmetry group in each step
-    device : default is the CPU
-    saved : state that an earlier call gave to its `report`; training goes on from there as if nothing had happened
-    report : called after each epoch with the state to go on from
-    check : called before each step; may raise to stop
+    seed : seed of the order of the graphs and of their orientations
+    augment : whether each graph is transformed by a random element of the cube's symmetry group in each step
+    device : the processor; default is the CPU
+    saved : state that an earlier call passed to its `report`; training continues from it as if it had never stopped
+    report : called after each epoch with the state from which training can continue
+    check : called before each step; it can raise an exception to stop the training
 
     Raises
     ------
     TrainingError
-        if the loss is not a number
+        if a loss is not finite
     """
     device = device or torch.device("cpu")
     keep_freed_memory()
@@ -109,7 +111,7 @@ def train_network(
             state.optimizer.step()
             state.schedule.step()
             state.averaged.update_parameters(model)
-            losses.append(of_step.detach())  # stays where it is: to look at it would wait for the processor
+            losses.append(of_step.detach())  # not read here: that would wait for the GPU to finish the step
             graphs.append(len(of_batch))
             names.append(", ".join(of_batch))
         of_steps = torch.stack(losses).cpu().double()
@@ -126,12 +128,12 @@ def train_network(
 
 
 class _State:
-    """All that changes during training."""
+    """Everything that changes during a training."""
 
     def __init__(self, model: nn.Module, training: Training, seed: int, steps_per_epoch: int) -> None:
         self.model = model
         self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(training.weight_average))
-        self.kept: nn.Module = self.averaged.module  # the average; the weights themselves where its decay is 0
+        self.kept: nn.Module = self.averaged.module  # the running average; equal to the weights if its decay is 0
         self.optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, eps=1e-8)
         self.schedule = _schedule(self.optimizer, training, training.epochs * steps_per_epoch)
         self.random = torch.Generator().manual_seed(seed)
@@ -141,13 +143,13 @@ class _State:
         self.best_epoch = 0
 
     def keep_if_best(self, epoch: int, validation_loss: float | None) -> None:
-        """Keep the weights if no epoch before was better, or if nothing judges epochs."""
+        """Keep the weights if their validation loss is the smallest so far, or if there is no validation set."""
         if validation_loss is None or validation_loss < self.best_loss:
             self.best_loss, self.best_epoch = validation_loss or 0.0, epoch
             self.best = {name: value.detach().cpu().clone() for name, value in self.kept.state_dict().items()}
 
     def content(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on, as it is now."""
+        """A copy of everything that the next epoch depends on."""
         return {
             "model": deepcopy(self.model.state_dict()),
             "averaged": deepcopy(self.averaged.state_dict()),
@@ -161,7 +163,7 @@ class _State:
         }
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Go back to an earlier state."""
+        """Set everything to an earlier `content`."""
         self.model.load_state_dict(content["model"])
         self.averaged.load_state_dict(content["averaged"])
         self.optimizer.load_state_dict(content["optimizer"])
@@ -172,7 +174,7 @@ class _State:
 
 
 def require_finite(which: str, losses: Sequence[float], names: Sequence[str], epoch: int) -> None:
-    """Refuse to go on from a loss that is not a number, and name the first graph that had one."""
+    """Raise a TrainingError that names the first graph whose loss is not finite, if there is one."""
     for loss, name in zip(losses, names, strict=True):
         if not math.isfinite(loss):
             raise TrainingError(
@@ -184,7 +186,7 @@ def require_finite(which: str, losses: Sequence[float], names: Sequence[str], ep
 def _validate(
     model: nn.Module, validation: Sequence[Graph] | Graphs, objective: Objective, epoch: int, device: torch.device
 ) -> dict[str, float]:
-    """Means over the validation set."""
+    """Mean of each value from `Objective.judge` over the validation set."""
     model.eval()
     with torch.inference_mode():
         graphs = [validation[index].to(device) for index in range(len(validation))]
@@ -196,14 +198,14 @@ def _validate(
 def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) -> Any:
     if training.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    steps = max(steps, 10)  # the cycle has no first phase for fewer
+    steps = max(steps, 10)  # with five steps or fewer, OneCycleLR has no warm-up phase
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=steps, pct_start=0.2)
 
 
 def _batches(
     graphs: Sequence[Graph] | Graphs, size: int, augment: bool, random: torch.Generator, device: torch.device
 ) -> Iterator[tuple[Graph, list[str]]]:
-    """The graphs in random order, each in a random orientation, so many at a time, and their names."""
+    """Batches of `size` graphs in random order, each in a random orientation, with the names of their graphs."""
     order = torch.randperm(len(graphs), generator=random).tolist()
     orientations = torch.randint(len(SIGNED_PERMUTATIONS), (len(graphs),), generator=random).tolist()
     for start in range(0, len(order), size):

@@ -1,1 +1,1 @@
-"""The predictors: one module for each kind, all behind the contract of `glassbotan.predictors.contract`."""
+"""The predictors: one module for each kind; `glassbotan.predictors.contract` defines the interface that they share."""

@@ -1,4 +1,4 @@
-"""A fitted predictor applied to a configuration of one's own."""
+"""Applying a fitted predictor to a configuration, such as one of the user's own."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -21,28 +21,28 @@ from glassbotan.structure.static import StaticStructure
 
 @dataclass(frozen=True)
 class PredictedTargets:
-    """What a predictor says of one configuration."""
+    """The predictions of one predictor for one configuration."""
 
     temperature: float
-    """where the predictor was fitted, epsilon_AA / k_B"""
+    """temperature of the state point that the predictor was fitted at, epsilon_AA / k_B"""
     times: tuple[float, ...]
-    """(n_t,) for which it predicts, tau"""
+    """(n_t,) sampling times of the predictions, tau"""
     structure: StaticStructure
     values: Mapping[str, NDArray[np.floating]]
-    """each target by its symbol, reduced units: (n_t, N) of particles, (n_t, n_p) of pairs"""
+    """predicted values of each target by its symbol, reduced units: (n_t, N) for particles, (n_t, n_p) for pairs"""
 
     @property
     def pairs(self) -> NDArray[np.int32]:
-        """(n_p, 2), i < j, within the range of the predictor's pairs."""
+        """The neighbouring pairs, (n_p, 2), i < j, up to the pair range that the predictor was fitted with."""
         return self.structure.pairs
 
     def target(self, symbol: str, time: float | None = None) -> NDArray[np.floating]:
-        """One target at one time, (N,) or (n_p,).
+        """Predicted values of one target at one time, (N,) or (n_p,).
 
         Parameters
         ----------
         symbol : S, R, C, D or E
-        time : sampling time; needed if the predictor knows several
+        time : sampling time, tau; may be left out if the predictor was fitted for one time only
 
         Raises
         ------
@@ -52,16 +52,17 @@ class PredictedTargets:
         if symbol not in self.values:
             raise StudyError(f"the predictor predicts {' and '.join(self.values)}, but {symbol} was asked for")
         if time is None and len(self.times) > 1:
-            raise StudyError(f"the predictor knows the times {list(self.times)}; name one of them")
+            raise StudyError(f"the predictor was fitted for the times {list(self.times)}; name one of them")
         if time is not None and time not in self.times:
-            raise StudyError(f"the predictor knows the times {list(self.times)}, but {time:g} was asked for")
+            raise StudyError(f"the predictor was fitted for the times {list(self.times)}, but {time:g} was asked for")
         return self.values[symbol][0 if time is None else self.times.index(time)]
 
     @property
     def particle_properties(self) -> dict[str, NDArray[np.floating]]:
-        """Per particle: its targets by symbol, and those of pairs summed over its pairs (`E_sum`).
+        """Predictions for each particle by name, (N,): targets of particles, and sums of pair targets over its pairs.
 
-        With several times, names end in their numbers: `S_t1` is at the first of `times`.
+        Targets of particles are named by their symbols, the sums `E_sum`. With several times, the number of the time is
+        added to the name: `S_t1` is S at the first of `times`.
         """
         found = {}
         for symbol, of_times in self.values.items():
@@ -73,16 +74,16 @@ class PredictedTargets:
         return found
 
     def only(self, symbols: Sequence[str]) -> "PredictedTargets":
-        """The same for some of the targets."""
+        """The predictions of some of the targets only."""
         return replace(self, values={symbol: self.values[symbol] for symbol in symbols})
 
     def write_tables(self, path: Path, made: Mapping[str, Any]) -> None:
-        """Write a table of the particles, and beside it one of the pairs if any are predicted (`-pairs.csv`).
+        """Write a table of the particles and, if targets of pairs are predicted, one of the pairs (`-pairs.csv`).
 
         Parameters
         ----------
-        path : of the table of the particles
-        made : the record of its making
+        path : file for the table of the particles; that of the pairs is written to the same folder
+        made : record of how the tables were made, written beside each of them
         """
         import pandas as pd
 
@@ -107,7 +108,8 @@ def predict_configuration(
     Raises
     ------
     FileError
-        if it is of another liquid, two particles lie in the same place, or one has no neighbour
+        if the configuration is of another liquid, two particles lie in the same place, one has no neighbour, or the box
+        is too small for the pair range
     """
     structure = StaticStructure.of_positions(
         configuration.positions, configuration.species, configuration.box_length, predictor.domain.pair_range, name

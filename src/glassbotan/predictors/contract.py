@@ -1,14 +1,14 @@
-"""What every predictor is.
+"""The interface that every kind of predictor implements.
 
-A predictor says from the static structure of a configuration how much its particles or pairs will move. A module of
-`glassbotan.predictors`, or one that another package announces as an entry point in the group `glassbotan.predictors`,
-adds a kind of predictor with three names:
+A predictor predicts from the static structure of a configuration how much its particles or pairs will move. Each kind
+of predictor is a module of `glassbotan.predictors`, or a module of another package that is declared as an entry point
+in the group `glassbotan.predictors`. It defines three names:
 
-    Settings    a `PredictorSettings`: what a study's `models:` says of it, with `kind: Literal["..."]`
+    Settings    a subclass of `PredictorSettings`: its settings in a study's `models:`, with `kind: Literal["..."]`
     fit         fit(train, validation, settings, context) -> FittedPredictor
-    Fitted      a `FittedPredictor`: predicts a structure, and goes into one file and comes out of it
+    Fitted      a subclass of `FittedPredictor`: makes predictions, and can be written to a file and restored from it
 
-Importing the module has to be quick, since every command does it: import torch and its like inside the functions.
+Every command imports the module, so the import has to be quick: import torch and similar packages inside functions.
 """
 
 from abc import ABC, abstractmethod
@@ -30,79 +30,87 @@ from glassbotan.study.section import Section
 from glassbotan.study.simulation import Device
 
 NAME = r"^[A-Za-z][A-Za-z0-9-]*$"
-"""What a model may be called: its name is part of paths."""
+"""Pattern of the names that a model can have; the name is part of paths."""
 DENSITY_TOLERANCE, COMPOSITION_TOLERANCE = 0.01, 0.02
-"""Relative difference of the density, and difference of the fraction of A, up to which a liquid is the same."""
+"""Relative difference of densities and difference of fractions of A up to which two liquids count as the same."""
 
 
 class Start(NamedTuple):
-    """The predictor that another one starts from: one that is fitted first, or published weights."""
+    """The predictor whose weights are the start of another fit: one that is fitted first, or published weights."""
 
     settings: "PredictorSettings"
     temperature: float
+    """temperature of the state point that it is fitted at, epsilon_AA / k_B"""
     time: float
     """sampling time that it is fitted for, tau"""
     weights: str | None = None
-    """pattern of published files with {seed}; nothing is fitted then"""
+    """file of published weights, in which {seed} stands for the seed; if given, nothing is fitted first"""
     weights_learnt_from: tuple[int, ...] = ()
     """configurations that the published weights were trained on"""
 
 
 class PredictorSettings(Section):
-    """Settings that every kind of predictor has, and what the rest of the program asks of them."""
+    """Settings that every kind of predictor has, and the properties that the rest of the program uses."""
 
     fits: ClassVar[bool] = True
-    """whether it is fitted to anything; a predictor that is not is a baseline"""
+    """whether the predictor is fitted to targets; one that is not is a baseline"""
     joint: ClassVar[bool] = False
-    """whether it is fitted for all sampling times of a temperature at once, or for each by itself"""
+    """whether one fit covers all sampling times of a temperature; otherwise there is a fit for each time"""
     gives_values: ClassVar[bool] = True
-    """whether its prediction is meant to have the target's values, and not their order alone"""
+    """whether predictions are estimates of the target's values; otherwise only their order has a meaning"""
     has_epochs: ClassVar[bool] = False
     """whether the history of its fit has a row for each epoch, with the columns `train_loss` and `validation_loss`"""
 
     kind: str = Field(description="kind of predictor")
     name: str = Field(pattern=NAME, description="name in paths and tables")
     times: Literal["all"] | tuple[PositiveFloat, ...] = Field(
-        "all", description="sampling times for which it is fitted [tau], or all"
+        "all", description="sampling times for which the predictor is fitted [tau], or all"
     )
-    seeds: tuple[NonNegativeInt, ...] = Field((0,), min_length=1, description="it is fitted once for each seed")
+    seeds: tuple[NonNegativeInt, ...] = Field(
+        (0,), min_length=1, description="seeds of random numbers; the predictor is fitted once for each"
+    )
 
     @property
     def predicts(self) -> tuple[str, ...]:
-        """Symbols of the targets that it predicts."""
+        """Symbols of the targets that the predictor predicts."""
         raise NotImplementedError
 
     @property
     def needs(self) -> frozenset[State]:
-        """The structures that it looks at."""
+        """The states of the structure from which it predicts; see `glassbotan.structure.static.State`."""
         return frozenset({"thermal"})
 
     @property
     def start(self) -> Start | None:
-        """The predictor that has to be there before this one can be fitted, if there is one."""
+        """The predictor that has to exist before this one can be fitted; None if there is none."""
         return None
 
     def require_start(self, found: "PredictorSettings", path: str) -> None:
-        """Refuse to start from a fitted predictor with these settings, if it does not fit.
+        """Raise an error if a fit with these settings cannot start from a given fitted predictor.
+
+        Parameters
+        ----------
+        found : settings of the fitted predictor
+        path : its file, for the message
 
         Raises
         ------
         FileError
-            names the file, what it holds and what was expected
+            with the file, the predictor that it holds and what was expected
         """
-        raise FileError(f"{path} cannot be started from: a model of kind {self.kind} starts from no other")
+        raise FileError(f"{path} cannot be used: a model of kind {self.kind} does not start from another predictor")
 
     def for_fitting(self) -> dict[str, Any]:
-        """The settings on which the fit depends, as plain data; those of the prediction alone are left out."""
+        """The settings on which the fit depends, as plain data; those that only affect predictions are left out."""
         return self.model_dump(mode="json", exclude={"prediction", "times", "seeds"})
 
     def for_prediction(self) -> dict[str, Any]:
-        """The settings of the prediction alone, as plain data; changing them fits nothing again."""
+        """The settings that only affect predictions, as plain data; changing them requires no new fit."""
         prediction: dict[str, Any] = self.model_dump(mode="json").get("prediction", {})
         return prediction
 
     def with_fewer_configurations(self, before: int, after: int) -> Self:
-        """The settings for a fit to so many configurations instead of so many, with as much work as before."""
+        """The settings for a fit to `after` instead of `before` configurations that takes as much computation."""
         return self
 
     def with_setting(self, setting: str, value: Any) -> Self:
@@ -110,14 +118,15 @@ class PredictorSettings(Section):
 
         Parameters
         ----------
-        setting : its name, with dots between a section and its key: network.rounds
+        setting : name of the setting, with a dot between a section and its key, such as network.rounds
+        value : its new value
 
         Raises
         ------
         StudyError
             if there is no such setting
         ValueError
-            if it cannot have this value
+            if the setting cannot have this value
         """
         content = self.model_dump()
         *sections, key = setting.split(".")
@@ -130,7 +139,7 @@ class PredictorSettings(Section):
         return type(self).model_validate(content)
 
     def setting(self, setting: str) -> Any:
-        """The value of a setting; its name has dots between a section and its key."""
+        """The value of a setting, whose name has a dot between a section and its key."""
         value: Any = self
         for name in setting.split("."):
             value = getattr(value, name)
@@ -139,74 +148,83 @@ class PredictorSettings(Section):
 
 @dataclass(frozen=True)
 class Domain:
-    """What a predictor was fitted to, and so what it knows about."""
+    """The data that a predictor was fitted to, and so the liquid and the times for which it can predict."""
 
     temperature: float
-    """of the state point, epsilon_AA / k_B"""
+    """temperature of the state point, epsilon_AA / k_B"""
     times: tuple[float, ...]
-    """(n_t,) sampling times that it predicts, tau"""
+    """(n_t,) sampling times for which it was fitted, tau"""
     time_indices: tuple[int, ...]
-    """(n_t,) their numbers, counted from 1"""
+    """(n_t,) numbers of these sampling times in the study, counted from 1"""
     particles: int
-    """N of its configurations"""
+    """number of particles N in each configuration"""
     density: float
-    """sigma_AA^-3"""
+    """number density, sigma_AA^-3"""
     fraction_of_a: float
+    """fraction of particles of species A"""
     pair_range: float
-    """range of the pairs of its structures, sigma_AA"""
+    """largest distance of neighbouring pairs, sigma_AA"""
     train: tuple[int, ...]
-    """configurations that it was fitted to"""
+    """numbers of the configurations that it was fitted to"""
     seen: tuple[int, ...]
-    """all configurations that it, or what it started from, has seen: none of them may test it"""
+    """numbers of all configurations that were used to fit, validate or pretrain it, and so cannot be used to test it"""
     replicas: int | None
-    """over which its targets were averaged, where that is known"""
+    """number of replicas over which its targets were averaged, where that is known"""
 
     def require_liquid(self, structure: StaticStructure, predictor: str) -> None:
-        """Refuse a structure of another liquid.
+        """Raise an error if a structure is of another liquid than the predictor was fitted to.
+
+        Parameters
+        ----------
+        structure : the structure
+        predictor : name of the predictor in the message
 
         Raises
         ------
         FileError
-            names both liquids
+            with density and composition of both liquids
         """
         same_density = abs(structure.density / self.density - 1) <= DENSITY_TOLERANCE
         if not same_density or abs(structure.fraction_of_a - self.fraction_of_a) > COMPOSITION_TOLERANCE:
             raise FileError(
-                f"{structure.name} is another liquid than the one that {predictor} was fitted to: density "
+                f"{structure.name} is another liquid than the one that {predictor} is fitted to: density "
                 f"{structure.density:.4g} and {100 * structure.fraction_of_a:.3g} % A, but {self.density:.4g} and "
-                f"{100 * self.fraction_of_a:.3g} % A were expected; name a predictor of this liquid"
+                f"{100 * self.fraction_of_a:.3g} % A were expected; use configurations and a predictor of one liquid"
             )
 
 
 @dataclass(frozen=True)
 class Example:
-    """One configuration and what happened in it, at the sampling times that a predictor is fitted for."""
+    """One configuration: its static structure and its targets at the sampling times that a predictor is fitted for."""
 
     source: Targets
+    """its targets file"""
     time_indices: tuple[int, ...]
-    """counted from 1"""
+    """(n_t,) numbers of the sampling times, counted from 1"""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name of the configuration in messages: the path of its file."""
         return str(self.source.path)
 
     def structure(self) -> StaticStructure:
-        """Its static structure."""
+        """Its static structure at t = 0."""
         return self.source.structure()
 
     def target(self, symbol: str) -> NDArray[np.float32]:
-        """What happened, (n_t, N) or (n_t, n_p)."""
+        """One target at each sampling time: (n_t, N) for particles, (n_t, n_p) for pairs."""
         rows = [index - 1 for index in self.time_indices]
         return self.source.means[symbol][rows]
 
 
 @dataclass(frozen=True)
 class Examples(Sequence[Example]):
-    """Examples whose files are read when they are asked for."""
+    """A sequence of examples, whose files are read only when their data are used."""
 
     sources: Sequence[Targets]
+    """targets files of the configurations"""
     time_indices: tuple[int, ...]
+    """(n_t,) numbers of the sampling times, counted from 1"""
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -222,18 +240,19 @@ class Examples(Sequence[Example]):
 
 @dataclass(frozen=True)
 class FitContext:
-    """What a fit is given besides its settings and its data; one that takes seconds needs the domain alone."""
+    """What a fit gets in addition to its settings and its data; a fit that takes seconds needs only the domain."""
 
     domain: Domain
     seed: int = 0
+    """seed of all random numbers of the fit"""
     device: Device = "auto"
-    """processor for what can use a GPU"""
+    """processor for fits that can use a GPU"""
     start: "FittedPredictor | None" = None
-    """the predictor that `PredictorSettings.start` asks for"""
+    """the fitted predictor that `PredictorSettings.start` describes"""
     folder: Path | None = None
-    """where checkpoints of an unfinished fit are kept, if anywhere"""
+    """folder for the checkpoints of an unfinished fit; without it, none are written"""
     deadline: Deadline = field(default_factory=Deadline.never)
-    """asked before each step whether it is time to stop, and told of each checkpoint"""
+    """`check` has to be called before each step, and `saved` after each checkpoint"""
 
 
 class FittedPredictor(ABC):
@@ -241,9 +260,10 @@ class FittedPredictor(ABC):
 
     Parameters
     ----------
-    settings : with which it was fitted
+    settings : settings with which it was fitted
     domain : what it was fitted to
-    history : how the fit went, by column: a row for each epoch, or for each value of a parameter that was tried
+    history : table of the progress of the fit, by column: a row for each epoch, or for each value of a parameter that
+        was tried
     """
 
     def __init__(
@@ -253,39 +273,40 @@ class FittedPredictor(ABC):
         self.domain = domain
         self.history = history or {}
         self.remarks: dict[str, Any] = {}
-        """what the record of the fit should say, such as the processor"""
+        """additional entries for the record of how the file was made, such as the processor"""
 
     @abstractmethod
     def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """Each target that it predicts by its symbol, in reduced units.
+        """Predict every target for one structure.
 
         Returns
         -------
-        predictions : (n_t, N) of particles and (n_t, n_p) of pairs, at the times of its domain
+        predictions : values of each target by its symbol at the times of the domain, in reduced units: (n_t, N) for
+            particles and (n_t, n_p) for pairs
         """
 
     def tensors(self) -> Mapping[str, NDArray[Any]]:
-        """The numbers that it consists of, for its file."""
+        """The arrays from which `restore` rebuilds the predictor; they are written to its file."""
         return {}
 
     def details(self) -> dict[str, Any]:
-        """Whatever else it consists of, as plain data, for its file."""
+        """Everything else that `restore` needs, as plain data; it is written to the file."""
         return {}
 
     @classmethod
     def restore(
         cls, settings: Any, domain: Domain, tensors: Mapping[str, NDArray[Any]], details: Mapping[str, Any]
     ) -> Self:
-        """The predictor from what its file holds."""
+        """Rebuild the predictor from the content of its file."""
         return cls(settings, domain)
 
     def with_prediction(self, prediction: Mapping[str, Any]) -> Self:
-        """The same predictor with other settings of the prediction, as `PredictorSettings.for_prediction` gives them.
+        """The same predictor with other values of the settings that `PredictorSettings.for_prediction` returns.
 
         Raises
         ------
         StudyError
-            if this kind has no such setting
+            if this kind has no such setting, or the setting cannot have the value
         """
         changed = copy(self)
         for name, value in prediction.items():

@@ -1,4 +1,4 @@
-"""Fitting any predictor to the targets files of a study."""
+"""Fitting a predictor of any kind to targets files of a study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from glassbotan.study.simulation import Device
 
 
 def read_start(path: Path, study: str, settings: PredictorSettings) -> FittedPredictor:
-    """The fitted predictor in a file, for a fit with these settings to start from.
+    """Read the fitted predictor from which a fit with these settings is to start.
 
     Raises
     ------
     FileError
-        if it is of another study, kind or shape
+        if the file is missing or damaged, or its predictor is of another study, kind or shape
     """
     found = read_fitted(path)
     require(path, found, study=study)
@@ -46,29 +46,32 @@ def fit_predictor(
 
     Parameters
     ----------
-    settings : the kind of predictor and its settings
-    paths : targets files of all configurations that it may see
-    study, temperature : that the files have to be of
-    time_indices : of the sampling times that it is fitted for, counted from 1
-    train, validation : numbers of the configurations that it is fitted to, and that choose its epoch or parameter
+    settings : the settings of the predictor, which include its kind
+    paths : targets files of the training and validation configurations
+    study, temperature : name of the study and temperature of the state point, which the files must have
+    time_indices : numbers of the sampling times that the predictor is fitted for, counted from 1
+    train : numbers of the configurations that the predictor is fitted to
+    validation : numbers of the configurations with which its epoch or regularisation is chosen
     seed, device, start, folder, deadline : see `FitContext`
 
     Raises
     ------
     FileError
-        if a file is missing, of another study, or lacks what the predictor learns
+        if a file is missing, is of another study or temperature, or lacks a target that the predictor is fitted to
     """
     files = {found.configuration: found for found in read_matching_targets(paths, study=study, temperature=temperature)}
     missing = {*train, *validation} - files.keys()
     if missing:
-        raise FileError(f"no targets file was given for configurations {sorted(missing)}; add theirs")
+        raise FileError(f"no targets file was given for configurations {sorted(missing)}; add their files")
+    seen = {*train, *validation, *(start.domain.seen if start else ())}
+    domain = _domain(files[train[0]], time_indices, tuple(train), tuple(sorted(seen)))
     for number in (*train, *validation):
         files[number].require_known(settings.predicts)
-    first = files[train[0]]
-    first.structure().require_states(settings.needs, f"model {settings.name}")
-    seen = {*train, *validation, *(start.domain.seen if start else ())}
+        structure = files[number].structure()
+        structure.require_states(settings.needs, f"model {settings.name}")
+        domain.require_liquid(structure, f"model {settings.name}")
     context = FitContext(
-        domain=_domain(first, time_indices, tuple(train), tuple(sorted(seen))),
+        domain=domain,
         seed=seed,
         device=device,
         start=start,
@@ -81,7 +84,7 @@ def fit_predictor(
 
 
 def _domain(first: Targets, time_indices: tuple[int, ...], train: tuple[int, ...], seen: tuple[int, ...]) -> Domain:
-    """What a predictor is fitted to; all files have the liquid and the times of the first."""
+    """The domain of the fit; liquid and times are read from the first file, since they are the same in all files."""
     structure = first.structure()
     return Domain(
         temperature=first.temperature,

@@ -1,7 +1,7 @@
-"""A baseline for pairs: minus their distance at t = 0. It is fitted to nothing.
+"""A baseline for pairs: minus their distance at t = 0. Nothing is fitted.
 
-Pairs that start near each other are pushed apart, and far ones come closer (Shiba et al., J. Chem. Phys. 158, 084503
-(2023), Fig. 6).
+On average, pairs that are close at t = 0 move apart and distant ones come closer (Shiba et al., J. Chem. Phys. 158,
+084503 (2023), Fig. 6).
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ class Settings(PredictorSettings):
 
 
 class Fitted(FittedPredictor):
-    """-r_ij(0) at every time."""
+    """The prediction -r_ij(0), which is the same for every time."""
 
     def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """See `FittedPredictor.predict`; sigma_AA."""
+        """See `FittedPredictor.predict`; in units of sigma_AA."""
         return {"E": np.tile(-structure.distances, (len(self.domain.times), 1))}
 
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """See the contract: there is nothing to fit."""
+    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
     return Fitted(settings, context.domain)

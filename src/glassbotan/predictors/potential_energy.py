@@ -1,4 +1,4 @@
-"""A baseline for particles: the potential energy that each has at t = 0. It is fitted to nothing."""
+"""A baseline for particles: the potential energy of each at t = 0. Nothing is fitted."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -22,7 +22,7 @@ class Settings(PredictorSettings):
 
     kind: Literal["potential-energy"] = Field(description="kind of predictor")
     name: str = Field("potential-energy", pattern=NAME, description="name in paths and tables")
-    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it stands beside")
+    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it is compared with")
 
     _known = field_validator("targets")(known_particle_targets)
 
@@ -33,16 +33,16 @@ class Settings(PredictorSettings):
 
 
 class Fitted(FittedPredictor):
-    """U_i(0), half of the energy of each pair of the particle, at every time and for every target alike."""
+    """The prediction U_i(0), half of the sum of the particle's pair energies, for every time and every target."""
 
     settings: Settings
 
     def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """See `FittedPredictor.predict`; energies in epsilon_AA, whose order alone means anything."""
+        """See `FittedPredictor.predict`; in units of epsilon_AA: only the order of the values has a meaning."""
         energies = interactions(structure.positions, structure.species, structure.box_length).energies
         return {symbol: np.tile(energies, (len(self.domain.times), 1)) for symbol in self.settings.targets}
 
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """See the contract: there is nothing to fit."""
+    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
     return Fitted(settings, context.domain)

@@ -1,4 +1,4 @@
-"""Every kind of predictor that is installed, and the type of a study's `models:`."""
+"""The installed kinds of predictors, and the type of the entries of a study's `models:`."""
 
 from collections.abc import Mapping
 from functools import cache, reduce
@@ -13,20 +13,20 @@ from glassbotan.plugins import announced
 from glassbotan.predictors.contract import PredictorSettings
 
 OURS = ("botan", "initial_distance", "potential_energy", "ridge")
-"""Modules of this package, each a kind of predictor."""
+"""Names of the modules of this package that define a kind of predictor."""
 GROUP = "glassbotan.predictors"
-"""Entry points with which other packages announce theirs."""
+"""Group of entry points with which other packages declare their kinds of predictors."""
 
 
 @cache
 def kinds() -> Mapping[str, ModuleType]:
-    """The module of each kind of predictor."""
+    """The module of each kind of predictor, by the name of the kind."""
     modules = [import_module(f"glassbotan.predictors.{name}") for name in OURS]
     found: dict[str, ModuleType] = {}
     for module in (*modules, *announced(GROUP)):
         (kind,) = get_args(module.Settings.model_fields["kind"].annotation)
         if kind in found:
-            raise TypeError(f"two predictors are of kind {kind}: {found[kind].__name__} and {module.__name__}")
+            raise TypeError(f"{found[kind].__name__} and {module.__name__} both define kind {kind}; rename one of them")
         found[kind] = module
     return MappingProxyType(found)
 
@@ -35,4 +35,4 @@ if TYPE_CHECKING:
     AnyPredictor = PredictorSettings
 else:
     AnyPredictor = Annotated[reduce(or_, (module.Settings for module in kinds().values())), Field(discriminator="kind")]
-    """The settings of a predictor of any kind, told apart by `kind`."""
+    """The settings of a predictor of any kind; the value of `kind` selects the type."""

@@ -4,10 +4,10 @@ For each species, target and sampling time the weights w minimise
 
     n^-1 sum_i (y_i - w.x_i)^2 + lambda |w|^2
 
-over the particles of the training configurations, with descriptors x (`glassbotan.structure.descriptors`) of mean 0 and
-standard deviation 1. All of it follows from sums over the particles, so that configurations are read one after the
-other and memory does not grow with their number. The ridge parameter lambda is the one with the smallest error on the
-validation configurations or, where a study has none, on training configurations that are left out in turn.
+over the particles of the training configurations, where the descriptors x (`glassbotan.structure.descriptors`) are
+scaled to mean 0 and standard deviation 1. The weights follow from sums over the particles, so configurations are read
+one after the other and memory does not grow with their number. The ridge parameter lambda is the one with the smallest
+error on the validation configurations or, if there are none, in a cross-validation on the training configurations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,32 +40,49 @@ from glassbotan.structure.static import StaticStructure
 from glassbotan.study.section import Section
 
 FOLDS = 5
-"""Parts of the training set, one of which is left out in turn where there is no validation set."""
+"""Number of parts of the training set in the cross-validation that is done if there is no validation set."""
 
 
 class Descriptors(Section):
-    """What a particle's surroundings are described by."""
+    """Which descriptors of the surroundings of a particle are used."""
 
-    smallest_radius: PositiveFloat = Field(0.8, description="of the shells of the radial densities [sigma_AA]")
-    fine_range: PositiveFloat = Field(2.0, description="up to which shells are narrow [sigma_AA]")
-    fine_step: PositiveFloat = Field(0.05, description="between narrow shells; 0.8 of it is their width [sigma_AA]")
+    smallest_radius: PositiveFloat = Field(
+        0.8, description="smallest radius of the shells of the radial densities [sigma_AA]"
+    )
+    fine_range: PositiveFloat = Field(2.0, description="radius up to which there are narrow shells [sigma_AA]")
+    fine_step: PositiveFloat = Field(
+        0.05, description="distance between narrow shells, whose standard deviation is 0.8 of it [sigma_AA]"
+    )
     coarse_range: PositiveFloat = Field(
-        5.0, description="up to which shells are wide, or as far as half of the box allows [sigma_AA]"
+        5.0,
+        description="radius up to which there are wide shells; those that reach beyond half of the box are left out "
+        "[sigma_AA]",
     )
-    coarse_step: PositiveFloat = Field(0.1, description="between wide shells; 0.8 of it is their width [sigma_AA]")
+    coarse_step: PositiveFloat = Field(
+        0.1, description="distance between wide shells, whose standard deviation is 0.8 of it [sigma_AA]"
+    )
     bond_order_radii: tuple[PositiveFloat, ...] = Field(
-        tuple(np.linspace(1.0, 2.4, 12).round(4).tolist()), description="of the shells of the bond order [sigma_AA]"
+        tuple(np.linspace(1.0, 2.4, 12).round(4).tolist()),
+        description="radii of the shells of the bond-order parameters [sigma_AA]",
     )
-    bond_order_width: PositiveFloat = Field(0.1, description="of the shells of the bond order [sigma_AA]")
-    bond_order_degrees: PositiveInt = Field(8, description="l = 1 up to this number")
-    averaging_range: PositiveFloat = Field(2.0, description="r_c of the averages over neighbours [sigma_AA]")
-    averages: NonNegativeInt = Field(2, description="how often descriptors are averaged over the neighbourhood")
+    bond_order_width: PositiveFloat = Field(
+        0.1, description="standard deviation of the shells of the bond-order parameters [sigma_AA]"
+    )
+    bond_order_degrees: PositiveInt = Field(8, description="largest degree l of the bond-order parameters, from l = 1")
+    averaging_range: PositiveFloat = Field(
+        2.0, description="range r_c of the averages over the neighbourhood [sigma_AA]"
+    )
+    averages: NonNegativeInt = Field(
+        2,
+        description="how many times descriptors are averaged over the neighbourhood; each order of averages is used",
+    )
     inherent_displacement: bool = Field(
-        True, description="add how far each particle is from where it is in the inherent structure"
+        True,
+        description="use the distance of each particle from its position in the inherent structure, and its square",
     )
 
     def within(self, box_length: float) -> ShellDescriptors:
-        """The descriptors in a box of this edge: wide shells go no farther than half of it."""
+        """The descriptors for a box with this edge, without wide shells that reach beyond half of it."""
         fine = Shells(_steps(self.smallest_radius, self.fine_range, self.fine_step), 0.8 * self.fine_step)
         coarse = Shells(
             tuple(
@@ -90,24 +107,24 @@ def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
 
 
 class Settings(PredictorSettings):
-    """Ridge regression on shell-averaged descriptors."""
+    """Ridge regression of particle targets on shell-averaged descriptors of the structure."""
 
     joint: ClassVar[bool] = True
 
     kind: Literal["ridge"] = Field(description="kind of predictor")
     name: str = Field("ridge", pattern=NAME, description="name in paths and tables")
-    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it predicts")
-    descriptors: Descriptors = Field(Descriptors(), description="what the surroundings of a particle are described by")
+    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that are predicted")
+    descriptors: Descriptors = Field(Descriptors(), description="descriptors of the surroundings of a particle")
     ridge_parameters: tuple[PositiveFloat, ...] = Field(
         tuple(float(f"{value:.3g}") for value in np.geomspace(1e-4, 1e2, 25)),
         min_length=1,
-        description="values of lambda, of which the best is taken",
+        description="values of the ridge parameter lambda that are tried; the one with the smallest error is taken",
     )
     target_scaling: Literal["training set", "configuration"] = Field(
         "configuration",
-        description="whether targets are fitted as they are over the training set, or as standard deviations from the "
-        "mean of each configuration (each species by itself), so that nothing is learnt of how much a configuration "
-        "moves as a whole",
+        description="training set: targets are fitted as they are; configuration: they are fitted as deviations from "
+        "the mean of each configuration in units of its standard deviation (each species by itself), so that the "
+        "predictor does not learn how much a configuration moves as a whole",
     )
 
     _known = field_validator("targets")(known_particle_targets)
@@ -119,14 +136,15 @@ class Settings(PredictorSettings):
 
 
 class Fitted(FittedPredictor):
-    """Weights for each species, and the scale of each target at each time.
+    """The fitted weights of each species, and the scale of each target at each time.
 
     Parameters
     ----------
-    descriptors : those that the weights are for
-    weights : (2, n_d, n_y), of either species; n_y counts targets and, for each, times
+    descriptors : the descriptors that the weights multiply
+    weights : (2, n_d, n_y), first index is the species; the n_y columns are all times of the first target, then of the
+        next
     constants : (2, n_y)
-    scalings : of the n_y
+    scalings : scale of each of the n_y columns
     """
 
     settings: Settings
@@ -185,21 +203,24 @@ class Fitted(FittedPredictor):
 
 @dataclass(frozen=True)
 class _Measured:
-    """What the fit needs of one configuration."""
+    """The data of one configuration that the fit needs."""
 
     sums: Sequence[Sums]
-    """of either species"""
+    """sums over the particles of each species"""
     scalings: Sequence[TargetScaling]
-    """of each target at each time, n_y of them"""
+    """scale of each target at each time, n_y of them"""
 
 
 class _Reader:
-    """Turns configurations into sums; descriptors are counted from the mean of the first one, so that they cancel less.
+    """Computes the sums over each configuration.
+
+    The mean descriptors of the first configuration are subtracted from all descriptors, which reduces rounding errors
+    in the sums.
 
     Parameters
     ----------
-    settings : of the predictor
-    descriptors : in the box at hand
+    settings : settings of the predictor
+    descriptors : descriptors for the box of the configurations
     """
 
     def __init__(self, settings: Settings, descriptors: ShellDescriptors) -> None:
@@ -207,7 +228,7 @@ class _Reader:
         self.center: NDArray[np.float64] | None = None
 
     def read(self, example: Example) -> _Measured:
-        """The sums over one configuration."""
+        """The sums over the particles of one configuration, and the scales of its targets."""
         structure = example.structure()
         x = self.descriptors.compute(structure)
         self.center = x.mean(axis=0) if self.center is None else self.center
@@ -226,21 +247,21 @@ class _Reader:
 
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """Fit the weights of both species, all targets and all times.
+    """Fit the weights for both species, all targets and all times; see `glassbotan.predictors.contract`.
 
     Raises
     ------
     StudyError
-        if there is neither a validation configuration nor a second one to train on, to choose lambda with
+        if lambda cannot be chosen, because there is one training configuration only and no validation configuration
     """
     if not validation and len(train) < 2:
         raise StudyError(
-            f"model {settings.name} chooses its ridge parameter on configurations that it is not fitted to: give the "
-            "study a validation configuration or at least two to train on"
+            f"model {settings.name} chooses its ridge parameter on configurations that it is not fitted to; set at "
+            "least one validation configuration, or at least two training configurations"
         )
     domain = context.domain
     reader = _Reader(settings, settings.descriptors.within(_box_length(domain)))
-    folds: dict[int, list[Sums]] = {}  # of either species, of each part of the training set
+    folds: dict[int, list[Sums]] = {}  # for each part of the training set, the sums of each species
     judged: dict[int, list[Sums]] = {}
     scalings = []
     with progress(f"Fit {settings.name}", len(train) + len(validation), "configurations") as advance:
@@ -275,5 +296,5 @@ def _add(into: dict[int, list[Sums]], key: int, sums: Sequence[Sums]) -> None:
 
 
 def _box_length(domain: Domain) -> float:
-    """Edge of the box that a predictor was fitted in."""
+    """Edge of the box of the configurations that a predictor is fitted to, sigma_AA."""
     return box_length(domain.particles, domain.density)

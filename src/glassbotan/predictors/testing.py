@@ -1,4 +1,4 @@
-"""Predicting the test configurations of a study, with the truth beside the prediction."""
+"""Predicting the test configurations of a study, together with the simulated targets."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,31 +24,33 @@ def predict_tests(
 
     Parameters
     ----------
-    fitted, path : the predictor, and where it lies
+    fitted, path : the fitted predictor and its file
     inputs : targets files of the test configurations
-    temperature : that these have to be of
-    time_indices : sampling times of the truth, counted from 1
-    from_indices : for each of them the predictor's own time whose prediction is taken; the same where it was fitted
+    temperature : temperature of the state point, which these files must have
+    time_indices : numbers of the sampling times of the truth, counted from 1
+    from_indices : for each of these, number of the predictor's own time whose prediction is compared with it; both are
+        the same unless a predictor is tested at another time than it was fitted for
 
     Raises
     ------
     FileError
-        if a configuration is one that the predictor has seen, or lacks what it predicts or needs
+        if the predictor was not fitted for one of `from_indices`, a configuration was used to fit it, or a file lacks a
+        target that it predicts or a structure that it needs
     """
     predictor = fitted.predictor
     domain, settings = predictor.domain, predictor.settings
     if unknown := sorted({*from_indices} - {*domain.time_indices}):
         raise FileError(
             f"{path} was made with time_indices = {list(domain.time_indices)}, but {unknown} was expected; name a "
-            "predictor that was fitted for that time"
+            "predictor that was fitted for these times"
         )
     rows = [domain.time_indices.index(index) for index in from_indices]
     at_times: list[list[Prediction]] = [[] for _ in time_indices]
     for found in read_matching_targets(inputs, study=fitted.study, temperature=temperature):
         if found.configuration in domain.seen:
             raise FileError(
-                f"{found.path} is configuration {found.configuration}, which {path} has learnt from; "
-                "predict configurations that it has not seen"
+                f"{found.path} is configuration {found.configuration}, which was used to fit {path}; "
+                "predict configurations that were not used"
             )
         found.require_known(settings.predicts)
         structure = found.structure()
@@ -81,7 +83,7 @@ def predict_tests(
 
 
 def origin_of(fitted: FittedFile, rows: Iterable[int]) -> Origin:
-    """What predictions say of the predictor that made them; `rows`: which of its times."""
+    """Description of the predictor for a predictions file; `rows` are the indices of the times that were predicted."""
     settings, domain = fitted.predictor.settings, fitted.predictor.domain
     return Origin(
         model=fitted.model,
@@ -98,12 +100,12 @@ def origin_of(fitted: FittedFile, rows: Iterable[int]) -> Origin:
 
 
 def require_targets(fitted: FittedFile, symbols: Sequence[str], path: Path) -> None:
-    """Refuse to ask a predictor for targets that it cannot predict.
+    """Raise an error if a predictor does not predict all of the given targets.
 
     Raises
     ------
     StudyError
-        names the predictor, what was asked for and what it predicts
+        with the predictor, the targets that were asked for and those that it predicts
     """
     predicts = fitted.predictor.settings.predicts
     if unknown := [symbol for symbol in symbols if symbol not in predicts]:

@@ -1,1 +1,1 @@
-"""What others have published: their trajectories, their weights, and the benchmark that compares models."""
+"""Data that others have published: trajectories, scores, and the format of the benchmark GlassBench."""

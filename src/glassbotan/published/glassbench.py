@@ -1,7 +1,8 @@
-"""Predictions in the form of GlassBench (Jung et al., arXiv:2311.14752), where models are compared.
+"""Predictions in the format of the benchmark GlassBench (Jung et al., arXiv:2311.14752), which compares models.
 
-A file for each test configuration, `N4096T0.44_401.npz`: `types` (1 = A, 2 = B), `initial_positions` (N, 3) in
-[-L/2, L/2), `md_prop` (n_t, N), the propensity from the simulation, and under a model's name its prediction (n_t, N).
+There is one file for each test configuration, such as `N4096T0.44_401.npz`, with the arrays `types` (1 = A, 2 = B),
+`initial_positions` (N, 3) in [-L/2, L/2), `md_prop` (n_t, N), the propensity from the simulation, and the prediction
+(n_t, N) under the name of the model.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ def benchmark_files(files: Sequence[Predictions], name: str) -> Iterator[tuple[s
     Parameters
     ----------
     files : predictions of S of one model, in order of the sampling times
-    name : of the prediction's array
+    name : name of the array with the prediction
 
     Raises
     ------
@@ -35,8 +36,11 @@ def benchmark_files(files: Sequence[Predictions], name: str) -> Iterator[tuple[s
         ("seed", {one.origin.seed for one in files}),
     ):
         if len(values) > 1:
-            raise FileError(f"the predictions have several values of {what} ({values}); name those of one")
+            raise FileError(f"the predictions have several values of {what} ({values}); name files with one {what}")
     at_times = [at_time for one in files for at_time in one.at_times]
+    numbers = [[one.configuration for one in at_time] for at_time in at_times]
+    if any(other != numbers[0] for other in numbers):
+        raise FileError(f"the predictions are of different test configurations ({numbers}); name files of one study")
     for of_one in zip(*at_times, strict=True):
         first = of_one[0].structure
         if any(not np.array_equal(one.structure.positions, first.positions) for one in of_one):
@@ -53,6 +57,6 @@ def benchmark_files(files: Sequence[Predictions], name: str) -> Iterator[tuple[s
 
 
 def export(folder: Path, name: str, arrays: dict[str, NDArray]) -> None:
-    """Write one of the files."""
+    """Write one of the files that `benchmark_files` gives."""
     with atomic_write(folder / name) as beside, open(beside, "wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The targets of a published ensemble."""
+"""The targets of a configuration from published trajectories or propensities."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,28 +19,29 @@ from glassbotan.study.targets import Targets
 def measure_published(
     published: Isoconfiguration, times: Sequence[float], settings: Targets, particles: int, path: Path
 ) -> tuple[StaticStructure, DynamicalTargets, Quality]:
-    """The structure of a published configuration, what moved in it, and what its positions say of its quality.
+    """The structure of a published configuration, its targets, and the quality that follows from its positions.
 
     Parameters
     ----------
     published : the configuration, and its displacements or its propensity
     times : its sampling times, tau
     settings : ranges of the targets
-    particles : N that is expected
-    path : where it lies, for messages
+    particles : expected number of particles N
+    path : path of the published file, for error messages
 
     Raises
     ------
     FileError
-        if it is of another size or number of times, could be no liquid, or its times have different replicas
+        if the number of particles or times is not the expected one, the configuration cannot be a liquid, or the
+        number of replicas is not the same at all times
     """
     if len(published.species) != particles:
         raise FileError(
-            f"{path} has {len(published.species)} particles, but {particles} were expected; is liquid.particles right?"
+            f"{path} has {len(published.species)} particles, but {particles} were expected; check liquid.particles"
         )
     found = len(published.propensity) if published.propensity is not None else len(published.displacements)
     if found != len(times):
-        raise FileError(f"{path} has {found} sampling times, but {len(times)} were named; name all of them")
+        raise FileError(f"{path} has {found} sampling times, but {len(times)} were named; name every time")
     structure = StaticStructure.of_positions(
         published.positions, published.species, published.box_length, settings.pair_range, str(path)
     )
@@ -55,12 +56,12 @@ def measure_published(
 def _measure(
     published: Isoconfiguration, times: NDArray[np.float64], structure: StaticStructure, settings: Targets
 ) -> DynamicalTargets:
-    """What moved; what was not published is not there."""
+    """The targets, without those that were not published."""
     if published.propensity is not None:
         return DynamicalTargets.of_propensity(times, structure.pairs, published.propensity)
     replicas = {len(of_time) for of_time in published.displacements}
     if len(replicas) > 1:
-        raise ValueError(f"there are {sorted(replicas)} replicas at different times")
+        raise ValueError(f"the number of replicas differs between sampling times: {sorted(replicas)}")
 
     def frames() -> Iterator[tuple[int, int, NDArray]]:
         for index, of_time in enumerate(published.displacements):

@@ -1,15 +1,16 @@
 """Isoconfigurational ensembles in the formats of the public releases.
 
 botan
-    Shiba et al., J. Chem. Phys. 158, 084503 (2023): an npz file for each configuration and sampling time; `types`
-    (0 = A, 1 = B), `initial_positions` (N, 3), `positions` (n_r, N, 3), unwrapped; the box follows from N and the
-    density.
+    Shiba et al., J. Chem. Phys. 158, 084503 (2023): an npz file for each configuration and sampling time with
+    `types` (0 = A, 1 = B), `initial_positions` (N, 3) and `positions` (n_r, N, 3), unwrapped. The box follows from N
+    and the density.
 glassy-dynamics
-    Bapst et al., Nature Phys. 16, 448 (2020): a pickle for each configuration; `types`, `positions` (N, 3), `box`,
-    `trajectory_target_positions`, for each sampling time (n_r, N, 3), unwrapped.
+    Bapst et al., Nature Phys. 16, 448 (2020): a pickle for each configuration with `types`, `positions` (N, 3), `box`
+    and `trajectory_target_positions`, (n_r, N, 3) for each sampling time, unwrapped.
 glassbench
-    Jung et al., arXiv:2311.14752: an npz file for each configuration; `types` (1 = A, 2 = B), `initial_positions`
-    (N, 3) in [-L/2, L/2), `md_prop` (n_t, N), the propensity; no replicas, so neither E nor a noise ceiling.
+    Jung et al., arXiv:2311.14752: an npz file for each configuration with `types` (1 = A, 2 = B),
+    `initial_positions` (N, 3) in [-L/2, L/2), and `md_prop` (n_t, N), the propensity. There are no replicas, so E and
+    the noise ceiling cannot be computed. The box follows from N and the density.
 """
 
 import pickle
@@ -29,21 +30,21 @@ from glassbotan.kob_andersen import Species, box_length
 
 @dataclass(frozen=True)
 class Isoconfiguration:
-    """A configuration, and what was published of its ensemble."""
+    """A published configuration, and the published part of its ensemble."""
 
     species: NDArray[np.uint8]
-    """(N,)"""
+    """(N,), values of `Species`"""
     positions: NDArray[np.float64]
     """(N, 3), wrapped into [-L/2, L/2)"""
     box_length: float
     displacements: Sequence[NDArray] = ()
-    """(n_r, N, 3) for each sampling time, if replicas were published"""
+    """(n_r, N, 3) for each sampling time; empty if no replicas were published"""
     propensity: NDArray | None = None
-    """S, (n_t, N), if nothing else was"""
+    """S, (n_t, N), if only the propensity was published"""
 
 
 def read_botan(paths: Sequence[Path], density: float) -> Isoconfiguration:
-    """One configuration in the format of the BOTAN release, from a file for each sampling time."""
+    """One configuration in the format of the BOTAN release, from one file for each sampling time."""
     files = [_read_npz(path, ("types", "initial_positions", "positions")) for path in paths]
     first = files[0]
     start = _array(paths[0], first, "initial_positions")
@@ -114,7 +115,7 @@ def _read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray]:
 
 
 class _Arrays(pickle.Unpickler):
-    """Reads containers, numbers and numpy arrays; a file that asks for anything else is refused, not obeyed."""
+    """An unpickler for containers, numbers and numpy arrays, which raises an error for anything else."""
 
     allowed: Mapping[str, tuple[str, ...]] = {
         "numpy": ("ndarray", "dtype"),
@@ -127,7 +128,7 @@ class _Arrays(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if name not in self.allowed.get(module, ()):
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return super().find_class(module, name)
 
 
@@ -138,10 +139,10 @@ def _read_pickle(path: Path) -> dict[str, Any]:
             content = _Arrays(file).load()
     except FileNotFoundError:
         raise FileError(f"{path} does not exist") from None
-    except Exception as error:  # a damaged pickle can fail in any way
+    except Exception as error:  # a damaged pickle can raise any exception
         raise FileError(
-            f"{path} cannot be read as a pickle of arrays ({error}); nothing but containers, numbers and arrays is "
-            "taken from such a file"
+            f"{path} cannot be read as a pickle of arrays ({error}); only containers, numbers and arrays are "
+            "read from such a file"
         ) from None
     missing = [name for name in names if name not in content] if isinstance(content, dict) else names
     if missing:
@@ -150,7 +151,7 @@ def _read_pickle(path: Path) -> dict[str, Any]:
 
 
 def _array(path: Path, arrays: Mapping[str, Any], name: str) -> NDArray[np.float64]:
-    """Positions, (N, 3)."""
+    """Positions in an array of the file, (N, 3), after checking their shape and values."""
     positions = _finite(path, name, arrays[name])
     if positions.ndim != 2 or positions.shape[1] != 3 or not len(positions):
         raise FileError(f"{path}: {name} has shape {positions.shape}, but (N, 3) was expected")
@@ -161,14 +162,14 @@ def _finite(path: Path, name: str, values: Any) -> NDArray[np.float64]:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise FileError(f"{path}: {name} are no numbers") from None
+        raise FileError(f"{path}: {name} are not all numbers") from None
     if not np.isfinite(array).all():
         raise FileError(f"{path}: {name} hold a value that is not finite; the file is damaged")
     return array
 
 
 def _species(path: Path, types: Any, particles: int, a: int) -> NDArray[np.uint8]:
-    """Species of each particle, from types that count from `a`."""
+    """Species of each particle, (N,), from types that are `a` for A and `a` + 1 for B."""
     array = np.asarray(types)
     if array.shape != (particles,):
         raise FileError(f"{path}: types have shape {array.shape}, but there are {particles} particles")
@@ -179,12 +180,12 @@ def _species(path: Path, types: Any, particles: int, a: int) -> NDArray[np.uint8
 
 
 def _inside(path: Path, positions: NDArray, length: float) -> NDArray[np.float64]:
-    """Positions of particles in a box wherever it begins, wrapped."""
+    """Positions wrapped into [-L/2, L/2); the origin of the published box does not matter."""
     reach = np.ptp(positions, axis=0).max()
     if reach > length * (1 + 1e-5):
         raise FileError(
             f"{path}: initial_positions reach over {reach:.5g}, but the box of {len(positions)} particles is "
-            f"{length:.5g} long; is the density right?"
+            f"{length:.5g} long; check the density"
         )
     return wrap(positions, length)[0]
 
@@ -214,4 +215,4 @@ READERS: Mapping[str, Reader] = {
     "glassy-dynamics": lambda paths, density: read_glassy_dynamics(_alone(paths)),
     "glassbench": lambda paths, density: read_glassbench(_alone(paths), density),
 }
-"""By the name of the format: from the files of one configuration, and the density where the box follows from it."""
+"""The reader of each format by its name; its arguments are the files of one configuration and the number density."""

@@ -1,1 +1,1 @@
-"""The protocol, the engines that run it, and the files it leaves."""
+"""The simulation protocol, the engines that run it, its checkpoints, and the checks of its quality."""

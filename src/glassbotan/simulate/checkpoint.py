@@ -1,8 +1,8 @@
-"""Checkpoints of a simulation: the legs that it has behind it.
+"""Checkpoints of a simulation.
 
-A run is cut into legs of a fixed number of steps. At the end of each, all that the engine needs to go on is taken out
-of it in double precision, and the next leg starts from that alone, whether or not something interrupted. So a continued
-run is the unbroken one, bit for bit, on the same machine and engine.
+A run is cut into legs of a fixed number of steps. At the end of each leg, everything that the engine needs to continue
+is saved in double precision, and the next leg starts from this state alone, whether or not the run was interrupted. So
+a continued run is the same as an uninterrupted one, bit for bit, on the same machine and engine.
 """
 
 import sys
@@ -22,23 +22,26 @@ from glassbotan.simulate.engines import Sample
 from glassbotan.stopping import Deadline
 
 NEWEST_KEPT = 2
-"""Legs whose files are kept for their state; those with samples are kept to the end."""
+"""How many of the newest files of a launch are always kept; older ones are kept only if they hold samples."""
 
 
 class Leg(NamedTuple):
     """One leg of a launch."""
 
     state: Mapping[str, NDArray]
-    """what the engine needs to go on"""
+    """what the engine needs to continue from the end of the leg"""
     samples: Sequence[Sample]
-    """what was sampled on the way, in order"""
+    """samples taken during the leg, in order"""
 
 
 class Checkpoints(Protocol):
-    """Where legs are kept."""
+    """Storage of the legs of a run."""
 
     def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
-        """Last step of a launch from which it can go on, -1 for none; `legs`: whether the leg to a step has samples."""
+        """The last step from which a launch can continue, or -1 if there is none.
+
+        `legs` has the last step of each leg, and whether the leg has samples.
+        """
         ...
 
     def read(self, launch: int, step: int) -> Leg:
@@ -46,12 +49,12 @@ class Checkpoints(Protocol):
         ...
 
     def write(self, launch: int, step: int, leg: Leg) -> None:
-        """Keep a leg."""
+        """Store a leg."""
         ...
 
 
 class NoCheckpoints:
-    """Keeps nothing: for short runs."""
+    """No storage, for short runs: nothing is stored or found."""
 
     def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
         return -1
@@ -65,20 +68,20 @@ class NoCheckpoints:
 
 @dataclass(frozen=True)
 class SavedLegs:
-    """Legs as files in a folder of unfinished work."""
+    """Legs stored as files in the folder of unfinished work."""
 
     folder: Path
     systems: Sequence[Configuration]
-    """all systems of the run, where they started"""
+    """initial configurations of all systems of the run"""
     deadline: Deadline
 
     def files(self, launch: int, step: int | None = None) -> list[Path]:
-        """Files of a launch, or the one of the leg that ends at a step, in order; `-sampled` ones hold samples."""
+        """Files of a launch in order, or that of the leg that ends at `step`; `-sampled` marks files with samples."""
         steps = "" if step is None else f"{step:012d}"
         return sorted(self.folder.glob(f"launch{launch:03d}-step{steps}*.npz"))
 
     def reached(self, launch: int, legs: Mapping[int, bool]) -> int:
-        """See `Checkpoints.reached`; damaged files are moved aside with a message, useless ones removed."""
+        """See `Checkpoints.reached`; damaged files are moved aside with a message, files of later steps are removed."""
         readable = {step for step in legs if any(self._readable(path) for path in self.files(launch, step))}
         needed: list[int] = []
         reached = -1
@@ -100,7 +103,10 @@ class SavedLegs:
             _, arrays = read_npz(path)
             arrays.read(*arrays)
         except FileError as error:
-            print(f"glassbotan: {error}; it was moved to {set_aside(path)}", file=sys.stderr)
+            print(
+                f"glassbotan: {error}; the file was moved to {set_aside(path)}, and this part of the run is repeated",
+                file=sys.stderr,
+            )
             return False
         return True
 
@@ -128,7 +134,7 @@ class SavedLegs:
         return Leg(state, samples)
 
     def write(self, launch: int, step: int, leg: Leg) -> None:
-        """See `Checkpoints.write`; stops the run if the next leg would end too late."""
+        """See `Checkpoints.write`; stops the run if the next leg would end after the deadline."""
         samples = leg.samples
         columns = {
             "system": np.array([sample.system for sample in samples], dtype=np.int64),

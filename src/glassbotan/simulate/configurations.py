@@ -1,4 +1,4 @@
-"""Configurations of the liquid: the arrays, and where they start."""
+"""Configurations of the liquid, and the lattices and random velocities that simulations start from."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -18,7 +18,7 @@ class Configuration:
     positions: NDArray[np.float64]
     """(N, 3), wrapped into [-L/2, L/2), sigma_AA"""
     images: NDArray[np.int32]
-    """(N, 3), boxes crossed: positions + L x images is the unwrapped path"""
+    """(N, 3), numbers of boxes crossed: positions + L x images are the unwrapped positions"""
     velocities: NDArray[np.float64]
     """(N, 3), sigma_AA / tau"""
     species: NDArray[np.uint8]
@@ -28,7 +28,7 @@ class Configuration:
 
     @classmethod
     def at_rest(cls, positions: NDArray, species: NDArray, box_length: float) -> Self:
-        """The configuration with these positions, of which no more is known."""
+        """A configuration of which only positions are known: its images and velocities are zero."""
         zero = np.zeros_like(positions)
         return cls(positions, zero.astype(np.int32), zero, species, box_length)
 
@@ -37,50 +37,50 @@ class Configuration:
 
     @property
     def unwrapped(self) -> NDArray[np.float64]:
-        """(N, 3), positions as if the box had no faces."""
+        """Positions followed continuously through the faces of the box, (N, 3), sigma_AA."""
         return self.positions + self.box_length * self.images
 
     @property
     def kinetic_energy(self) -> float:
-        """Sum of m v^2 / 2."""
+        """Kinetic energy, sum of m v^2 / 2, epsilon_AA."""
         return float(0.5 * MASS * (self.velocities**2).sum())
 
     @property
     def momentum(self) -> NDArray[np.float64]:
-        """(3,), sum of m v."""
+        """Total momentum, sum of m v, (3,)."""
         total: NDArray[np.float64] = MASS * self.velocities.sum(axis=0)
         return total
 
     def wrapped(self) -> Self:
         """The same configuration with every particle strictly inside the box and its images set accordingly.
 
-        Engines let particles stray a hair outside between rebuilds of their neighbour lists.
+        Engines let particles move slightly out of the box between rebuilds of their neighbour lists.
         """
         positions, moved = wrap(self.positions, self.box_length)
         return replace(self, positions=positions, images=self.images + moved)
 
     def in_the_box(self) -> Self:
-        """The same positions with all images set to zero: where the displacements of an ensemble are counted from."""
+        """The configuration, wrapped and with all images set to zero: displacements of an ensemble start from it."""
         return replace(self.wrapped(), images=np.zeros_like(self.images))
 
 
 def random_generator(root: int, temperature: float, configuration: int, replica: int) -> np.random.Generator:
-    """The stream of random numbers that belongs to one replica of one configuration, whichever engine runs it.
+    """The random numbers of one replica of one configuration, which are the same for every engine.
 
-    Replica 0 is the melt; 1, 2, ... are the runs of the isoconfigurational ensemble. Temperatures are told apart to
-    two decimals, as in the folders' names.
+    Replica 0 is the melt; 1, 2, ... are the runs of the isoconfigurational ensemble. Temperatures are distinguished to
+    two decimals, as in the names of the folders.
     """
     return np.random.default_rng(np.random.SeedSequence((root, round(100 * temperature), configuration, replica)))
 
 
 def maxwell_boltzmann(particles: int, temperature: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Velocities at `temperature` with the centre of mass at rest, shape (N, 3)."""
+    """Maxwell-Boltzmann velocities at `temperature` with the centre of mass at rest, shape (N, 3)."""
     velocities = rng.normal(scale=np.sqrt(temperature / MASS), size=(particles, 3))
     return velocities - velocities.mean(axis=0)
 
 
 def lattice(liquid: Liquid, temperature: float, rng: np.random.Generator) -> Configuration:
-    """A mixed crystal to melt: species at random on a simple cubic lattice, momenta at `temperature`."""
+    """The configuration that is melted: species at random on a simple cubic lattice, velocities at `temperature`."""
     n, length = liquid.particles, liquid.box_length
     sites_per_edge = next(edge for edge in range(1, n + 1) if edge**3 >= n)
     sites = np.stack(np.unravel_index(rng.permutation(sites_per_edge**3)[:n], (sites_per_edge,) * 3), axis=-1)

@@ -1,4 +1,4 @@
-"""What an ensemble says, from one pass over its frames: the targets, and the quality of the simulation."""
+"""The targets of an ensemble and the quality of its simulation, from one pass over its frames."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,9 +20,9 @@ def measure_ensemble(ensemble: Ensemble, settings: Targets, path: Path) -> tuple
 
     Parameters
     ----------
-    ensemble : opened
+    ensemble : the open ensemble
     settings : ranges of the targets
-    path : where it lies, for messages
+    path : path of the ensemble, for error messages
 
     Raises
     ------
@@ -59,7 +59,7 @@ def measure_ensemble(ensemble: Ensemble, settings: Targets, path: Path) -> tuple
 
 
 def _energies_of(frame: ReplicaFrame, timestep: float) -> Energies:
-    """What a frame of an ensemble logged."""
+    """The energies, momentum and pressure that a frame of an ensemble holds."""
     potential, kinetic, pressure = (
         float(frame.log[name][0]) for name in ("potential_energy", "kinetic_energy", "pressure")
     )

@@ -1,7 +1,7 @@
-"""What the paper does to the liquid, step by step, on any engine.
+"""The simulation protocol of the paper, step by step, on any engine.
 
-Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II A: melt, quench, equilibrate with a Nose-Hoover thermostat,
-then the isoconfigurational ensemble: NVE runs from one configuration with momenta drawn afresh from the
+Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II A: melt, quench and equilibrate with a Nose-Hoover thermostat,
+then run the isoconfigurational ensemble: NVE runs from one configuration, each with new momenta from the
 Maxwell-Boltzmann distribution.
 """
 
@@ -18,13 +18,13 @@ from glassbotan.simulate.running import advance
 from glassbotan.study.simulation import Integrator, Liquid
 
 LOGGED = 32
-"""Moments of a thermostatted run at which energy, temperature and pressure are logged."""
+"""Number of moments of a thermostatted run at which energy, temperature and pressure are logged."""
 
 
 def lattices(
     liquid: Liquid, melt_temperature: float, temperature: float, configurations: Sequence[int], *, seed: int
 ) -> list[Configuration]:
-    """What is melted: a system for each number in `configurations`; the target temperature names their streams."""
+    """The lattice to melt for each number in `configurations`; random numbers depend on the target `temperature`."""
     return [
         lattice(liquid, melt_temperature, random_generator(seed, temperature, configuration, replica=0))
         for configuration in configurations
@@ -40,14 +40,15 @@ def thermostatted(
     time: float,
     **running: Any,
 ) -> tuple[list[Configuration], list[dict[str, NDArray]]]:
-    """Nose-Hoover dynamics for `time`, the set temperature going linearly from `start` to `stop`.
+    """Run Nose-Hoover dynamics for `time` while the set temperature goes linearly from `start` to `stop`.
 
-    The quench is a ramp; melt and equilibration hold one temperature. `running` goes to `advance`: checkpoints.
+    The quench is such a ramp; melt and equilibration keep one temperature. `running` holds further arguments of
+    `advance`, such as the checkpoints.
 
     Returns
     -------
-    configurations, logs : of each system, and its time, potential energy per particle, temperature and pressure on the
-        way, (n,) each
+    configurations, logs : the final configuration of each system, and its time, potential energy per particle,
+        temperature and pressure during the run, (n,) each
     """
     last = integrator.steps(time)
     steps = sorted({max(1, round(last * part / LOGGED)) for part in range(1, LOGGED + 1)})
@@ -69,7 +70,7 @@ def thermostatted(
 def replicas(
     configuration: Configuration, temperature: float, count: int, *, seed: int, number: int
 ) -> list[Configuration]:
-    """The starts of an isoconfigurational ensemble: the same positions, momenta of their own."""
+    """Initial configurations of an isoconfigurational ensemble: the same positions, different random momenta."""
     streams = (random_generator(seed, temperature, number, replica=replica) for replica in range(1, count + 1))
     return [
         replace(configuration.in_the_box(), velocities=maxwell_boltzmann(len(configuration), temperature, stream))
@@ -85,12 +86,15 @@ def ensemble(
     wanted: Callable[[int, int], bool],
     **running: Any,
 ) -> Iterator[Sample]:
-    """Run the replicas at constant energy and hand each back at the steps at which it is wanted."""
+    """Run the replicas at constant energy and yield a sample of each at the steps for which `wanted` is true.
+
+    `running` holds further arguments of `advance`, such as the checkpoints.
+    """
     return advance(engine, starts, steps, dynamics(integrator), wanted=wanted, **running)
 
 
 def dynamics(integrator: Integrator, thermostat: Thermostat | None = None) -> Dynamics:
-    """The integrator's settings as an engine takes them."""
+    """The settings of the integrator in the form that engines need."""
     return Dynamics(
         integrator.timestep,
         thermostat,

@@ -1,4 +1,4 @@
-"""Is the liquid right? What a run says about itself, beside what it was meant to be."""
+"""Quality of a simulation: temperature, conservation of energy and momentum, equilibration, crystallisation."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -11,46 +11,46 @@ from glassbotan.simulate.configurations import Configuration
 from glassbotan.study.targets import Limits
 
 SHELL = 1.5
-"""Neighbours of the bond-order parameter, sigma_AA: the first shell of A around A."""
+"""Range of the neighbours in the bond-order parameter, sigma_AA: the first shell of A around A."""
 ALIKE = 0.7
-"""Least q_6(i).q_6(j) of two neighbours whose surroundings are alike."""
+"""Smallest normalised q_6(i).q_6(j) of two neighbours with similar surroundings."""
 ALIKE_NEIGHBORS = 8
-"""So many alike neighbours make a particle crystal-like; glasses at T = 0.44 have below 0.1 per cent of those."""
+"""Smallest number of such neighbours of a crystal-like particle; at T = 0.44 below 0.1 per cent are crystal-like."""
 
 
 class Energies(NamedTuple):
-    """One replica at one step."""
+    """Energies, momentum and pressure of one replica at one step."""
 
     replica: int
     time: float
-    """tau"""
+    """time since the start of the replica, tau"""
     potential: float
     kinetic: float
     momentum: NDArray
-    """(3,)"""
+    """total momentum, (3,)"""
     pressure: float
 
 
 class Quality(NamedTuple):
-    """What one configuration and its ensemble say about the simulation; what is not known is nothing."""
+    """Quality of the simulation of one configuration and its ensemble; quantities that are not known are None."""
 
     configurational_temperature: float
-    """|grad U|^2 / nabla^2 U, mean over the configuration and the ends of its replicas"""
+    """<|grad U|^2> / <nabla^2 U>, both averaged over the configuration and the final configurations of its replicas"""
     crystal_fraction: float
     """fraction of particles with crystal-like surroundings"""
     energy_drift: float | None = None
-    """of the worst replica's total energy, from a straight line through it, epsilon_AA per particle and tau"""
+    """largest slope of a straight line through a replica's total energy, epsilon_AA per particle and tau"""
     momentum: float | None = None
-    """largest total momentum, per particle"""
+    """largest total momentum of a replica, per particle"""
     temperature: float | None = None
     """kinetic temperature of the ensemble, mean over replicas and times"""
     pressure: float | None = None
-    """mean over replicas and times, epsilon_AA / sigma_AA^3"""
+    """pressure, mean over replicas and times, epsilon_AA / sigma_AA^3"""
     potential_energy_trend: float | None = None
     """change of the potential energy over the second half of the equilibration, from a straight line through it,
     epsilon_AA per particle"""
     potential_energy_fluctuation: float | None = None
-    """its standard deviation about that line"""
+    """standard deviation of the potential energy about that line, epsilon_AA per particle"""
 
 
 def measure(
@@ -59,14 +59,14 @@ def measure(
     energies: Sequence[Energies],
     equilibration: tuple[Sequence[float], Sequence[float]],
 ) -> Quality:
-    """Judge a run.
+    """The quality of a simulation.
 
     Parameters
     ----------
-    configuration : where the ensemble starts
-    ends : where its replicas end
-    energies : of every replica at every time that was sampled
-    equilibration : times, and potential energies per particle at them
+    configuration : initial configuration of the ensemble
+    ends : final configurations of its replicas
+    energies : energies of every replica at every sampled time
+    equilibration : times during the equilibration, and the potential energies per particle at these times
     """
     n = len(configuration)
     trend, fluctuation = _trend(*map(np.asarray, equilibration))
@@ -82,7 +82,7 @@ def measure(
 
 
 def of_structure(configuration: Configuration, ends: Iterable[Configuration] = ()) -> Quality:
-    """What positions alone say, those of the configuration and perhaps of the ends of its replicas."""
+    """The quality as far as it follows from positions: of the configuration and, if given, the ends of its replicas."""
     statics = [interactions(one.positions, one.species, one.box_length) for one in (configuration, *ends)]
     gradient = np.mean([(static.forces**2).sum() for static in statics])
     return Quality(
@@ -107,9 +107,9 @@ def _trend(times: NDArray, potential_energies: NDArray) -> tuple[float, float]:
 
 
 def crystal_fraction(configuration: Configuration) -> float:
-    """Fraction of particles whose bond order is that of most of their neighbours.
+    """Fraction of crystal-like particles: those with a bond order similar to that of many of their neighbours.
 
-    ten Wolde, Ruiz-Montero and Frenkel, J. Chem. Phys. 104, 9932 (1996), with l = 6, by freud.
+    ten Wolde, Ruiz-Montero and Frenkel, J. Chem. Phys. 104, 9932 (1996), with l = 6, computed by freud.
     """
     import freud
 
@@ -120,12 +120,13 @@ def crystal_fraction(configuration: Configuration) -> float:
 
 
 def limit_violations(quality: Quality, temperature: float, limits: Limits) -> list[str]:
-    """What exceeds the limits, a sentence for each quantity; none if the run is as it should be.
+    """A message for each quantity that exceeds its limit; an empty list if the simulation is within all limits.
 
     Parameters
     ----------
-    temperature : that the run was meant to have
-    limits : of the study
+    quality : quality of the simulation
+    temperature : target temperature of the simulation
+    limits : limits of the study
     """
 
     def relative(value: float | None, scale: float | None = temperature, centre: float = 1.0) -> float | None:
@@ -144,7 +145,7 @@ def limit_violations(quality: Quality, temperature: float, limits: Limits) -> li
         "crystal_fraction": (quality.crystal_fraction, limits.crystal_fraction),
     }
     return [
-        f"{name} = {getattr(quality, name):.3g}, {found:.2g} beside the limit {limit:g}"
+        f"{name} = {getattr(quality, name):.3g}: the value to compare, {found:.2g}, exceeds limits.{name} = {limit:g}"
         for name, (found, limit) in off.items()
         if found is not None and not found <= limit
     ]

@@ -23,23 +23,23 @@ def advance(
     progress: Progress = lambda particle_steps: None,
     found: Progress = lambda particle_steps: None,
 ) -> Iterator[Sample]:
-    """Advance independent systems and hand them back at the steps asked for.
+    """Advance independent systems and yield samples of them at the given steps.
 
     Parameters
     ----------
-    engine : what integrates the equations of motion
-    systems : where each system starts
-    steps : increasing numbers of steps after the start; the run ends at the last
-    dynamics : time step, thermostat
-    wanted : whether to sample system (from 0) at a step
-    steps_per_leg : steps between checkpoints; without it the run is one leg
-    checkpoints : where legs are kept and found again
-    progress, found : told of the particle-steps done now, and of those that the checkpoints hold
+    engine : engine that integrates the equations of motion
+    systems : initial configuration of each system
+    steps : increasing numbers of steps since the start; the run ends at the last
+    dynamics : time step, thermostat and neighbour lists
+    wanted : whether to sample a system, counted from 0, at a step
+    steps_per_leg : steps between checkpoints; by default the run is one leg
+    checkpoints : storage of the legs; by default nothing is stored
+    progress, found : called with the particle-steps done now, and with those that are read from checkpoints
 
     Yields
     ------
     Sample
-        launch by launch, in each step by step, at each system by system; positions are wrapped
+        ordered by launch, then by step, then by system; positions are wrapped
 
     Raises
     ------
@@ -50,11 +50,11 @@ def advance(
     last = steps[-1]
     length = steps_per_leg or max(1, last)
     ends = [*range(length, last, length), last]
-    legs = list(pairwise((-1, *ends)))  # step 0 belongs to the first
+    legs = list(pairwise((-1, *ends)))  # step 0 belongs to the first leg
     for launch, first in enumerate(range(0, len(systems), engine.systems_per_launch)):
         together = systems[first : first + engine.systems_per_launch]
         particles = sum(map(len, together))
-        plan = {  # of each leg: the systems wanted at each of its steps
+        plan = {  # for each leg, the systems to sample at each of its steps
             end: {
                 step: [index for index in range(len(together)) if wanted(first + index, step)]
                 for step in steps
@@ -65,7 +65,7 @@ def advance(
         sampled = {end: any(leg.values()) for end, leg in plan.items()}
         reached = checkpoints.reached(launch, sampled)
         if 0 < reached < last:
-            print(f"glassbotan: launch {launch + 1} goes on from step {reached} of {last}", file=sys.stderr)
+            print(f"glassbotan: launch {launch + 1} continues from step {reached} of {last}", file=sys.stderr)
         state: Mapping[str, NDArray] | None = None
         for begin, end in legs:
             if end <= reached:
@@ -90,7 +90,7 @@ def _run_leg(
     first: int,
     progress: Progress,
 ) -> Leg:
-    """From the state that the leg before left to the step `end`; systems are numbered from `first` in samples."""
+    """Run a leg from `state`, the end of the previous leg, to the step `end`; samples number systems from `first`."""
     samples: list[Sample] = []
     with engine.launch(systems, dynamics, state) as launch:
         for step, indices in plan.items():

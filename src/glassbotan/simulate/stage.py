@@ -1,4 +1,4 @@
-"""A simulation as a stage: on an engine, with checkpoints beside its output, progress, and a time to stop."""
+"""A simulation as a stage: with an engine, checkpoints beside its output, progress messages and a deadline."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,19 +18,19 @@ from glassbotan.study.simulation import Integrator
 
 @dataclass
 class RunningSimulation:
-    """A simulation that is at work."""
+    """A simulation in progress."""
 
     advance: dict[str, Any]
-    """what `glassbotan.simulate.running.advance` needs besides physics"""
+    """arguments of `glassbotan.simulate.running.advance` that are not physics: checkpoints and progress"""
     engine: Engine
     particle_steps: int
-    """of the whole simulation"""
+    """particle-steps of the whole simulation"""
     started: float
     done_now: int = 0
-    """particle-steps since it was started or continued"""
+    """particle-steps done since the simulation was started or continued"""
 
     def measured(self) -> dict[str, Any]:
-        """What the record says of the engine and its speed."""
+        """The engine and its speed, for the record of how the output was made."""
         engine = self.engine
         return {
             "engine": {"name": engine.name, "version": engine.version, "device": engine.device},
@@ -51,15 +51,15 @@ def running_simulation(
     stamp: Mapping[str, Any],
     deadline: Deadline,
 ) -> Iterator[RunningSimulation]:
-    """Give what a simulation needs to run; its checkpoints are removed when the block ends well.
+    """Yield what a simulation needs to run; its checkpoints are removed when the block ends without an error.
 
     Parameters
     ----------
-    label : what is done, for the progress
-    engine, integrator : what runs it, and how
-    systems, steps : where the systems start, and how far each goes
+    label : name of the simulation in progress messages
+    engine, integrator : engine that runs it, and settings of the integration
+    systems, steps : initial configurations of the systems, and number of steps of each
     output, stamp : see `checkpoint_folder`
-    deadline : when it has to stop
+    deadline : time by which it has to stop
     """
     particle_steps = sum(map(len, systems)) * steps
     with (

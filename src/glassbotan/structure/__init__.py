@@ -1,1 +1,1 @@
-"""The static structure of a configuration, and what describes it: pure functions of arrays."""
+"""The static structure of a configuration, its descriptors and its inherent structure: pure functions of arrays."""

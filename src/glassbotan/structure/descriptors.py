@@ -1,21 +1,22 @@
 """Rotation-invariant descriptors of the surroundings of each particle.
 
-Boattini, Smallenburg and Filion, Phys. Rev. Lett. 127, 088007 (2021): densities of either species in thin shells,
+Those of Boattini, Smallenburg and Filion, Phys. Rev. Lett. 127, 088007 (2021): the densities of each species in thin
+shells,
 
     G_i(r, s) = sum_{j of species s} exp[-(r_ij - r)^2 / (2 delta^2)],
 
-the bond order in such shells,
+the bond order in thin shells,
 
     q_i(l, r) = [4 pi/(2 l + 1) sum_m |q_i(l, m, r)|^2]^(1/2),
     q_i(l, m, r) = sum_j w_ij(r) Y_lm(r_ij) / sum_j w_ij(r),
 
 with the same weights w_ij(r) = exp[-(r_ij - r)^2 / (2 delta^2)], and averages of all of these over the neighbourhood,
 
-    x_i^(n) = sum_j exp(-r_ij/r_c) x_j^(n-1) / sum_j exp(-r_ij/r_c),   r_ij < r_c, the particle itself among the j.
+    x_i^(n) = sum_j exp(-r_ij/r_c) x_j^(n-1) / sum_j exp(-r_ij/r_c),   r_ij < r_c, with the particle itself among the j.
 
-To these are added the potential energy of the particle and, if wanted, |u| and u^2, where u is its displacement to the
-inherent structure (`glassbotan.structure.inherent`): where in its cage the particle is. Particles are worked through in
-blocks, so that memory does not grow with the range of the shells.
+The potential energy of the particle is added and, optionally, |u| and u^2, where u is the displacement of the particle
+to its position in the inherent structure (`glassbotan.structure.inherent`), a measure of where in its cage it is.
+Particles are processed in blocks, so that memory does not grow with the range of the shells.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ from glassbotan.structure.inherent import inherent_structure
 from glassbotan.structure.static import StaticStructure
 
 REACH = 4.0
-"""Standard deviations of a shell beyond which a particle does not count for it."""
+"""Distance from the radius of a shell, in standard deviations, beyond which particles are neglected."""
 PARTICLES_PER_BLOCK = 256
 
 
@@ -40,13 +41,13 @@ class Shells:
     """Gaussian shells of one width."""
 
     radii: tuple[float, ...]
-    """sigma_AA"""
+    """radii r, sigma_AA"""
     width: float
     """standard deviation delta, sigma_AA"""
 
     @property
     def reach(self) -> float:
-        """Distance beyond which no particle counts for any of them."""
+        """Distance beyond which particles are neglected in all of the shells, sigma_AA."""
         return max(self.radii) + REACH * self.width
 
     def weights(self, distances: NDArray) -> NDArray[np.float64]:
@@ -57,24 +58,25 @@ class Shells:
 
 @dataclass(frozen=True)
 class ShellDescriptors:
-    """Which descriptors are computed."""
+    """The settings of the descriptors, and their computation."""
 
     radial: tuple[Shells, ...]
-    """of the densities of both species"""
+    """shells of the densities of both species"""
     bond_order: Shells
+    """shells of the bond order"""
     degrees: int
-    """l = 1 ... degrees"""
+    """largest degree l of the bond order: l = 1 ... degrees"""
     averaging_range: float
     """r_c, sigma_AA"""
     averages: int
-    """how often the descriptors are averaged over the neighbourhood; every order is kept"""
+    """how often the descriptors are averaged over the neighbourhood; x^(0), x^(1), ... are all used"""
     inherent_displacement: bool = False
-    """whether |u| and u^2 are among them"""
+    """whether |u| and u^2 are included"""
 
     @property
     def reach(self) -> float:
-        """Largest distance that any of them looks at, sigma_AA."""
-        return max(shells.reach for shells in (*self.radial, self.bond_order))
+        """Largest distance over which any of the shells extends, sigma_AA."""
+        return max(self.averaging_range, *(shells.reach for shells in (*self.radial, self.bond_order)))
 
     def compute(self, structure: StaticStructure) -> NDArray[np.float64]:
         """The descriptors of every particle, (N, n_d).
@@ -86,7 +88,7 @@ class ShellDescriptors:
         """
         if self.reach > structure.box_length / 2:
             raise FileError(
-                f"{structure.name}: shells reach as far as {self.reach:.4g}, which needs a box of at least "
+                f"{structure.name}: the descriptors reach as far as {self.reach:.4g}, which needs a box of at least "
                 f"{2 * self.reach:.4g} (minimum image), but it is {structure.box_length:.4g} long"
             )
         found = [interactions(structure.positions, structure.species, structure.box_length).energies[:, None]]
@@ -107,15 +109,15 @@ class _Bonds:
     """The neighbours of a block of particles."""
 
     block: slice
-    """of the particles"""
+    """indices of the particles of the block"""
     center: NDArray[np.intp]
-    """(n_b,), the particle, counted from the beginning of the block; increasing"""
+    """(n_b,), index of the particle, counted from the beginning of the block; increasing"""
     neighbor: NDArray[np.intp]
-    """(n_b,)"""
+    """(n_b,), index of its neighbour"""
     distance: NDArray[np.float64]
-    """(n_b,), sigma_AA"""
+    """(n_b,), distance of the neighbour, sigma_AA"""
     listed: Any
-    """the same as freud's NeighborList"""
+    """the same neighbours as a NeighborList of freud"""
 
     def __len__(self) -> int:
         return len(self.center)
@@ -126,7 +128,7 @@ class _Bonds:
 
 
 def _bonds(structure: StaticStructure, within: float) -> Iterator[_Bonds]:
-    """The neighbours of all particles up to a distance, block by block."""
+    """The neighbours of all particles up to the distance `within`, block by block."""
     import freud
 
     box = freud.box.Box.cube(structure.box_length)
@@ -141,7 +143,7 @@ def _bonds(structure: StaticStructure, within: float) -> Iterator[_Bonds]:
 
 
 def _radial(structure: StaticStructure, shells: Shells) -> NDArray[np.float64]:
-    """G_i(r, s), (N, 2 x number of shells): A first."""
+    """G_i(r, s), (N, 2 x number of shells), with those of species A first."""
     from scipy.sparse import csr_array
 
     densities = np.zeros((len(structure), len(Species), len(shells.radii)))
@@ -162,7 +164,8 @@ def _bond_order(structure: StaticStructure, shells: Shells, degrees: int) -> NDA
     box = freud.box.Box.cube(structure.box_length)
     points = box.wrap(structure.positions)
     every = range(degrees + 1)
-    degree = np.concatenate([np.full(one + 1, one) for one in every])  # l of each m = 0 ... l; -m has the same modulus
+    # The terms of m = 0 ... l; those of m > 0 count twice, since those of -m have the same modulus.
+    degree = np.concatenate([np.full(one + 1, one) for one in every])
     twice = np.concatenate([[1.0] + [2.0] * one for one in every])
     of_degree = np.stack([(degree == one) * twice * 4 * np.pi / (2 * one + 1) for one in every[1:]], axis=1)
     orders = np.zeros((len(structure), len(shells.radii), degrees))

@@ -1,7 +1,7 @@
-"""The inherent structure: the minimum of the potential energy that a configuration is in the basin of.
+"""The inherent structure: the minimum of the potential energy in whose basin a configuration lies.
 
-Found by limited-memory BFGS (scipy) on the full force-shifted potential, from lists of the pairs that can come into
-range, which are made anew when a particle has moved far enough to bring in others.
+It is found by limited-memory BFGS (scipy) in the full force-shifted potential. Pairs that are within the cutoff or a
+little beyond it are listed, and the list is renewed when particles have moved so far that it may lack pairs.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from glassbotan.kob_andersen import LARGEST_CUTOFF, pair_interactions
 from glassbotan.structure.static import StaticStructure
 
 SKIN = 0.4
-"""By how much the range of the pair lists exceeds the largest cutoff, sigma_AA."""
+"""Difference between the range of the listed pairs and the largest cutoff, sigma_AA."""
 LARGEST_FORCE = 1e-2
-"""Largest component of a force at the minimum, epsilon_AA / sigma_AA; U/N is then right to 1e-6 epsilon_AA."""
+"""Force component below which the search ends, epsilon_AA / sigma_AA; U/N is then accurate to 1e-6 epsilon_AA."""
 MOST_STEPS = 5000
 
 
@@ -26,15 +26,15 @@ class InherentStructure:
     """A minimum of the potential energy, and how far it is from the configuration."""
 
     displacement: NDArray[np.float64]
-    """(N, 3), from each particle's position to where it is at the minimum, sigma_AA"""
+    """(N, 3), from the position of each particle to its position at the minimum, sigma_AA"""
     potential_energy: float
     """U, epsilon_AA"""
     largest_force: float
-    """largest component of a force that is left, epsilon_AA / sigma_AA"""
+    """largest component of a force at the minimum, epsilon_AA / sigma_AA"""
 
 
 def inherent_structure(structure: StaticStructure) -> InherentStructure:
-    """Find the inherent structure of a configuration; particles are followed through the faces of the box.
+    """The inherent structure of a configuration; displacements through the faces of the box are followed.
 
     Raises
     ------
@@ -69,6 +69,6 @@ def inherent_structure(structure: StaticStructure) -> InherentStructure:
     if not largest_force <= 10 * LARGEST_FORCE:
         raise FileError(
             f"{structure.name}: the search for the inherent structure ended after {found.nit} steps with a force of "
-            f"{largest_force:.2g}, but {LARGEST_FORCE:g} was expected; are the positions those of a liquid?"
+            f"{largest_force:.2g}, but about {LARGEST_FORCE:g} was expected; check that the positions are of a liquid"
         )
     return InherentStructure(found.x.reshape(-1, 3), float(found.fun), largest_force)

@@ -1,4 +1,4 @@
-"""The static structure of one configuration: all that a predictor may see."""
+"""The static structure of one configuration: all the data from which a predictor may predict."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species
 
 State = Literal["thermal"]
-"""Which positions a predictor looks at: thermal are those of the configuration itself."""
+"""The positions that a predictor uses; `thermal` are those of the configuration itself."""
 CLOSEST = 0.5
-"""No two particles of a liquid come so near, sigma_AA: A and B at T = 5 stay 0.65 apart."""
+"""Two particles of a liquid are never closer than this, sigma_AA: at T = 5, A and B stay 0.65 apart."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class StaticStructure:
     pairs: NDArray[np.int32]
     """(n_p, 2), i < j, r_ij <= r_e"""
     name: str = "the configuration"
-    """what messages call it"""
+    """name of the configuration in messages"""
 
     @classmethod
     def of_positions(
         cls, positions: NDArray, species: NDArray, box_length: float, pair_range: float, name: str = "the configuration"
     ) -> "StaticStructure":
-        """The structure of a configuration that could be a liquid.
+        """The structure of a configuration, after checking that it can be a liquid.
 
         Raises
         ------
         FileError
-            if two particles lie in the same place, one has no neighbour, or the box is too small for the pairs
+            if two particles are closer than `CLOSEST`, one has no neighbour, or the box is too small for the pairs
         """
         pairs = liquid_pairs(positions, box_length, pair_range, name)
         return cls(positions, species, box_length, pairs, name)
@@ -73,33 +73,33 @@ class StaticStructure:
         return distances
 
     def pairs_of_a(self, within: float) -> NDArray[np.bool_]:
-        """Which pairs are A-A and start nearer than `within`, (n_p,)."""
+        """Whether each pair is an A-A pair with r_ij(0) < `within`, (n_p,)."""
         both_a = (self.species[self.pairs] == Species.A).all(axis=1)
         near: NDArray[np.bool_] = both_a & (self.distances < within)
         return near
 
     def require_states(self, needed: Collection[str], by: str) -> None:
-        """Refuse to serve a predictor that needs positions which this structure lacks.
+        """Raise an error, naming the predictor `by`, if it needs positions that this structure lacks.
 
         Raises
         ------
         FileError
-            names the configuration, the predictor and what is missing
+            if positions are missing
         """
         if missing := sorted({*needed} - {"thermal"}):
             raise FileError(
-                f"{self.name} holds the thermal structure alone, but {by} needs the {' and the '.join(missing)} "
-                "structure as well; make it, or choose another predictor"
+                f"{self.name} has only the thermal structure, but {by} needs the {' and the '.join(missing)} "
+                "structure as well; choose another predictor"
             )
 
 
 def liquid_pairs(positions: NDArray, box_length: float, within: float, name: str) -> NDArray[np.int32]:
-    """The pairs (n_p, 2) of a configuration that could be a liquid.
+    """The pairs (n_p, 2) of a configuration, after checking that it can be a liquid.
 
     Raises
     ------
     FileError
-        if two particles lie in the same place, one has no neighbour, or the box is too small for the range
+        if two particles are closer than `CLOSEST`, one has no neighbour, or the box is too small for the range
     """
     try:
         pairs = neighbor_pairs(positions, box_length, within)
@@ -109,13 +109,13 @@ def liquid_pairs(positions: NDArray, box_length: float, within: float, name: str
     if len(apart) and apart.min() < CLOSEST:
         i, j = pairs[apart.argmin()]
         raise FileError(
-            f"{name}: particles {i} and {j} are {apart.min():.3g} apart, but no two of a liquid come nearer than "
-            f"{CLOSEST:g}; positions are damaged, or the box of edge {box_length:.5g} is not theirs"
+            f"{name}: particles {i} and {j} are {apart.min():.3g} apart, but in a liquid all are farther apart "
+            f"than {CLOSEST:g}; check the positions, and the edge of the box, {box_length:.5g}"
         )
     alone = np.setdiff1d(np.arange(len(positions)), pairs)
     if len(alone):
         raise FileError(
-            f"{name}: particle {alone[0]} has no neighbour within {within:g}, so nothing could be predicted of it; "
-            f"positions are damaged, or the box of edge {box_length:.5g} is not theirs"
+            f"{name}: particle {alone[0]} has no neighbour within {within:g}, so nothing can be predicted for it; "
+            f"check the positions, and the edge of the box, {box_length:.5g}"
         )
     return pairs

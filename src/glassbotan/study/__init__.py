@@ -1,1 +1,1 @@
-"""The configuration of a study: one module for each section of its YAML file."""
+"""The settings of a study, as in its YAML file, their checks, and the fits that follow from them."""

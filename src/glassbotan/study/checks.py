@@ -1,4 +1,4 @@
-"""What must fit together in a study, beyond the bounds of each setting.
+"""Checks of settings of a study that have to agree with each other.
 
 Each check raises a ValueError that names the keys, what was found and what was expected.
 """
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from glassbotan.study.study import Study
 
 FEWEST_RELAXATION_TIMES = 6
-"""Times of F_s(k, t) without which tau_alpha cannot be fitted: one more than the fit has parameters."""
+"""Smallest number of times of F_s(k, t) to which tau_alpha can be fitted: one more than the fit has parameters."""
 
 
 def ranges_fit_the_box(study: Study) -> None:
-    """Neighbour lists and pairs need a box of more than twice their range."""
+    """Check that the ranges of neighbour lists and pairs fit into the box, and that ranges and replicas agree."""
     length, particles = study.liquid.box_length, study.liquid.particles
     if length <= 2 * (LARGEST_CUTOFF + study.integrator.neighbor_buffer):
         raise ValueError(
             f"integrator.neighbor_buffer {study.integrator.neighbor_buffer:g} and the cutoff {LARGEST_CUTOFF} need "
-            f"a box of more than twice their sum, but {particles} particles make one {length:.3f} long"
+            f"a box longer than twice their sum, but the box of {particles} particles is {length:.3f} long"
         )
     if 2 * study.targets.pair_range > length:
         raise ValueError(
             f"targets.pair_range {study.targets.pair_range:g} needs a box of at least twice that length (minimum "
-            f"image), but {particles} particles make one {length:.3f} long"
+            f"image), but the box of {particles} particles is {length:.3f} long"
         )
     if study.scores.pair_range > study.targets.pair_range:
         raise ValueError(
@@ -42,7 +42,7 @@ def ranges_fit_the_box(study: Study) -> None:
 
 
 def times_can_be_sampled(study: Study) -> None:
-    """Sampling times are steps of the integrator, and enough of them for tau_alpha."""
+    """Check that sampling times are steps of the integrator and enough to fit tau_alpha, or that files are named."""
     labels = [point.label for point in study.temperatures]
     if len(set(labels)) < len(labels):
         raise ValueError("a temperature is listed twice")
@@ -55,20 +55,21 @@ def times_can_be_sampled(study: Study) -> None:
             needed = len(steps) if study.source == "botan" else 1
             if len(point.files) != needed or not all("{configuration}" in pattern for pattern in point.files):
                 raise ValueError(
-                    f"at T = {point.temperature:g} source {study.source} needs {needed} entries in files, each with "
-                    f"{{configuration}} for the number of the configuration, found {list(point.files)}"
+                    f"at T = {point.temperature:g}: source {study.source} needs {needed} entries in files, each with "
+                    f"{{configuration}} in place of the configuration's number, found {list(point.files)}"
                 )
             continue
         times = len(study.ensemble.relaxation_steps(steps))
         if times < FEWEST_RELAXATION_TIMES:
             raise ValueError(
-                f"at T = {point.temperature:g} F_s would be known at {times} times, but the fit of tau_alpha needs "
-                f"{FEWEST_RELAXATION_TIMES}; sample over a longer range or raise relaxation_points_per_decade"
+                f"at T = {point.temperature:g}: F_s would be known at {times} times, but the fit of tau_alpha needs "
+                f"{FEWEST_RELAXATION_TIMES}; use a longer range of times, or raise "
+                "ensemble.relaxation_points_per_decade"
             )
 
 
 def models_are_told_apart(study: Study) -> None:
-    """Names of models name folders, and so do those of the models that they start from."""
+    """Check that models, and the models that they start from, have different names, since folders have these names."""
     names = [model.name for model in study.models]
     if len(set(names)) < len(names):
         raise ValueError("two models have the same name")
@@ -78,25 +79,28 @@ def models_are_told_apart(study: Study) -> None:
             continue
         name = model.start.settings.name
         if name in names:
-            raise ValueError(f"a model cannot be called {name}: that is the name of the one that others start from")
+            raise ValueError(
+                f"a model cannot be called {name}: that is the name of the model that "
+                "others start from (pretraining.name)"
+            )
         if starts.setdefault(name, tuple(model.start)) != tuple(model.start):
             raise ValueError(
-                f"models start from different ones that are all called {name}; give each its own pretraining.name"
+                f"models start from different models that are all called {name}; give each its own pretraining.name"
             )
 
 
 def models_can_be_fitted(study: Study) -> None:
-    """Models are fitted at sampling times, to targets that the source has, from starts that the study has."""
+    """Check that models are fitted at sampling times, to targets that the source has, from starts that exist."""
     known = {time for point in study.temperatures for time in point.sampling_times}
     for model in study.models:
         for time in model.times if model.times != "all" else ():
             if time not in known:
-                raise ValueError(f"model {model.name} is fitted at t = {time:g}, which is no sampling time")
+                raise ValueError(f"model {model.name} is fitted at t = {time:g}, which is not a sampling time")
     for model in (*study.models, *_varied(study)):
         if study.source == "glassbench" and set(model.predicts) - {"S"}:
             raise ValueError(
-                f"source glassbench has the propensity S alone, but model {model.name} predicts "
-                f"{', '.join(model.predicts)}; leave that model out, or have it predict S"
+                f"source glassbench has only the propensity S, but model {model.name} predicts "
+                f"{', '.join(model.predicts)}; remove that model, or let it predict only S"
             )
         _start_exists(study, model)
 
@@ -108,32 +112,35 @@ def _start_exists(study: Study, model: PredictorSettings) -> None:
     if start.weights is not None:
         if len(model.seeds) > 1 and "{seed}" not in start.weights:
             raise ValueError(
-                f"pretraining.weights is one file for seeds {sorted(model.seeds)}; put {{seed}} in its name"
+                f"pretraining.weights names one file for the seeds {sorted(model.seeds)}; put {{seed}} in its name"
             )
         if seen := {*study.configurations.test} & {*start.weights_learnt_from}:
-            raise ValueError(f"pretraining.weights were trained on configurations {sorted(seen)}; test others")
+            raise ValueError(
+                f"pretraining.weights were trained on configurations {sorted(seen)}; remove them from "
+                "configurations.test"
+            )
         return
     at = [point for point in study.temperatures if point.temperature == start.temperature]
     if not at or start.time not in at[0].sampling_times:
         raise ValueError(
             f"pretraining of model {model.name} is set at T = {start.temperature:g}, t = {start.time:g}, "
-            "which is no state point and sampling time of this study"
+            "which is not a state point and sampling time of this study"
         )
 
 
 def comparisons_can_be_made(study: Study) -> None:
-    """What a learning curve, an ablation or a transfer compares has to be there."""
+    """Check that the study has all that a learning curve, an ablation or a transfer compares."""
     everything = len(study.configurations.train)
     curve = study.learning_curve
     if curve is not None and max(curve.configurations, default=1) > everything:
-        raise ValueError(f"learning_curve.configurations asks for more than the {everything} training configurations")
+        raise ValueError(f"learning_curve.configurations exceeds the number of training configurations, {everything}")
     if curve is not None and curve.replicas and study.source == "glassbench":
         raise ValueError("source glassbench has no replicas; leave learning_curve.replicas empty")
     for section, at in _selectors(study):
         if not _is_fitted(study, at):
             raise ValueError(
                 f"{section} is set for model {at.model} at T = {at.temperature:g}, t = {at.time:g}, "
-                "where this study fits no such model"
+                "where this study does not fit that model"
             )
     for name, ablation in study.ablations.items():
         model = next(model for model in study.models if model.name == ablation.model)
@@ -145,13 +152,13 @@ def comparisons_can_be_made(study: Study) -> None:
                 raise ValueError(f"ablations.{name}: {ablation.setting} = {value!r} cannot be set ({reason})") from None
             if varied.start is not None and varied.start.weights is not None and varied.start != model.start:
                 raise ValueError(
-                    f"ablations.{name} needs models to start from with {ablation.setting} = {value!r}, but "
-                    "pretraining.weights names published ones; leave one of the two out"
+                    f"ablations.{name} needs models to start from that have {ablation.setting} = {value!r}, but "
+                    "pretraining.weights names published weights; remove one of the two"
                 )
 
 
 def _selectors(study: Study) -> Iterator[tuple[str, RunSelector]]:
-    """Every place that a comparison names, and the section that does."""
+    """Name of each section with a comparison, and each model, temperature and time that it compares."""
     if study.learning_curve is not None:
         yield "learning_curve", study.learning_curve
     for name, ablation in study.ablations.items():
@@ -161,7 +168,7 @@ def _selectors(study: Study) -> Iterator[tuple[str, RunSelector]]:
 
 
 def _is_fitted(study: Study, at: RunSelector) -> bool:
-    """Whether the study fits that model there."""
+    """Whether the study fits that model at that temperature and sampling time."""
     there = [point for point in study.temperatures if point.temperature == at.temperature]
     models = [model for model in study.models if model.name == at.model]
     known = bool(there and models) and at.time in there[0].sampling_times
@@ -169,14 +176,14 @@ def _is_fitted(study: Study, at: RunSelector) -> bool:
 
 
 def _varied(study: Study) -> Iterator[PredictorSettings]:
-    """The models of the ablations, where they can be made."""
+    """The models of the ablations, without those whose setting cannot be set."""
     for ablation in study.ablations.values():
         for model in (model for model in study.models if model.name == ablation.model):
             for value in ablation.values:
                 try:
                     yield model.with_setting(ablation.setting, value)
                 except (StudyError, ValueError):
-                    continue  # said in `comparisons_can_be_made`
+                    continue  # `comparisons_can_be_made` reports this error
 
 
 ALL: tuple[Callable[[Study], None], ...] = (

@@ -8,14 +8,14 @@ from glassbotan.study.section import Configurations, Section
 
 
 class Split(Section):
-    """Which configuration serves what; a configuration serves one purpose only."""
+    """Which configurations are used for training, validation and testing; each is used for only one of them."""
 
     train: Configurations = Field(description="configurations that predictors are fitted to, such as 1-400")
     validation: Configurations = Field(
         default=(),
-        description="configurations that choose the epoch of a network or the strength of a regularisation",
+        description="configurations on which the epoch of a network or the strength of a regularisation is chosen",
     )
-    test: Configurations = Field(description="configurations that are predicted and scored, and choose nothing")
+    test: Configurations = Field(description="configurations that are predicted and scored; nothing is chosen on them")
 
     @property
     def all(self) -> tuple[int, ...]:
@@ -24,7 +24,7 @@ class Split(Section):
 
     @property
     def learnt_from(self) -> tuple[int, ...]:
-        """Every configuration that fitting sees."""
+        """Every configuration that a fit uses, for training or validation."""
         return (*self.train, *self.validation)
 
     @model_validator(mode="after")
@@ -42,42 +42,45 @@ class Split(Section):
 
 
 TargetScales = Literal["reduced", "training set", "configuration"]
-"""Units of the targets in a loss: reduced Lennard-Jones, or standard deviations over one of two sets."""
+"""Units of the targets in a loss: reduced Lennard-Jones units, or standard deviations over one of two sets."""
 TARGET_SCALING = (
-    "units of the targets in the fit: reduced Lennard-Jones, or standard deviations from the mean (each species by "
-    "itself), over the training set or within each configuration; within each configuration nothing is learnt of how "
-    "much a configuration moves as a whole"
+    "units of the targets in the fit: reduced Lennard-Jones units, or standard deviations from the mean of each "
+    "species, over the training set or within each configuration; within each configuration, differences between the "
+    "means of whole configurations are not learnt"
 )
 
 
 class Training(Section):
-    """How a network is trained; networks add settings of their own."""
+    """How a network is trained; each kind of network can add its own settings."""
 
     epochs: PositiveInt = Field(1000, description="passes over the training configurations")
-    learning_rate: PositiveFloat = Field(1e-4, description="learning rate of Adam (its highest value, on a schedule)")
+    learning_rate: PositiveFloat = Field(1e-4, description="learning rate of Adam; with one-cycle, its highest value")
     schedule: Literal["constant", "one-cycle"] = Field(
         "constant",
-        description="constant learning rate, or one cycle: warm-up, then cosine decay to zero (and Adam's beta_1 the "
-        "other way round)",
+        description="constant learning rate, or one cycle: warm-up, then cosine decay to zero (Adam's beta_1 first "
+        "falls, then rises)",
     )
-    batch_size: PositiveInt = Field(1, description="graphs per step")
-    gradient_clip: PositiveFloat = Field(1.0, description="largest norm of the gradient")
+    batch_size: PositiveInt = Field(1, description="graphs per step of the optimiser")
+    gradient_clip: PositiveFloat = Field(
+        1.0, description="largest norm of the gradient; a larger gradient is scaled down to it"
+    )
     target_scaling: TargetScales = Field("reduced", description=TARGET_SCALING)
     weight_average: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="decay per step of a running average of the weights, which is then what is validated and kept; 0 "
-        "keeps the weights themselves",
+        description="decay per step of a running average of the weights, which is validated and kept in place of the "
+        "weights; with 0, the weights themselves are",
     )
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
-        description="matrix products in training; auto takes bfloat16 (with float32 sums) where the processor has it",
+        description="number format of matrix products in training; auto uses bfloat16 (with float32 sums) if the "
+        "processor has it",
     )
     fused: bool = Field(
         False,
-        description="on a GPU, compute edges in two kernels of our own (needs triton and a width of 16, 32, 64 or, in "
-        "bfloat16, 128); they are compared with PyTorch before training",
+        description="on a GPU, update edges with two kernels of this package (needs triton and a width of 16, 32, 64 "
+        "or, in bfloat16, 128); their results are compared with PyTorch's before training",
     )
 
 
@@ -90,37 +93,38 @@ class RunSelector(Section):
 
 
 class LearningCurve(RunSelector):
-    """What more data would buy: one model at one state point, fitted to less than there is.
+    """One model at one state point, fitted to fewer configurations or replicas than the study has.
 
-    A network takes as many steps of the optimiser as it does on all configurations.
+    A network is trained for as many steps of the optimiser as with all configurations.
     """
 
     configurations: tuple[PositiveInt, ...] = Field(
-        (), description="numbers of training configurations, with all replicas"
+        (), description="numbers of training configurations to fit to, with all replicas"
     )
     replicas: tuple[Annotated[int, Field(ge=2)], ...] = Field(
-        (), description="numbers of replicas in the targets, with all training configurations"
+        (), description="numbers of replicas to average over, with all training configurations"
     )
 
 
 class Ablation(RunSelector):
-    """What one setting of a model is worth: the model at one state point, with that setting changed."""
+    """One model at one state point and sampling time, fitted with different values of one setting."""
 
-    setting: str = Field(description="the setting, with dots between a section and its key: network.rounds")
+    setting: str = Field(description="name of the setting, with dots between section and key: network.rounds")
     values: tuple[bool | int | float | str, ...] = Field(
-        min_length=1, description="values of the setting; that of the study's own model is added"
+        min_length=1, description="values of the setting; the value in the study's own model is added"
     )
 
 
 class Transfer(Section):
-    """Models fitted at one state point and sampling time and scored at another."""
+    """A model fitted at one temperature and sampling time, and scored at another."""
 
     model: str = Field(description="name of the model")
     between: tuple[tuple[PositiveFloat, PositiveFloat], ...] = Field(
-        min_length=2, description="temperature and time of each place; every fitted model is scored at all of them"
+        min_length=2,
+        description="pairs of temperature and sampling time; the model fitted at each pair is scored at all pairs",
     )
 
     @property
     def places(self) -> list[RunSelector]:
-        """The places."""
+        """The model at each pair of temperature and sampling time."""
         return [RunSelector(model=self.model, temperature=t, time=time) for t, time in self.between]

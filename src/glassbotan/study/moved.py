@@ -1,9 +1,9 @@
-"""Keys of studies that were written for an older version, and where their settings are now."""
+"""Keys in studies for older versions of the program, and the keys that replace them."""
 
 from collections.abc import Sequence
 
 IN_MODELS = (
-    "it is a setting of each model of kind botan now, models[].{0} (write it in one model and `like:` in others)"
+    "it is a setting of each model of kind botan now, models[].{0} (write it in one model, and `like:` in the others)"
 )
 PLACES = {
     "network": IN_MODELS.format("network"),
@@ -13,12 +13,12 @@ PLACES = {
     "models.*.motion": "it is models[].particle_target now: S, R, C or D",
     "models.*.epochs": "it is models[].training.epochs now",
     "models.*.batch_size": "it is models[].training.batch_size now",
-    "models.*.pretrained": "a model starts at random unless it has a section pretraining",
+    "models.*.pretrained": "a model starts from random weights unless it has a section pretraining",
     "models.*.training.target_units": "it is models[].training.target_scaling now",
     "models.*.pretraining.epochs": "it is models[].pretraining.training.epochs now",
-    "scores.resamples": "it is no longer needed: intervals are Student's",
+    "scores.resamples": "it is no longer needed: confidence intervals use Student's t distribution",
 }
-"""By the key, in which * stands for a number in a list."""
+"""What to tell the user about each old key; * stands for an index in a list."""
 OF_OLD_ABLATIONS = ("model", "temperature", "time", "rounds", "p")
 ABLATIONS = (
     "each ablation has a name and varies one setting now, such as ablations.rounds: {model: BOTAN, temperature: 0.64, "
@@ -27,7 +27,7 @@ ABLATIONS = (
 
 
 def new_place(location: Sequence[str | int]) -> str | None:
-    """Where the setting at a location is now, or nothing if it never existed there."""
+    """What to tell the user about an old key at this location, or None if there never was one."""
     if len(location) == 2 and location[0] == "ablations" and location[1] in OF_OLD_ABLATIONS:
         return ABLATIONS
     return PLACES.get(".".join("*" if isinstance(part, int) else part for part in location))

@@ -1,4 +1,4 @@
-"""Reading a study from YAML, and one clear message for what is wrong with it."""
+"""Reading a study from YAML, with one clear error message if it is wrong."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -14,28 +14,28 @@ from glassbotan.study.moved import new_place
 from glassbotan.study.study import Study
 
 LIKE = "like"
-"""Key of a model that takes its settings from another one."""
+"""Key of a model that takes its settings from another model, whose name is the value."""
 
 
 def read_study(path: Path) -> Study:
-    """Read a study from a YAML file; what it does not name has its default.
+    """Read a study from a YAML file; settings that the file does not give have their defaults.
 
     Raises
     ------
     StudyError
-        names the file, the key, what was found and what was expected
+        if the file is wrong; the message names the file, the key, what was found and what was expected
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise StudyError(f"{path} cannot be read as a study: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise StudyError(f"{path} holds no settings; a study such as config.yaml was expected")
+        raise StudyError(f"{path} holds no settings, but a study such as config.yaml was expected")
     return study_from(content, source=str(path))
 
 
 def study_from(settings: Mapping[str, Any], source: str) -> Study:
-    """Validate a study's settings; `source` names them in the message."""
+    """Validate a study's settings; error messages begin with `source`, such as the name of the file."""
     try:
         return Study.model_validate({**settings, "models": _resolved_models(settings.get("models", []))})
     except ValidationError as error:
@@ -50,7 +50,7 @@ def resolved(study: Study) -> str:
 
 
 def _resolved_models(models: Any) -> Any:
-    """The models with the settings that they take from others by `like:`."""
+    """The models, with the settings that they take from other models by `like:` filled in."""
     if not isinstance(models, (list, tuple)):
         return models
     found: dict[str, Mapping[str, Any]] = {}
@@ -58,9 +58,9 @@ def _resolved_models(models: Any) -> Any:
     for model in models:
         if isinstance(model, Mapping) and LIKE in model:
             name = model[LIKE]
-            if name not in found:
+            if not isinstance(name, str) or name not in found:
                 raise StudyError(
-                    f"a model is like {name!r}, but no model before it has that name; those are: "
+                    f"a model has like: {name!r}, but no model before it has that name; the models before it are "
                     f"{', '.join(found) or 'none'}"
                 )
             own = {key: value for key, value in model.items() if key != LIKE}
@@ -72,14 +72,14 @@ def _resolved_models(models: Any) -> Any:
 
 
 def _name_of(model: Mapping[str, Any]) -> str:
-    """The name of a model, which its kind may give."""
+    """The name of a model, or the default name of its kind if it has none."""
     module = kinds().get(str(model.get("kind")))
     default = module.Settings.model_fields["name"].default if module else None
     return str(model.get("name", default))
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections merged key by key, everything else replaced, as Snakemake does with its configuration."""
+    """Settings `base` changed by `over`: sections are merged key by key, other values replaced, as Snakemake does."""
     result = dict(base)
     for key, value in over.items():
         nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
@@ -88,7 +88,7 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """One message for what pydantic found: a setting that has moved, else the first mistake, and how many more."""
+    """One message for errors that pydantic found: a setting that has moved, or the first error, and how many others."""
     mistakes = error.errors(include_url=False, include_context=True)
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     for mistake in mistakes:
@@ -99,7 +99,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _location(mistake: Any) -> list[str | int]:
-    """Where a mistake is; pydantic puts the kind of a model after its number."""
+    """The keys that lead to an error, without the kind of a model, which pydantic inserts after its number."""
     location = mistake["loc"]
     is_kind = [at > 1 and location[at - 2] == "models" and part in kinds() for at, part in enumerate(location)]
     return [part for part, kind in zip(location, is_kind, strict=True) if not kind]
@@ -107,11 +107,11 @@ def _location(mistake: Any) -> list[str | int]:
 
 def _explain_one(mistake: Any, model: type[BaseModel]) -> str:
     location = _location(mistake)
-    where = ".".join(map(str, location)) or "the study"
+    where = ".".join(map(str, location))
     if mistake["type"] == "extra_forbidden":
         known = _keys_at(model, mistake["loc"][:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
-        advice = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+        advice = f"did you mean {close[0]}?" if close else f"the keys of this section are {', '.join(sorted(known))}"
         return f"unknown key {where}; {advice}"
     if mistake["type"] == "union_tag_invalid":
         tag = mistake["ctx"]["tag"]
@@ -120,32 +120,30 @@ def _explain_one(mistake: Any, model: type[BaseModel]) -> str:
         return f"{where}.kind: there is no kind {tag!r} of predictor; {advice}(kinds: {', '.join(kinds())})"
     if mistake["type"] == "union_tag_not_found":
         return (
-            f"{where}.kind is missing: each model says which kind of predictor it is, one of {', '.join(kinds())} "
+            f"{where}.kind is missing: each model needs a kind of predictor, one of {', '.join(kinds())} "
             "(models of version 0.1 are of kind botan)"
         )
     if mistake["type"] == "missing":
         return f"{where} is missing"
     reason = mistake["msg"].removeprefix("Value error, ")
     found = "" if isinstance(mistake["input"], dict) else f", found {mistake['input']!r}"
-    return f"{where}: {reason}{found}"
+    return f"{where}: {reason}{found}" if where else f"{reason}{found}"
 
 
 def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The keys that a section nested at `path` knows."""
-    for part in path:
-        if isinstance(part, int):
-            continue
+    """The keys that the section at `path` can have."""
+    for part in path:  # numbers in lists, and names of ablations, are no keys
         if part in kinds():
-            model = kinds()[part].Settings
-            continue
-        inner = _sections_in(model.model_fields[part].annotation)
-        model = inner[0] if inner else model
+            model = kinds()[str(part)].Settings
+        elif part in model.model_fields:
+            inner = _sections_in(model.model_fields[str(part)].annotation)
+            model = inner[0] if inner else model
     keys = list(model.model_fields)
     return [*keys, LIKE] if "kind" in keys else keys
 
 
 def _sections_in(annotation: Any) -> list[type[BaseModel]]:
-    """The sections that a type is made of."""
+    """The sections that a type annotation contains."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [section for part in get_args(annotation) for section in _sections_in(part)]

@@ -1,6 +1,6 @@
 """The page of the documentation that lists every setting of a study.
 
-It is made from the JSON schema of studies, and so from the models that check them.
+It is made from the JSON schema of studies, and so from the classes that validate studies.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ from glassbotan.study.schema import kind_of, study_schema
 INTRODUCTION = """\
 # Settings
 
-Every key of a study, with its default. A key that a study does not name has its default; keys without one must be
-named. Quantities are in reduced Lennard-Jones units: lengths in σ_AA, energies in ε_AA, times in
+Every key of a study, with its default. A key that a study does not give has its default; keys without a default must
+be given. Quantities are in reduced Lennard-Jones units: lengths in σ_AA, energies in ε_AA, times in
 τ = σ_AA (m/ε_AA)^1/2. [Studies](studies.md) explains how a study is written. This page is made by
-`glassbotan schema --markdown` from the models that check a study.
+`glassbotan schema --markdown` from the classes that validate a study.
 """
 
 Schema = Mapping[str, Any]
@@ -40,7 +40,7 @@ def settings_page() -> str:
 
 
 def _sections(value: Schema) -> list[str]:
-    """Names of the definitions that a key refers to, by itself, in a list or under names."""
+    """Names of the definitions that a key refers to: directly, in a list, or in a mapping from names."""
     items = value.get("items", {})
     extra = value.get("additionalProperties") or {}
     places = [value, *value.get("anyOf", []), items, *items.get("anyOf", []), extra]
@@ -57,7 +57,7 @@ def _table(heading: str, description: str, rows: Iterator[tuple[str, str, str, s
 def _rows(
     keys: Mapping[str, Schema], definitions: Schema, prefix: str = "", default: Any = None
 ) -> Iterator[tuple[str, str, str, str]]:
-    """A row for each key; those of a section within a section have its name before them."""
+    """A row for each key: name, default, allowed, meaning. Keys of a nested section have its name before them."""
     for key, value in keys.items():
         own = default[key] if isinstance(default, Mapping) and key in default else value.get("default")
         inner = _sections(value)
@@ -84,7 +84,7 @@ def _literal(value: Any) -> str:
 
 
 def _allowed(value: Schema) -> str:
-    """The type of a value and its bounds."""
+    """The type of a value and its bounds, in words."""
     if "const" in value:
         return f"`{value['const']}`"
     if "enum" in value:

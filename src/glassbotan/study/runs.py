@@ -1,4 +1,4 @@
-"""The fits of a study: which predictors there are, what each is fitted to, and where it starts."""
+"""The fits of a study: which predictors are fitted, to which data, and which predictor each starts from."""
 
 import itertools
 import math
@@ -17,35 +17,35 @@ class Run(NamedTuple):
 
     point: StatePoint
     time_indices: tuple[int, ...]
-    """of the sampling times that it is fitted for, counted from 1"""
+    """numbers of the sampling times that it is fitted for, counted from 1"""
     model: PredictorSettings
     seed: int
     train: tuple[int, ...]
     """the training configurations"""
     replicas: int | None = None
-    """how many replicas the targets are averaged over, if not all"""
+    """number of replicas that the targets are averaged over; None for all"""
     variant: str = ""
-    """what differs from the study's own, for its path: +n002 configurations, +r04 replicas, +rounds3"""
+    """how it differs from the study's own fit, for its path: +n002 (configurations), +r04 (replicas), +rounds3"""
 
     @property
     def times(self) -> tuple[float, ...]:
-        """The sampling times, tau."""
+        """The sampling times that it is fitted for, tau."""
         return tuple(self.point.sampling_times[index - 1] for index in self.time_indices)
 
     @property
     def folder(self) -> str:
-        """Where its files are, under the study's folder: T0.44/t07/BOTAN/seed0, or T0.44/all/ridge/seed0."""
+        """Folder of its files in the study's folder: T0.44/t07/BOTAN/seed0, or T0.44/all/ridge/seed0."""
         time = "all" if self.model.joint else f"t{self.time_indices[0]:02d}"
         return f"{self.point.label}/{time}/{self.model.name}{self.variant}/seed{self.seed}"
 
     @property
     def targets(self) -> str:
-        """Folder of the targets that it is fitted to, under the state point's."""
+        """Folder of the targets that it is fitted to, in the folder of the state point."""
         return "targets" if self.replicas is None else f"targets-r{self.replicas:02d}"
 
 
 def runs_of(study: Study) -> Iterator[Run]:
-    """Every fit of the study itself; those that others start from, or that are for comparison, apart."""
+    """Every fit of the study itself, without fits that others start from and fits that are only for comparisons."""
     for point in study.temperatures:
         for model in study.models:
             indices = [
@@ -69,7 +69,7 @@ def runs_at(study: Study, at: RunSelector) -> list[Run]:
 
 
 def learning_curve_runs(study: Study) -> list[Run]:
-    """The fits of the learning curve, those to all that there is among them; seeds innermost."""
+    """The fits of the learning curve, also those to all data; fits that differ only in the seed follow each other."""
     curve = study.learning_curve
     if curve is None:
         return []
@@ -84,7 +84,7 @@ def learning_curve_runs(study: Study) -> list[Run]:
 
 
 def ablation_runs(study: Study, name: str) -> list[Run]:
-    """The fits of an ablation in order of the setting's value, the study's own among them; seeds innermost."""
+    """The fits of an ablation, including the study's own, in order of the setting's value and then of the seed."""
     ablation = study.ablations[name]
     runs = runs_at(study, ablation)
     own = runs[0].model.setting(ablation.setting)
@@ -102,18 +102,18 @@ def ablation_runs(study: Study, name: str) -> list[Run]:
 
 
 class TransferredRun(NamedTuple):
-    """A fit, and a place that it is scored at; seeds are innermost."""
+    """A fit, and a state point and sampling time at which it is scored."""
 
     run: Run
     from_index: int
-    """number of the fit's own time whose prediction is taken"""
+    """number of the fit's sampling time whose prediction is used, counted from 1"""
     point: StatePoint
-    """where it is scored"""
+    """state point at which it is scored"""
     time_index: int
 
 
 def transfer_runs(study: Study) -> Iterator[TransferredRun]:
-    """Each fit with each of the places on whose test configurations it is scored."""
+    """Each fit of a transfer with each state point and sampling time at which it is scored; seeds follow each other."""
     places = study.transfer.places if study.transfer else []
     for fitted_for, scored_at in itertools.product(places, places):
         point = next(point for point in study.temperatures if point.temperature == scored_at.temperature)
@@ -123,9 +123,9 @@ def transfer_runs(study: Study) -> Iterator[TransferredRun]:
 
 
 def start_of(study: Study, run: Run) -> Run | None:
-    """The fit that another one starts from, if the study makes it.
+    """The fit of this study that `run` starts from; None if it starts from no other, or from published weights.
 
-    It has the same settings where they must agree, and has seen no more configurations or replicas.
+    It has the same settings where they must agree, and the same training configurations and replicas.
     """
     start = run.model.start
     if start is None or start.weights is not None:
@@ -143,7 +143,7 @@ def start_of(study: Study, run: Run) -> Run | None:
 
 
 def _start_is_varied(study: Study, run: Run, start: Start) -> bool:
-    """Whether the start of a fit differs from that of the study's own fits of this model."""
+    """Whether the start of a fit differs from the start of the study's own fits of this model."""
     if run.replicas is not None or run.train != study.configurations.train:
         return True
     own = next(model for model in study.models if model.name == run.model.name)
@@ -151,12 +151,12 @@ def _start_is_varied(study: Study, run: Run, start: Start) -> bool:
 
 
 def starts_of(study: Study) -> list[Run]:
-    """Every fit that some fit of the study itself starts from."""
+    """Every fit that a fit of the study itself starts from."""
     return [*{start.folder: start for run in runs_of(study) if (start := start_of(study, run))}.values()]
 
 
 def every_run(study: Study) -> dict[str, Run]:
-    """Every fit that the study could ask for, by its folder."""
+    """Every fit that can be made in the study, including comparisons, by its folder."""
     runs: list[Run] = [*runs_of(study), *learning_curve_runs(study)]
     for name in study.ablations:
         runs += ablation_runs(study, name)
@@ -165,16 +165,16 @@ def every_run(study: Study) -> dict[str, Run]:
 
 
 def first_seeds(study: Study, point: StatePoint) -> list[Run]:
-    """The fits at a state point, of each model the one with its first seed."""
+    """The fits at a state point with the first seed of each model."""
     return [run for run in runs_of(study) if run.point == point and run.seed == run.model.seeds[0]]
 
 
 def nearest_relaxation(point: StatePoint, times: Iterable[float]) -> float:
-    """Of some sampling times the one nearest to tau_alpha."""
+    """The time among `times` that is nearest to tau_alpha, on a logarithmic scale."""
     return min(times, key=lambda time: abs(math.log(time / point.relaxation_time)))
 
 
 def _with_fewer(run: Run, count: int) -> Run:
-    """The fit to the first so many training configurations."""
+    """The same fit to only the first `count` training configurations."""
     model = run.model.with_fewer_configurations(len(run.train), count)
     return run._replace(train=run.train[:count], model=model, variant=f"+n{count:03d}")

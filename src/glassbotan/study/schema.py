@@ -1,4 +1,4 @@
-"""The JSON schema of study files, by which editors complete and check them."""
+"""The JSON schema of study files, with which editors complete and check them."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ def study_schema() -> dict[str, Any]:
         definition["required"] = [key for key in definition.get("required", []) if key not in ("kind", "name")]
         definition["properties"][LIKE] = {
             "type": "string",
-            "description": "name of a model above, from which all settings are taken that this one does not name",
+            "description": "name of an earlier model in the list, from which all settings that are not given are taken",
         }
         definition["title"] = f"{kind_of(definition)} (a kind of model)"
     return schema
 
 
 def kind_of(definition: dict[str, Any]) -> str:
-    """The kind of predictor that a definition of the schema is of."""
+    """The kind of predictor that a definition in the schema describes."""
     kind = str(definition["properties"]["kind"]["const"])
     assert kind in kinds()
     return kind

@@ -1,7 +1,7 @@
 """What every section of a study has in common.
 
 A section is both a part of a study's YAML file and a group of options of the commands that need it, so that the file,
-the command line and its help, the JSON schema for editors, the documentation and the checks cannot drift apart.
+the command line and its help, the JSON schema for editors, the documentation and the checks always agree.
 """
 
 import re
@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 
 class Section(BaseModel):
-    """A group of settings: immutable; unknown keys are refused."""
+    """A group of settings. It cannot be changed after it is made, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -11,16 +11,19 @@ from glassbotan.kob_andersen import LARGEST_CUTOFF, box_length
 from glassbotan.study.section import Section
 
 Device = Literal["auto", "gpu", "cpu"]
-"""Processor of a job; auto takes a GPU where there is one."""
+"""Processor of a job; auto uses a GPU if there is one."""
 Engine = Literal["auto", "hoomd", "lammps"]
-"""Molecular-dynamics engine; auto takes the first of `ENGINES` that is installed."""
+"""Molecular-dynamics engine; auto uses the first of `ENGINES` that is installed."""
 ENGINES: tuple[str, ...] = tuple(name for name in get_args(Engine) if name != "auto")
 """Every engine, in the order in which `auto` tries them; each is a module of `glassbotan.simulate.engines`."""
 
 SKIN = 0.2
-"""Neighbour-list buffer of the engines where none is given, sigma_AA."""
+"""Default buffer of the engines' neighbour lists, sigma_AA."""
 SYSTEMS_PER_LAUNCH = 16
-"""Systems that an engine advances together; the pair kernel's parameters outgrow a GPU's shared memory soon after."""
+"""Default number of systems that an engine advances together.
+
+With many more, the parameters of the pair kernel no longer fit into the shared memory of a GPU.
+"""
 
 
 class Liquid(Section):
@@ -37,7 +40,7 @@ class Liquid(Section):
 
     @property
     def is_the_papers(self) -> bool:
-        """Whether it has the density and composition of the liquid that the published results are of."""
+        """Whether it has the density and composition of the paper's liquid, for which results are published."""
         return (self.density, self.fraction_of_a) == (1.2, 0.8)
 
     @model_validator(mode="after")
@@ -46,8 +49,8 @@ class Liquid(Section):
         if self.box_length <= needed:
             raise ValueError(
                 f"{self.particles} particles at density {self.density:g} make a box {self.box_length:.3f} long, but "
-                f"cutoff plus neighbour-list skin ({LARGEST_CUTOFF} + {SKIN}) need more than {needed:g}; "
-                "take more particles"
+                f"the cutoff and the neighbour-list buffer ({LARGEST_CUTOFF} + {SKIN}) need more than {needed:g}, "
+                "twice their sum; use more particles"
             )
         return self
 
@@ -56,21 +59,21 @@ class Integrator(Section):
     """How the equations of motion are integrated."""
 
     timestep: PositiveFloat = Field(1e-3, description="time step dt [tau]")
-    # A slow Nose-Hoover thermostat rings: after a quench at coupling time 0.5 the energy of 256 particles still
-    # oscillates with six times its canonical variance after 25 tau. At 0.1 it resonates with the liquid's own
-    # vibrations, which damp it within 10 tau.
+    # With a slow Nose-Hoover thermostat the energy keeps oscillating: with coupling time 0.5, the energy of 256
+    # particles has six times its canonical variance even 25 tau after a quench. With 0.1 the thermostat is in resonance
+    # with the vibrations of the liquid, which damp the oscillation within 10 tau.
     thermostat_time: PositiveFloat = Field(0.1, description="Nose-Hoover coupling time [tau]")
     engine: Engine = Field(
-        "auto", description="molecular-dynamics engine; auto takes HOOMD-blue where it is installed, else LAMMPS"
+        "auto", description="molecular-dynamics engine; auto uses HOOMD-blue if it is installed, else LAMMPS"
     )
     systems_per_launch: PositiveInt = Field(
-        SYSTEMS_PER_LAUNCH, description="independent systems that HOOMD-blue advances together"
+        SYSTEMS_PER_LAUNCH, description="number of independent systems that HOOMD-blue advances together"
     )
     neighbor_buffer: PositiveFloat = Field(SKIN, description="buffer of the neighbour lists [sigma_AA]")
     neighbor_check_delay: PositiveInt = Field(
         1, description="steps from one check of HOOMD-blue's neighbour list to the next"
     )
-    # Part of the study, since a run goes through every checkpoint, whether or not it is interrupted.
+    # A setting of the study, since the results depend on it: each checkpoint restarts the engine from the saved state.
     checkpoint_steps: PositiveInt = Field(100_000, description="steps from one checkpoint to the next")
 
     def steps(self, time: float) -> int:
@@ -78,31 +81,31 @@ class Integrator(Section):
         return max(1, round(time / self.timestep))
 
     def sampling_steps(self, times: Sequence[float]) -> list[int]:
-        """Steps of the sampling times.
+        """Numbers of the time steps at which the sampling times are reached.
 
         Raises
         ------
         ValueError
-            unless the times increase and are multiples of the time step
+            if the times do not increase, or are not multiples of the time step
         """
         for earlier, later in pairwise(times):
             if later <= earlier:
                 raise ValueError(f"sampling times must increase, but {later:g} follows {earlier:g}")
         for time in times:
             if abs(time / self.timestep - self.steps(time)) > 1e-6:
-                raise ValueError(f"sampling time {time:g} is no multiple of the time step {self.timestep:g}")
+                raise ValueError(f"sampling time {time:g} is not a multiple of the time step {self.timestep:g}")
         return [self.steps(time) for time in times]
 
 
 class Melt(Section):
-    """Step 1 of the protocol: a hot liquid that keeps no memory of the lattice it started from."""
+    """Step 1 of the protocol: a run at high temperature, until no trace of the initial lattice is left."""
 
     temperature: PositiveFloat = Field(5.0, description="temperature of the melt [epsilon_AA/k_B]")
     time: PositiveFloat = Field(1e4, description="duration t_h [tau]")
 
 
 class Quench(Section):
-    """Step 2 of the protocol: a linear ramp from the melt to the target temperature."""
+    """Step 2 of the protocol: a linear ramp from the temperature of the melt to the target temperature."""
 
     time: PositiveFloat = Field(20.0, description="duration t_cool [tau]")
 
@@ -116,14 +119,16 @@ class Equilibration(Section):
 class Ensemble(Section):
     """Step 4 of the protocol: NVE runs from one configuration with fresh Maxwell-Boltzmann momenta."""
 
-    replicas: int = Field(32, ge=2, description="runs from each configuration")
+    replicas: int = Field(32, ge=2, description="number of runs from each configuration")
     relaxation_replicas: PositiveInt = Field(
-        1, description="how many of them are also sampled at the closely spaced times of F_s(k, t)"
+        1, description="number of replicas that are also sampled at the closely spaced times of F_s(k, t)"
     )
-    relaxation_points_per_decade: PositiveInt = Field(8, description="density of the times of F_s(k, t)")
+    relaxation_points_per_decade: PositiveInt = Field(
+        8, description="number of times of F_s(k, t) per factor of ten in time"
+    )
 
     def relaxation_steps(self, sampling_steps: Sequence[int]) -> list[int]:
-        """Steps of the times of F_s(k, t): evenly spaced in log t over the sampling times, and those themselves."""
+        """Time steps at which F_s(k, t) is sampled: evenly spaced in log t, and those of the sampling times."""
         first, last = sampling_steps[0], sampling_steps[-1]
         count = 1 + round(math.log10(last / first) * self.relaxation_points_per_decade)
         between = (
@@ -133,21 +138,23 @@ class Ensemble(Section):
 
 
 class StatePoint(Section):
-    """One temperature of the study, and the times at which its dynamics is looked at."""
+    """One temperature of the study, and the times at which the dynamics is measured."""
 
     temperature: PositiveFloat = Field(description="target temperature [epsilon_AA/k_B]")
-    relaxation_time: PositiveFloat = Field(description="tau_alpha expected there, the unit of the equilibration [tau]")
+    relaxation_time: PositiveFloat = Field(
+        description="expected tau_alpha, the unit of equilibration.relaxation_times [tau]"
+    )
     sampling_times: tuple[PositiveFloat, ...] = Field(
         min_length=1, description="times at which targets are computed, increasing [tau]"
     )
     files: tuple[str, ...] = Field(
         (),
-        description="where published trajectories lie, with {configuration} for its number and * for any folder: one "
-        "pattern for each sampling time in the format botan, else one",
+        description="paths of published trajectories, with {configuration} in place of the configuration's number and "
+        "* for any folder: one path for each sampling time in the format botan, one path in the other formats",
     )
 
     def files_of(self, configuration: int) -> list[str]:
-        """Patterns of the published files of one configuration, in order of the sampling times."""
+        """Paths of the published files of one configuration, in order of the sampling times; they may contain *."""
         return [pattern.replace("{configuration}", str(configuration)) for pattern in self.files]
 
     def time_index(self, time: float) -> int:
@@ -156,11 +163,13 @@ class StatePoint(Section):
 
     @property
     def label(self) -> str:
-        """Name of the state point in paths: T0.44."""
+        """Name of the state point in paths, such as T0.44."""
         return f"T{self.temperature:.2f}"
 
     @model_validator(mode="after")
     def _names_a_folder(self) -> Self:
         if round(self.temperature, 2) != self.temperature:
-            raise ValueError(f"temperature is given to two decimals (it names folders), found {self.temperature!r}")
+            raise ValueError(
+                f"temperature can have at most two decimals, since it is in folder names, found {self.temperature!r}"
+            )
         return self

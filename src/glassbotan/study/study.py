@@ -1,4 +1,4 @@
-"""The whole study: every section of its YAML file, with the defaults of what it does not name."""
+"""A whole study: every section of its YAML file, with defaults for settings that the file does not give."""
 
 from typing import Literal, Self
 
@@ -24,18 +24,21 @@ from glassbotan.study.targets import Limits, Targets
 
 
 class Study(Section):
-    """A whole study, from the melt to the table."""
+    """A whole study, from the simulations to the table of scores."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the folder under results/")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the study, and of its folder in results/"
+    )
     device: Device = Field(
         "auto",
-        description="processor of simulations and training; auto takes a GPU where there is one, gpu fails without one",
+        description="processor of simulations and training; auto uses a GPU if there is one, gpu stops with an error "
+        "if there is none",
     )
     source: Literal["simulation", "botan", "glassy-dynamics", "glassbench"] = Field(
         "simulation",
-        description="where trajectories come from: our simulation, or published files in one of the formats",
+        description="where trajectories come from: simulation by this program, or published files in this format",
     )
-    seed: NonNegativeInt = Field(0, description="root of the random numbers of the simulations")
+    seed: NonNegativeInt = Field(0, description="seed from which all random numbers of the simulations are derived")
     liquid: Liquid = Liquid()
     integrator: Integrator = Integrator()
     melt: Melt = Melt()
@@ -43,7 +46,7 @@ class Study(Section):
     equilibration: Equilibration = Equilibration()
     ensemble: Ensemble = Ensemble()
     simulation_batch: PositiveInt = Field(
-        16, description="configurations that are melted, quenched and equilibrated by one job"
+        16, description="number of configurations that one job melts, quenches or equilibrates"
     )
     temperatures: tuple[StatePoint, ...] = Field(min_length=1, description="the state points")
     configurations: Split
@@ -51,19 +54,21 @@ class Study(Section):
     limits: Limits = Limits()
     models: tuple[AnyPredictor, ...] = Field(
         min_length=1,
-        description="the predictors that are fitted and scored, each of a kind; `like:` names another model of the "
-        "list, from which all settings are taken that this one does not name",
+        description="the predictors that are fitted and scored; with `like:`, a model takes all settings that it does "
+        "not give from an earlier model of the list",
     )
     scores: Scores = Scores()
     learning_curve: LearningCurve | None = Field(
-        None, description="what figures/learning_curve.png is drawn from, a target of its own"
+        None, description="learning curve in figures/learning_curve.png, which is made only when requested"
     )
     ablations: dict[str, Ablation] = Field(
         {},
-        description="what figures/ablation_<name>.png are drawn from, each a target of its own; those called rounds "
-        "and loss_weight are figures/fig09_rounds.png and fig10_loss_weight.png",
+        description="ablations in figures/ablation_<name>.png, which are made only when requested; those called rounds "
+        "and loss_weight are in figures/fig09_rounds.png and fig10_loss_weight.png",
     )
-    transfer: Transfer | None = Field(None, description="what figures/transfer.png is drawn from, a target of its own")
+    transfer: Transfer | None = Field(
+        None, description="transfer in figures/transfer.png, which is made only when requested"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -73,7 +78,7 @@ class Study(Section):
 
     @property
     def simulates(self) -> bool:
-        """Whether the trajectories are simulated here, and not published ones."""
+        """Whether the trajectories are simulated, and not read from published files."""
         return self.source == "simulation"
 
     def batch(self, number: int) -> tuple[int, ...]:
@@ -96,7 +101,9 @@ class Study(Section):
         for point in self.temperatures:
             if point.label == label:
                 return point
-        raise StudyError(f"study {self.name} has no state point {label}; it has {[p.label for p in self.temperatures]}")
+        raise StudyError(
+            f"study {self.name} has no state point {label}; its state points are {[p.label for p in self.temperatures]}"
+        )
 
     def equilibration_time(self, point: StatePoint) -> float:
         """Duration of the equilibration at a state point, tau."""

@@ -1,11 +1,11 @@
-"""What a study consists of, in a few lines."""
+"""Summary of a study in a few lines."""
 
 from glassbotan.study.runs import runs_of, starts_of
 from glassbotan.study.study import Study
 
 
 def summary(study: Study) -> str:
-    """The liquid, the configurations, the sampling times, and the predictors that are fitted."""
+    """Lines about the liquid, the configurations, the sampling times, and the predictors that are fitted."""
     split, liquid = study.configurations, study.liquid
     source = f"{study.ensemble.replicas} replicas" if study.simulates else f"published ({study.source})"
     lines = [
@@ -19,10 +19,10 @@ def summary(study: Study) -> str:
     runs = list(runs_of(study))
     for model in study.models:
         fits = sum(run.model == model for run in runs)
-        what = "at all its times at once" if model.joint else "for each of its times"
+        what = "each for all its times at once" if model.joint else "each for one of its times"
         lines.append(
             f"  {model.name} ({model.kind}) predicts {', '.join(model.predicts)}; "
-            + (f"{fits} fits, {what}" if model.fits else "a baseline, fitted to nothing")
+            + (f"{fits} fits, {what}" if model.fits else "a baseline that is not fitted")
         )
     if starts := starts_of(study):
         lines.append(f"  {len(starts)} fits that others start from ({', '.join({run.model.name for run in starts})})")

@@ -1,4 +1,4 @@
-"""What is measured in a simulation, and how far the simulation may be from what it was meant to be."""
+"""Settings of the targets, and limits on the quality of a simulation."""
 
 from typing import Self
 
@@ -8,13 +8,15 @@ from glassbotan.study.section import Section
 
 
 class Targets(Section):
-    """What is computed from an ensemble."""
+    """Ranges and constants of the targets that are computed from an ensemble."""
 
-    pair_range: PositiveFloat = Field(2.0, description="r_e: pairs up to this distance have an E_ij [sigma_AA]")
-    neighbor_range: PositiveFloat = Field(1.6, description="neighbours of R_i, D_i and the local strain [sigma_AA]")
-    overlap_distance: PositiveFloat = Field(0.3, description="a in the overlap Q(t) [sigma_AA]")
-    wave_number: PositiveFloat = Field(6.283185307179586, description="k of F_s(k, t), 2 pi / sigma_AA [1/sigma_AA]")
-    most_replicas: int | None = Field(None, ge=2, description="take the first so many replicas, if not all")
+    pair_range: PositiveFloat = Field(2.0, description="distance r_e up to which pairs have an E_ij [sigma_AA]")
+    neighbor_range: PositiveFloat = Field(
+        1.6, description="range of the neighbours in R_i, D_i and the local strain [sigma_AA]"
+    )
+    overlap_distance: PositiveFloat = Field(0.3, description="distance a in the overlap Q(t) [sigma_AA]")
+    wave_number: PositiveFloat = Field(6.283185307179586, description="wave number k of F_s(k, t) [1/sigma_AA]")
+    most_replicas: int | None = Field(None, ge=2, description="average over only this many replicas, the first ones")
 
     @model_validator(mode="after")
     def _neighbors_are_pairs(self) -> Self:
@@ -24,14 +26,21 @@ class Targets(Section):
 
 
 class Limits(Section):
-    """How far a simulation may be from what it was meant to be; nothing is learnt from one outside these limits."""
+    """Limits on the quality of a simulation; predictors are fitted only to simulations within them."""
 
-    enforce: bool = Field(True, description="whether a run outside the limits keeps its temperature from being learnt")
-    energy_drift: PositiveFloat = Field(1e-4, description="of a replica, from a straight line [epsilon_AA/(N tau)]")
+    enforce: bool = Field(True, description="whether a training or validation run outside the limits is an error")
+    energy_drift: PositiveFloat = Field(
+        1e-4,
+        description="drift of a replica's total energy, the slope of a fitted straight line [epsilon_AA/(N tau)]",
+    )
     momentum: PositiveFloat = Field(1e-6, description="total momentum per particle [sqrt(m epsilon_AA)]")
-    temperature: PositiveFloat = Field(0.1, description="kinetic temperature, relative to the target's")
-    configurational_temperature: PositiveFloat = Field(0.1, description="relative to the target temperature")
+    temperature: PositiveFloat = Field(0.1, description="relative deviation of the kinetic temperature from the target")
+    configurational_temperature: PositiveFloat = Field(
+        0.1, description="relative deviation of the configurational temperature from the target"
+    )
     potential_energy_trend: PositiveFloat = Field(
-        4.0, description="change over the second half of the equilibration, in standard deviations about the trend"
+        4.0,
+        description="change of the potential energy over the second half of the equilibration, in standard deviations "
+        "about a fitted straight line",
     )
     crystal_fraction: PositiveFloat = Field(0.05, description="fraction of crystal-like particles")

@@ -1,6 +1,7 @@
-"""The figures: one module for each, found by `glassbotan.evaluate.figures.registry`.
+"""The figures, one module for each; `glassbotan.evaluate.figures.registry` finds them.
 
-A module with a `FIGURE` (`glassbotan.evaluate.figures.contract.Figure`) is a figure: the workflow draws it, `glassbotan
-draw` knows it, and the report shows it with its caption. Importing the module has to be quick, since the workflow and
-the command line do it to learn what there is: import matplotlib and pandas inside the functions that draw.
+Every module that defines a `FIGURE` (`glassbotan.evaluate.figures.contract.Figure`) is a figure: the workflow and
+`glassbotan draw` draw it, and the report shows it with its caption. Importing the module has to be quick, since the
+workflow and the command line import all of them to list the figures. Therefore import matplotlib and pandas inside the
+functions that draw.
 """

@@ -7,19 +7,19 @@ from glassbotan.evaluate.figures.score_against_setting import ablation_inputs, d
 from glassbotan.study.study import Study
 
 WITH_NAMES_OF_THEIR_OWN = ("rounds", "loss_weight")
-"""Ablations that are figures of the paper."""
+"""Ablations that are drawn by modules of their own, because the paper has these figures."""
 
 
 def places(study: Study) -> Iterable[Place]:
-    """Every ablation of the study but those."""
+    """Every ablation of the study that has no figure module of its own."""
     return [{"ablation": name} for name in study.ablations if name not in WITH_NAMES_OF_THEIR_OWN]
 
 
 FIGURE = Figure(
     name="ablation_{ablation}",
     section=PREDICTED,
-    title="What a setting is worth",
-    caption="The same model, fitted with other values of one of its settings.",
+    title="Effect of a setting",
+    caption="Pearson coefficients of the same model, fitted with different values of one of its settings.",
     inputs=lambda study, place: ablation_inputs(study, place["ablation"]),
     draw=draw_ablation,
     places=places,

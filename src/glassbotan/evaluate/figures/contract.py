@@ -1,4 +1,4 @@
-"""What every figure is: a name, a caption, the files that it is drawn from, and a function that draws it."""
+"""What every figure consists of: a name, a caption, the files that it is drawn from, and a function that draws it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import matplotlib.figure
     import pandas as pd
 
-LIQUID, MOVES, PREDICTED = "Is it the liquid?", "What moves", "How well it is predicted"
+LIQUID, MOVES, PREDICTED = "Checks of the simulations", "Motion of particles and pairs", "Quality of the predictions"
 """Sections of the report."""
 
 Place = Mapping[str, str]
-"""What tells the figures of one kind apart: {"point": "T0.64"}, or nothing where there is only one."""
+"""What distinguishes the figures of one kind, such as {"point": "T0.64"}; empty if there is only one."""
 
 
 class NotDrawnError(StudyError):
-    """A study lacks what a figure is drawn from; the message completes the sentence "study x ..."."""
+    """The study lacks the data that a figure is drawn from; the message completes the sentence "study NAME ..."."""
 
 
 class Drawing(NamedTuple):
@@ -39,17 +39,17 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a figure is drawn from."""
+    """Files and settings that a figure is drawn from."""
 
     files: Mapping[str, Sequence[str]]
-    """by their role, relative to the study's folder under results/"""
+    """paths by the role of the files, relative to the study's folder under results/"""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """those of the study on which the figure depends, as plain data"""
+    """settings of the study on which the figure depends, as plain data"""
 
 
 @dataclass(frozen=True)
 class FigureFiles:
-    """The same as a figure gets to see it."""
+    """Files and settings as they are given to the function that draws a figure."""
 
     study: str
     paths: Mapping[str, Sequence[Path]]
@@ -57,30 +57,30 @@ class FigureFiles:
 
     def _paths(self, role: str) -> Sequence[Path]:
         if not self.paths.get(role):
-            raise FileError(f"no file was given as {role}=PATH, but the figure is drawn from one; name it")
+            raise FileError(f"no file was given as {role}=PATH, but the figure needs at least one; add it")
         return self.paths[role]
 
     def tables(self, role: str = "table", columns: Iterable[str] = ()) -> list[pd.DataFrame]:
-        """Tables, which must have these columns."""
+        """The tables with this role; raises FileError if one of them lacks any of the columns."""
         found = []
         for path in self._paths(role):
             found.append(read_csv(path))
             if missing := {*columns} - {*found[-1].columns}:
-                raise FileError(f"{path} has no columns {sorted(missing)}; name the table that belongs here")
+                raise FileError(f"{path} has no columns {sorted(missing)}, which the figure needs; name another table")
         return found
 
     def scores(self, role: str = "table") -> pd.DataFrame:
-        """A Pearson table."""
+        """The Pearson table with this role."""
         from glassbotan.evaluate.pearson import COLUMNS
 
         return self.tables(role, COLUMNS)[0]
 
     def json(self, role: str) -> list[dict[str, Any]]:
-        """Plain data."""
+        """The contents of the JSON files with this role."""
         return [read_json(path) for path in self._paths(role)]
 
     def predictions(self, role: str = "predictions") -> list[Predictions]:
-        """Predictions of this study."""
+        """The predictions files with this role; raises FileError if one belongs to another study."""
         found = []
         for path in self._paths(role):
             found.append(read_predictions(path))
@@ -88,7 +88,7 @@ class FigureFiles:
         return found
 
     def fitted(self, role: str = "fitted") -> list[FittedFile]:
-        """Fitted predictors of this study."""
+        """The fitted predictors with this role; raises FileError if one belongs to another study."""
         found = []
         for path in self._paths(role):
             found.append(read_fitted(path))
@@ -96,17 +96,17 @@ class FigureFiles:
         return found
 
     def targets(self, role: str = "targets") -> Iterable[Targets]:
-        """Targets files of this study, one by one, with the same times and ranges."""
+        """The targets files with this role, one at a time; all must be of this study, with equal times and ranges."""
         return read_matching_targets(self._paths(role), study=self.study)
 
 
 def only_one(study: Study) -> Iterable[Place]:
-    """A figure of the whole study."""
+    """One figure for the whole study."""
     return [{}]
 
 
 def each_temperature(study: Study) -> Iterable[Place]:
-    """A figure of each temperature; its name has {point}."""
+    """One figure for each temperature; the name of the figure has to contain {point}."""
     return [{"point": point.label} for point in study.temperatures]
 
 
@@ -115,19 +115,19 @@ class Figure:
     """A kind of figure."""
 
     name: str
-    """of its files, with what tells several of them apart in braces: fig04_pair_maps_{point}"""
+    """name of its files; what distinguishes figures of one kind is in braces, as in fig04_pair_maps_{point}"""
     section: str
-    """of the report: LIQUID, MOVES or PREDICTED"""
+    """section of the report: LIQUID, MOVES or PREDICTED"""
     title: str
     caption: str
-    """what there is to see"""
+    """what the figure shows, in full sentences"""
     inputs: Callable[[Study, Place], Inputs]
-    """what it is drawn from; raises NotDrawnError where a study lacks it"""
+    """gives the files and settings that it is drawn from; raises NotDrawnError if the study lacks them"""
     draw: Callable[[FigureFiles], Drawing]
     places: Callable[[Study], Iterable[Place]] = only_one
     on_request: bool = False
-    """whether it is drawn only when it is named, since it fits or predicts something of its own"""
+    """whether it is drawn only when the user names it, because it needs fits or predictions that nothing else needs"""
     in_report: bool = True
-    """whether the report shows it (on request: if it is there)"""
+    """whether the report shows it; a figure on request is shown only if it exists"""
     paper: str = ""
     """number of the figure in the paper, if it has one"""

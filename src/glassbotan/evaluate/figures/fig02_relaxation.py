@@ -18,7 +18,7 @@ from glassbotan.study.study import Study
 def inputs(study: Study, place: Place) -> Inputs:
     """The relaxation tables of all temperatures, with their fits."""
     if not study.simulates:
-        raise NotDrawnError("takes published trajectories, of which F_s is known at the sampling times alone")
+        raise NotDrawnError("uses published trajectories, for which F_s is known only at the sampling times")
     tables = [layout.relaxation(point) for point in study.temperatures]
     return Inputs({"tables": tables, "fits": [table.replace(".csv", ".json") for table in tables]})
 
@@ -55,8 +55,8 @@ FIGURE = Figure(
     section=LIQUID,
     title="Relaxation",
     caption="Self-intermediate scattering function of species A at k = 2π/σ_AA. Grey: single configurations, whose "
-    "spread shows how much one of this size differs from another; points: their mean; line: the fitted double"
-    " stretched exponential; dashed: τ_α with its jackknife error over configurations.",
+    "spread shows how much configurations of this size differ; points: their mean; line: the fitted double "
+    "stretched exponential; dashed: τ_α. The title gives τ_α with its jackknife error over the configurations.",
     inputs=inputs,
     draw=draw,
     paper="Fig. 2",

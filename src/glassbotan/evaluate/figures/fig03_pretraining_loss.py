@@ -1,4 +1,4 @@
-"""The loss of the networks that learn pairs alone, from which others start (Fig. 3)."""
+"""The loss of the networks that learn only pairs, and from which other networks start (Fig. 3)."""
 
 from glassbotan import layout
 from glassbotan.evaluate.figures.contract import PREDICTED, Figure, Inputs, NotDrawnError, Place
@@ -8,10 +8,10 @@ from glassbotan.study.study import Study
 
 
 def inputs(study: Study, place: Place) -> Inputs:
-    """Every fit that another one starts from."""
+    """The fitted networks from which other fits start."""
     runs = [run for run in starts_of(study) if run.model.has_epochs]
     if not runs:
-        raise NotDrawnError("pretrains no network: no model starts from one, or the weights are published ones")
+        raise NotDrawnError("pretrains no network (no model starts from one, or all start from published weights)")
     return Inputs({"fitted": [layout.fitted(run) for run in runs]})
 
 
@@ -19,7 +19,7 @@ FIGURE = Figure(
     name="fig03_pretraining_loss",
     section=PREDICTED,
     title="Pretraining",
-    caption="Loss of the network that learns pairs alone, against the epoch. Solid: training set; dashed: validation "
+    caption="Loss of the network that learns only pairs, against the epoch. Solid: training set; dashed: validation "
     "set, if there is one; dot: the epoch that was kept.",
     inputs=inputs,
     draw=draw_losses,

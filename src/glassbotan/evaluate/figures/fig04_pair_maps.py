@@ -30,7 +30,7 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """A row for each time."""
+    """Maps of E, a row for each time."""
     shown = [
         (predictions, index, "E")
         for index in files.settings["time_indices"]
@@ -44,10 +44,10 @@ FIGURE = Figure(
     name="fig04_pair_maps_{point}",
     section=MOVES,
     title="Maps of E",
-    caption="Bonds (pairs of any species that are near enough to be scored) in a slab of the first test "
-    "configuration, coloured by the pair-distance change, at the first sampling time and at the one nearest "
-    "to τ_α: simulation on the left, prediction on the right, in the same colours. Orange bonds lengthen, "
-    "purple ones shorten. ρ in the titles is of this slab alone; the tables have whole configurations.",
+    caption="Bonds (pairs of any species nearer than scores.pair_range) in a slab of the first test configuration, "
+    "coloured by the pair-distance change E, at the first sampling time and at the one nearest to τ_α. Simulation on "
+    "the left, prediction on the right, with the same colour scale. Orange bonds become longer, purple ones shorter. "
+    "ρ in the titles is for the A-A pairs of this slab; ρ in the tables is for whole configurations.",
     inputs=inputs,
     draw=draw,
     places=each_temperature,

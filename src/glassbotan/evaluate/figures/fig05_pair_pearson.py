@@ -23,7 +23,7 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """A column for each temperature."""
+    """Pearson coefficients of the targets of pairs, a column for each temperature."""
     return draw_pearson(files.scores(), pair_targets())
 
 
@@ -31,9 +31,9 @@ FIGURE = Figure(
     name="fig05_pair_pearson",
     section=PREDICTED,
     title="Pairs against time",
-    caption="Pearson coefficient of E over near A-A pairs (scores.pair_range). Bars: confidence interval of the mean "
-    "over the test configurations; dashed: the noise ceiling, which no prediction could exceed against this "
-    "many replicas; grey: baselines, which are fitted to nothing.",
+    caption="Pearson coefficient of E over A-A pairs nearer than scores.pair_range. Bars: confidence interval of the "
+    "mean over the test configurations; dashed: the noise ceiling, the largest coefficient that a prediction can reach "
+    "with this number of replicas; grey: baselines, which are not fitted to data.",
     inputs=inputs,
     draw=draw,
     paper="Fig. 5",

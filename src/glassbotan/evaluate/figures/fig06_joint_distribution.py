@@ -24,13 +24,13 @@ from glassbotan.study.study import Study
 
 BINS = 80
 SHOWN = 4
-"""Sampling times, of those that there are."""
+"""Largest number of sampling times that are drawn."""
 
 
 def inputs(study: Study, place: Place) -> Inputs:
     """The targets of the test configurations."""
     if study.source == "glassbench":
-        raise NotDrawnError("takes trajectories of which no pair-distance changes were published")
+        raise NotDrawnError("uses GlassBench, which has no pair-distance changes")
     point = study.point(place["point"])
     return Inputs(
         {"targets": layout.targets(point.label, study.configurations.test)},
@@ -39,13 +39,13 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def drawn_times(point: StatePoint) -> list[int]:
-    """Four sampling times, counted from 1, evenly over those that there are."""
+    """Numbers of up to four sampling times, counted from 1, spread evenly over all of them."""
     last = len(point.sampling_times)
     return sorted({1 + round(step * (last - 1) / (SHOWN - 1)) for step in range(SHOWN)})
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """A panel for each time, all test configurations together, A-A pairs."""
+    """Joint distribution for the A-A pairs of all test configurations together, a panel for each time."""
     indices = files.settings["time_indices"]
     distances, changes = [], []
     for found in files.targets():
@@ -74,8 +74,8 @@ def draw_distribution(
     times : (n_t,)
     distances : r_ij(0), (n_p,), pairs of several configurations together
     changes : E_ij(t), (n_t, n_p)
-    temperature : of the state point
-    near : rho in the titles is of the pairs up to this distance
+    temperature : temperature of the state point, epsilon_AA / k_B
+    near : distance below which pairs count for rho in the titles, sigma_AA
     """
     import pandas as pd
 
@@ -116,9 +116,10 @@ FIGURE = Figure(
     name="fig06_joint_distribution_{point}",
     section=MOVES,
     title="Pair-distance change and initial distance",
-    caption="Joint distribution of E_ij(t) and r_ij(0) of A-A pairs; ρ: their Pearson coefficient among near pairs. "
-    "Where the band slopes downwards, pairs that start close together move apart and pairs at the far side of"
-    " the first shell come closer; at long times the cloud widens and the distance alone predicts little.",
+    caption="Joint distribution of E_ij(t) and r_ij(0) of A-A pairs; ρ is their Pearson coefficient over pairs nearer "
+    "than scores.pair_range. Where the distribution slopes downwards, pairs that start close together move apart, and "
+    "pairs at the far side of the first shell come closer. At long times the distribution is broad, and the initial "
+    "distance alone predicts little.",
     inputs=inputs,
     draw=draw,
     places=each_temperature,

@@ -1,4 +1,4 @@
-"""The propensity in a slab: two predictions, the simulation, the flow, and the errors (Fig. 7)."""
+"""The propensity in a slab: two predictions, the simulation, the displacement field, and the errors (Fig. 7)."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
 
 AVERAGE_RANGE = 1.35
-"""r_f, within which displacements are averaged in Fig. 7d, sigma_AA."""
+"""r_f, the distance within which displacements are averaged in Fig. 7d, sigma_AA."""
 
 
 def inputs(study: Study, place: Place) -> Inputs:
@@ -46,9 +46,10 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def two_predictions(study: Study, point: StatePoint) -> tuple[list[Run], float]:
-    """The fits of the first two models that learn S, and the time nearest to tau_alpha at which both are fitted.
+    """The fits of two models that learn S, and the time nearest to tau_alpha at which both are fitted.
 
-    The one that predicts fewer targets is the first of the two, as NT-GNN before BOTAN in the paper.
+    They are the first model that learns S, and the next one that is fitted at one of its times. The one that predicts
+    fewer targets is returned first, as NT-GNN comes before BOTAN in the paper.
     """
     of_model: dict[str, list[Run]] = {}
     for run in first_seeds(study, point):
@@ -65,12 +66,12 @@ def two_predictions(study: Study, point: StatePoint) -> tuple[list[Run], float]:
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """Above: both predictions and the simulation; below: their errors and the flow."""
+    """Maps of S: above, both predictions and the simulation; below, the errors and the displacement field."""
     import pandas as pd
 
     both = files.predictions()
     if len(both) != 2:
-        raise FileError(f"{len(both)} files were given as predictions=PATH, but two models are drawn; name both")
+        raise FileError(f"{len(both)} files were given as predictions=PATH, but the figure needs two; name both")
     (targets,) = files.targets()
     index = files.settings["time_index"]
     first = both[0].at(index)[0]
@@ -92,7 +93,7 @@ def draw(files: FigureFiles) -> Drawing:
         model = predictions.origin.model
         rho = correlation(truth[scored], values[scored])
         slab.draw_particles(ax, structure, shown, values, norm, slab.UNSIGNED)
-        slab.frame(ax, structure, f"{model} ($\\rho = {rho:.2f}$ of A here)")
+        slab.frame(ax, structure, f"{model} ($\\rho = {rho:.2f}$ for A)")
         slab.draw_particles(below, structure, shown, error, error_norm, slab.SIGNED)
         slab.frame(below, structure, f"{model} $-$ simulation")
         below.set_xlabel(r"$x\;[\sigma_{AA}]$")
@@ -114,9 +115,11 @@ def draw(files: FigureFiles) -> Drawing:
 
 
 def locally_averaged(structure: StaticStructure, displacements: NDArray, within: float) -> NDArray[np.float64]:
-    """d_i = sum_j Dr_j Theta(r_f - r_ij) / sum_j Theta(r_f - r_ij), the particle itself among the j; (N, 3).
+    """Displacements averaged over each particle and its neighbours nearer than `within` = r_f, (N, 3).
 
-    Reconstructed from the description of Fig. 7d of the paper; here of displacements averaged over the replicas.
+    d_i = sum_j Dr_j Theta(r_f - r_ij) / sum_j Theta(r_f - r_ij), where j runs over all particles including i. The
+    formula is reconstructed from the description of Fig. 7d of the paper. Here `displacements` are means over the
+    replicas.
     """
     i, j = structure.pairs[structure.distances < within].T
     total, number = displacements.astype(np.float64), np.ones(len(displacements))
@@ -131,7 +134,7 @@ def _time(predictions: Predictions, index: int) -> float:
 
 
 def _draw_arrows(ax: Any, structure: StaticStructure, shown: NDArray, flow: NDArray) -> None:
-    """A field in the slab as arrows in space, the longest a seventh of the box."""
+    """Draw a vector field in the slab as arrows in space; 99 per cent of them are shorter than a seventh of the box."""
     from matplotlib import colormaps
     from matplotlib.colors import Normalize
 
@@ -145,18 +148,17 @@ def _draw_arrows(ax: Any, structure: StaticStructure, shown: NDArray, flow: NDAr
     ax.set_box_aspect((1, 1, 0.5), zoom=1.15)
     ax.view_init(elev=55, azim=-80)
     ax.tick_params(labelsize=6, pad=-3)
-    ax.set_title(f"$\\mathbf{{d}}_i$, {scale:.2g} times as long", fontsize=8)
+    ax.set_title(f"$\\mathbf{{d}}_i$, enlarged {scale:.2g} times", fontsize=8)
 
 
 FIGURE = Figure(
     name="fig07_propensity_maps_{point}",
     section=MOVES,
     title="Maps of S",
-    caption="Propensity in a slab of the first test configuration. Above: two predictions and the simulation in the "
-    "same colours. Below: the errors of the predictions, and the displacement field d_i, averaged over "
-    "neighbours and replicas, its arrows drawn longer by the factor above them. ρ in the titles is of this "
-    "slab alone. Errors that come in patches, like the motion itself, show that a prediction misses whole "
-    "regions.",
+    caption="Propensity in a slab of the first test configuration. Above: two predictions and the simulation, with the "
+    "same colour scale. Below: the errors of the predictions, and the displacement field d_i, averaged over neighbours "
+    "and replicas; its arrows are enlarged by the factor given above them. ρ in the titles is for the A particles of "
+    "this slab. Errors that form patches, as the motion itself does, show that a prediction misses whole regions.",
     inputs=inputs,
     draw=draw,
     places=each_temperature,

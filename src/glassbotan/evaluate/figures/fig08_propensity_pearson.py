@@ -18,12 +18,12 @@ from glassbotan.study.study import Study
 def inputs(study: Study, place: Place) -> Inputs:
     """The Pearson table."""
     if not any({*model.predicts} & {*particle_targets()} for model in study.models if model.fits):
-        raise NotDrawnError("has no model that is fitted to particles")
+        raise NotDrawnError("has no model that is fitted to a target of particles")
     return Inputs({"table": [layout.SCORES]}, {"published": study.liquid.is_the_papers})
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """A row for each target, a column for each temperature."""
+    """Pearson coefficients of the targets of particles, a row for each target, a column for each temperature."""
     return draw_pearson(files.scores(), particle_targets(), files.settings["published"])
 
 
@@ -32,9 +32,9 @@ FIGURE = Figure(
     section=PREDICTED,
     title="Particles against time",
     caption="Pearson coefficient of S (and of R, C or D, where models predict them) over A particles. Bars: "
-    "confidence interval of the mean over the test configurations; dashed: the noise ceiling; grey: "
-    "baselines, which are fitted to nothing. Open marks are published values of networks trained on 400 "
-    "configurations of N = 4096.",
+    "confidence interval of the mean over the test configurations; dashed: the noise ceiling, the largest coefficient "
+    "that a prediction can reach with this number of replicas; grey: baselines, which are not fitted to data. Open "
+    "marks are published values of networks trained on 400 configurations of N = 4096.",
     inputs=inputs,
     draw=draw,
     paper="Fig. 8",

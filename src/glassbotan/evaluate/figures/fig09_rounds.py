@@ -9,7 +9,8 @@ FIGURE = Figure(
     name="fig09_rounds",
     section=PREDICTED,
     title="Rounds of message passing",
-    caption="Each network was trained, and where it starts from pairs pretrained, with its own number of rounds.",
+    caption="Each network was trained with its own number of rounds; the pretrained network that it starts from, if "
+    "there is one, has the same number.",
     inputs=lambda study, place: ablation_inputs(study, "rounds"),
     draw=partial(draw_ablation, label="rounds of message passing $n$"),
     on_request=True,

@@ -9,8 +9,9 @@ FIGURE = Figure(
     name="fig10_loss_weight",
     section=PREDICTED,
     title="Weight p in the loss",
-    caption="p = 1 learns particles alone and starts at random, p = 0 learns pairs alone. The paper's p is that of "
-    "training.target_scaling: reduced; on other scales the same p gives particles more weight.",
+    caption="With p = 1, a network learns only particles and starts from random weights; with p = 0, it learns only "
+    "pairs. The paper's p is defined for training.target_scaling: reduced. With the other scalings, the same p gives "
+    "particles more weight.",
     inputs=lambda study, place: ablation_inputs(study, "loss_weight"),
     draw=partial(draw_ablation, label="weight of the particles in the loss $p$"),
     on_request=True,

@@ -18,9 +18,9 @@ from glassbotan.study.study import Study
 
 SYMBOL = "S"
 FEWEST_FOR_VARIANCE = 4
-"""Configurations without which a variance between them is not drawn."""
+"""Smallest number of configurations for which the variance between configurations is drawn."""
 OVERLAPPING = 0.95
-"""Distance below which the few pairs there are do not set the range of the axis, sigma_AA."""
+"""Distance below which C(r), from very few pairs, is ignored when the range of the axis is chosen, sigma_AA."""
 
 
 def inputs(study: Study, place: Place) -> Inputs:
@@ -40,7 +40,7 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """Left and middle: sizes against time; right: correlation in space at one time."""
+    """Left and middle: size of the fluctuations against time; right: correlation in space at one time."""
     import pandas as pd
 
     temperature, index = files.settings["temperature"], files.settings["time_index"]
@@ -86,12 +86,12 @@ FIGURE = Figure(
     name="heterogeneity_{point}",
     section=PREDICTED,
     title="Dynamical heterogeneity",
-    caption="Left: standard deviation of S of A particles within a configuration. Middle, from four test "
-    "configurations on: variance between configurations of their mean, times N_A; a predictor can order the "
-    "particles of each configuration well and miss how configurations differ. Right: spatial correlation of "
-    "the deviations of S of A particles from the mean of their configuration. Black: simulation, from the two"
-    " halves of the ensemble, so that its noise drops out. Models whose target_scaling is configuration have "
-    "learnt differences within configurations alone: their χ means nothing.",
+    caption="Left: standard deviation of S of A particles within a configuration. Middle (if there are at least four "
+    "test configurations): χ, the variance of the mean S between configurations, times N_A. A predictor can order the "
+    "particles of each configuration well and still be wrong about how configurations differ. Right: spatial "
+    "correlation of the deviations of S of A particles from the mean of their configuration. Black: simulation, "
+    "computed between the two halves of the ensemble so that noise does not contribute. Models with target_scaling: "
+    "configuration learn only differences within configurations; their χ has no meaning.",
     inputs=inputs,
     draw=draw,
     places=each_temperature,

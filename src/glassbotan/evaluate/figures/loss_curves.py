@@ -1,4 +1,4 @@
-"""Losses against the epoch, which two figures draw."""
+"""Curves of the loss against the epoch, for two figures."""
 
 from glassbotan.evaluate.figures.contract import Drawing, FigureFiles
 from glassbotan.evaluate.figures.style import panels
@@ -8,7 +8,7 @@ SCALES = {"reduced": "loss", "training set": "loss (in variances)", "configurati
 
 
 def draw_losses(files: FigureFiles) -> Drawing:
-    """Training (solid) and validation loss (dashed) against the epoch: a panel for each model, a colour for a time."""
+    """Training loss (solid) and validation loss (dashed) against the epoch; a panel per model, a colour per time."""
     import matplotlib as mpl
     import numpy as np
     import pandas as pd

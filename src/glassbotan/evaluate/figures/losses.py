@@ -8,7 +8,7 @@ from glassbotan.study.study import Study
 
 
 def inputs(study: Study, place: Place) -> Inputs:
-    """Every fit that has a loss for each epoch."""
+    """Every fitted network, including those from which others start."""
     runs = [run for run in (*starts_of(study), *runs_of(study)) if run.model.has_epochs]
     if not runs:
         raise NotDrawnError("trains no network")
@@ -19,9 +19,9 @@ FIGURE = Figure(
     name="losses",
     section=PREDICTED,
     title="Losses of every network",
-    caption="Solid: training set; dashed: validation set, if there is one, and a dot at the epoch that was kept, the "
-    "best on it. A dashed line that rises again shows that the network has begun to learn the training set by"
-    " heart.",
+    caption="Loss against the epoch. Solid: training set; dashed: validation set, if there is one, with a dot at the "
+    "epoch of its smallest loss, which was kept. A dashed line that rises again shows that the network has begun to "
+    "overfit the training set.",
     inputs=inputs,
     draw=draw_losses,
 )

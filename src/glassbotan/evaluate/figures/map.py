@@ -1,4 +1,4 @@
-"""Everything that one predictor predicts at one time, in a slab, truth beside prediction."""
+"""Maps of every target that one predictor predicts at one time, in a slab, truth beside prediction."""
 
 from collections.abc import Iterable, Iterator
 
@@ -22,19 +22,19 @@ def _predicted(study: Study) -> Iterator[tuple[Place, Run, int]]:
 
 
 def places(study: Study) -> Iterable[Place]:
-    """A map of each."""
+    """A map for each fit of the study and each time that it predicts."""
     return [place for place, _, _ in _predicted(study)]
 
 
 def inputs(study: Study, place: Place) -> Inputs:
-    """Its predictions."""
+    """The predictions of the fit."""
     run, index = next((run, index) for one, run, index in _predicted(study) if one == place)
     settings = {"time_index": index, "pair_range": study.scores.pair_range}
     return Inputs({"predictions": [layout.predictions(run)]}, settings)
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """A row for each target, those of pairs first."""
+    """Maps, a row for each target, those of pairs first."""
     predictions = files.predictions()[0]
     shown = [(predictions, files.settings["time_index"], symbol) for symbol in reversed(predictions.symbols)]
     return draw_maps(shown, files.settings["pair_range"])
@@ -44,8 +44,8 @@ FIGURE = Figure(
     name="map_{point}_{time}_{model}_{seed}",
     section=MOVES,
     title="Map",
-    caption="What one predictor predicts, in a slab of the first test configuration: simulation on the left, "
-    "prediction on the right, in the same colours. ρ in the titles is of this slab alone.",
+    caption="Every target that one predictor predicts, in a slab of the first test configuration. Simulation on the "
+    "left, prediction on the right, with the same colour scale. ρ in the titles is for this slab only.",
     inputs=inputs,
     draw=draw,
     places=places,

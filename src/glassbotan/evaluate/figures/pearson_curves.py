@@ -1,4 +1,4 @@
-"""Pearson coefficients against time, which two figures draw."""
+"""Curves of the Pearson coefficients against time, for two figures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool = False) -> Drawing:
-    """The Pearson coefficient against time, and what limits it; a row for each target, a column for each temperature.
+    """Pearson coefficient and noise ceiling against time, a row for each target, a column for each temperature.
 
     Parameters
     ----------
     scores : the Pearson table
-    symbols : targets, of which those are drawn that are predicted
+    symbols : symbols of targets; those that no model predicts are left out
     published : whether published coefficients of S, from networks trained on the full data set, are drawn as marks
     """
     import pandas as pd
@@ -33,7 +33,7 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
     table = scores[scores.target.isin(symbols)]
     rows = [symbol for symbol in symbols if (table.target == symbol).any()]
     if not rows:
-        raise FileError(f"the table has no scores of {' or '.join(symbols)}: nothing predicts them")
+        raise FileError(f"the table has no scores of {' or '.join(symbols)}: no model of the study predicts them")
     temperatures = sorted(table.temperature.unique())
     figure, axes = panels(len(temperatures), rows=len(rows), sharey=True, sharex="col")
     looks = model_looks(table)
@@ -45,7 +45,7 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
             here = table[(table.target == symbol) & (table.temperature == temperature)]
             _draw_scores(ax, here, looks)
             ax.set(xscale="log", ylim=(lowest, 1.02))
-            ax.xaxis.set_minor_formatter(NullFormatter())  # over less than a decade they overlap
+            ax.xaxis.set_minor_formatter(NullFormatter())  # minor labels overlap if the axis is short
             if symbol == PUBLISHED_TARGET and published:
                 drawn.append(_draw_published(ax, temperature))
     for ax, temperature in zip(axes[0], temperatures, strict=True):
@@ -57,7 +57,7 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
 
 
 def _draw_scores(ax: Axes, scores: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
-    """Coefficient with its interval against time for each model, means over the seeds, and the noise ceiling."""
+    """Draw each model's coefficient with its interval against time, means over the seeds, and the noise ceiling."""
     ceiling = scores.groupby("time").ceiling.mean()
     ax.fill_between(ceiling.index, ceiling, 1.1, color="0.92", lw=0)
     alone: dict[str, Any] = {"marker": "_", "ms": 12} if len(ceiling) == 1 else {}
@@ -69,7 +69,7 @@ def _draw_scores(ax: Axes, scores: pd.DataFrame, looks: dict[str, dict[str, Any]
 
 
 def _draw_published(ax: Axes, temperature: float) -> pd.DataFrame:
-    """Marks at the published coefficients of a temperature, within the range of times that is drawn anyway."""
+    """Mark the published coefficients at a temperature, within the range that the time axis has, and return them."""
     first, last = ax.get_xlim()
     found = published_pearson()
     found = found[np.isclose(found.temperature, temperature) & found.time.between(first / 1.2, last * 1.2)]

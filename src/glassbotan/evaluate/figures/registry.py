@@ -1,4 +1,4 @@
-"""Every figure there is, and those of a study."""
+"""The list of all kinds of figures, and the figures of a study."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from glassbotan.plugins import announced, modules_of
 from glassbotan.study.study import Study
 
 GROUP = "glassbotan.figures"
-"""Entry points with which other packages announce theirs."""
+"""Group of the entry points with which other packages add figures."""
 
 
 @cache
@@ -21,14 +21,14 @@ def figures() -> tuple[Figure, ...]:
 
 
 def names_of(study: Study) -> Iterator[tuple[str, Figure, Place]]:
-    """The name of every figure that could be asked for in a study, its kind and its place."""
+    """Name, kind and place of every figure that can be asked for in a study."""
     for figure in figures():
         for place in figure.places(study):
             yield figure.name.format(**place), figure, place
 
 
 def figure_named(study: Study, name: str) -> tuple[Figure, Inputs]:
-    """A figure of a study, and what it is drawn from.
+    """A figure of a study, with the files and settings that it is drawn from.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def drawn_in(study: Study, on_request: bool = False) -> list[str]:
 
     Parameters
     ----------
-    on_request : those that are drawn when they are named, instead of those that are always drawn
+    on_request : whether to list the figures that are drawn only when the user names them, instead of the others
     """
     found = []
     for name, figure, place in names_of(study):
@@ -64,7 +64,7 @@ def drawn_in(study: Study, on_request: bool = False) -> list[str]:
 
 
 def kind_of(file_name: str) -> tuple[Figure, Mapping[str, str]] | None:
-    """The kind of the figure in a file of this name (without ending), and what tells it apart, where it has a kind."""
+    """The kind and the place of the figure in a file with this name (without suffix); None if it is not a figure."""
     for figure in figures():
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(figure.name))
         match = re.fullmatch(pattern, file_name)

@@ -1,4 +1,4 @@
-"""Pearson coefficients of one model against what was varied, which several figures draw."""
+"""Curves of the Pearson coefficients of one model against a quantity that was varied, for several figures."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOGARITHMIC = 3.0
-"""Ratio of the largest to the smallest positive value from which an axis is logarithmic."""
+"""An axis is logarithmic if its values are positive and the largest is at least this many times the smallest."""
 
 
 def ablation_inputs(study: Study, name: str) -> Inputs:
-    """The table of an ablation's scores."""
+    """The table of the scores of an ablation."""
     if name not in study.ablations:
-        raise NotDrawnError(f"has no section ablations.{name}, which would say what to draw")
+        raise NotDrawnError(f"has no section ablations.{name}, which defines the comparison")
     setting = study.ablations[name].setting
     return Inputs({"table": [layout.scores(f"ablation_{name}")]}, {"setting": setting})
 
 
 def draw_ablation(files: FigureFiles, label: str | None = None) -> Drawing:
-    """The coefficients against the values of the setting; `label` of the axis is by default the setting's name."""
+    """Pearson coefficients against the values of a setting; `label` of the axis is by default the setting's name."""
     from glassbotan.evaluate.pearson import VALUE
 
     return draw_against(files.scores(), {VALUE: label or files.settings["setting"]})
 
 
 def draw_against(scores: pd.DataFrame, varied: dict[str, str]) -> Drawing:
-    """The Pearson coefficients of one model at one place against each of what was varied; a panel for each.
+    """Pearson coefficients of one model at one temperature and time, a panel for each quantity that was varied.
 
     Parameters
     ----------
-    scores : of the fits; where several things vary, each fit has less than the most of one at most
-    varied : columns of the table, and labels of their axes
+    scores : Pearson table of the fits; of several varied quantities, each fit has all but one at their largest value
+    varied : columns of the table, with the labels of their axes
     """
     import pandas as pd
 
@@ -69,7 +69,7 @@ def draw_against(scores: pd.DataFrame, varied: dict[str, str]) -> Drawing:
 
 
 def _places(values: pd.Series) -> tuple[list[float], dict[float, str]]:
-    """Where values stand on an axis, numbers where they are and words one after the other; and the ticks there."""
+    """Positions of values on an axis (the value of a number, the order of a word), and the ticks with their labels."""
     import pandas as pd
 
     numbers = pd.to_numeric(values, errors="coerce")

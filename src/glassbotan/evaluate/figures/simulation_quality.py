@@ -1,4 +1,4 @@
-"""What every run says about itself, with the study's limits."""
+"""The quality of every simulation, with the study's limits."""
 
 from glassbotan import layout
 from glassbotan.evaluate.figures.contract import LIQUID, Drawing, Figure, FigureFiles, Inputs, Place
@@ -13,7 +13,7 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """Every run against its number: temperatures, pressure, drifts, crystal-like particles, and the limits."""
+    """Temperatures, pressure, drifts and crystal-like particles of every run, with the limits, a panel for each."""
     from matplotlib.ticker import MaxNLocator
 
     limits = Limits(**files.settings["limits"])
@@ -60,9 +60,10 @@ FIGURE = Figure(
     name="simulation_quality",
     section=LIQUID,
     title="Quality of every run",
-    caption="Kinetic and configurational temperature over the target temperature, pressure, drift of the total energy"
-    " in the ensemble, change of the potential energy over the second half of the equilibration, crystal-like"
-    " particles. Dashed: the study's limits; nothing is learnt from a run outside them.",
+    caption="Kinetic and configurational temperature relative to the target temperature, pressure, drift of the total "
+    "energy in the ensemble, change of the potential energy over the second half of the equilibration, and fraction of "
+    "crystal-like particles. Dashed: the study's limits. If a training or validation run is outside them, nothing is "
+    "fitted at its temperature (unless limits.enforce is false).",
     inputs=inputs,
     draw=draw,
 )

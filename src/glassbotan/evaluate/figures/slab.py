@@ -1,4 +1,4 @@
-"""A slab of a configuration, drawn: particles as circles, pairs as bonds, what several maps share."""
+"""Maps of a slab of a configuration, with particles as circles and pairs as bonds; several figures share them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 THICKNESS = 1.5
-"""Of the slab, sigma_AA."""
+"""Thickness of the slab, sigma_AA."""
 SIGNED, UNSIGNED = "PuOr_r", "viridis"
-"""Colours of what has a sign, and of what has none."""
+"""Colour maps of quantities with a sign, and of those without."""
 
 
 def particles_in_slab(structure: StaticStructure) -> NDArray[np.bool_]:
@@ -38,7 +38,7 @@ def bonds_in_slab(structure: StaticStructure, bond_range: float) -> NDArray[np.b
 
 
 def color_range(values: NDArray, centred: bool) -> Normalize:
-    """Colour range that the extreme two per cent do not stretch, around zero where the sign matters."""
+    """Colour range between the 2nd and 98th percentile, or if `centred` around zero, up to the 98th of |values|."""
     from matplotlib.colors import CenteredNorm, Normalize
 
     if centred:
@@ -47,21 +47,21 @@ def color_range(values: NDArray, centred: bool) -> Normalize:
 
 
 def frame(ax: Axes, structure: StaticStructure, title: str) -> None:
-    """The box around a map, and its title."""
+    """Set the axes of a map to the box, and its title."""
     half = structure.box_length / 2
     ax.set(aspect="equal", xlim=(-half, half), ylim=(-half, half))
     ax.set_title(title, fontsize=8)
 
 
 def colorbar(figure: Figure, axes: Sequence[Axes], norm: Normalize, colors: str, label: str, **where: Any) -> None:
-    """One colour bar for several maps."""
+    """Add one colour bar for several maps."""
     from matplotlib.cm import ScalarMappable
 
     figure.colorbar(ScalarMappable(norm, colors), ax=axes, label=label, extend="both", shrink=0.85, pad=0.02, **where)
 
 
 def title(figure: Figure, temperature: float, configuration: int, time: str = "") -> None:
-    """The title above all maps."""
+    """Add the title above all maps."""
     where = f"configuration {configuration}, slab $|z| < {THICKNESS / 2:g}$"
     figure.suptitle(f"$T = {temperature:g}$, {time}{where}", fontsize=9)
 
@@ -87,13 +87,13 @@ def pair_data(structure: StaticStructure, shown: NDArray) -> pd.DataFrame:
 def draw_bonds(
     ax: Axes, structure: StaticStructure, shown: NDArray, values: NDArray, norm: Normalize, colors: str
 ) -> None:
-    """Bonds in the colours of their values."""
+    """Draw bonds as lines that are coloured by their values."""
     from matplotlib.collections import LineCollection
 
-    order = np.argsort(np.abs(values[shown]))  # the strongest on top
+    order = np.argsort(np.abs(values[shown]))  # the largest values on top
     i, j = structure.pairs[shown][order].T
     separations = structure.separations[shown][order, :2]
-    # Drawn from either end, so that a bond through a face of the box leaves on one side and comes in on the other.
+    # Each bond is drawn from both ends, so that one across the boundary is visible on both sides of the box.
     from_i, from_j = structure.positions[i, :2], structure.positions[j, :2]
     lines = np.concatenate(
         [np.stack([from_i, from_i + separations], axis=1), np.stack([from_j - separations, from_j], axis=1)]
@@ -108,11 +108,11 @@ def draw_bonds(
 def draw_particles(
     ax: Axes, structure: StaticStructure, shown: NDArray, values: NDArray, norm: Normalize, colors: str
 ) -> None:
-    """Particles as circles in the colours of their values, the upper ones on top."""
+    """Draw particles as circles that are coloured by their values, those with larger z on top."""
     order = np.argsort(structure.positions[shown, 2])
     positions = structure.positions[shown][order]
     radii = np.diag(SIGMA)[structure.species[shown][order]] / 2
-    # Circles drawn to scale: points per unit length from the panel's size.
+    # The circles are to scale: points per sigma_AA, for a panel of 2.35 inches.
     points = 72 * 2.35 / structure.box_length
     ax.scatter(
         positions[:, 0], positions[:, 1], c=values[shown][order], s=(2 * radii * points * 0.9) ** 2, cmap=colors,

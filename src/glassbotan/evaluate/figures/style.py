@@ -37,16 +37,16 @@ STYLE: Any = {
     "savefig.dpi": DOTS_PER_INCH,
 }
 PANEL = 3.4
-"""Width of one panel, inches: a journal's column."""
+"""Width of one panel, inches; that of a journal's column."""
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 MODELS = {"BOTAN": COLORS[0], "NT-GNN": COLORS[1], "pairs": COLORS[2], "ridge": COLORS[3]}
-"""A model that studies share has the same colour everywhere, and so has a variety of it such as BOTAN-R."""
+"""Colours of the models that many studies have, equal in all figures; variants such as BOTAN-R have the same colour."""
 BASELINE_MARKERS = "x+1"
 DAGGER = "\N{DAGGER}"
-"""Marks what others have published."""
+"""Mark of published values."""
 TARGETS = {
     "S": ("#000000", "X"),
     "R": ("#E69F00", "o"),
@@ -54,7 +54,7 @@ TARGETS = {
     "D": ("#009E73", "^"),
     "E": ("#CC79A7", "D"),
 }
-"""Colour and marker of the targets; others take those of the models."""
+"""Colour and marker of each target; targets that are not listed take theirs from `COLORS` and `MARKERS`."""
 
 
 def pearson_label(symbol: str) -> str:
@@ -64,18 +64,18 @@ def pearson_label(symbol: str) -> str:
 
 
 def target_look(symbol: str) -> dict[str, Any]:
-    """Colour and marker of a target, where all curves are of one model; models have other colours."""
+    """Colour and marker of a target, for figures in which all curves are of one model."""
     number = list(targets()).index(symbol)
     color, marker = TARGETS.get(symbol, (COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]))
     return {"color": color, "marker": marker}
 
 
 def model_looks(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Colour, marker and label of each model of a table; a mean over seeds has its model's colour and another line.
+    """Colour, marker and label of each model of a table; a mean over seeds has its model's colour and a dashed line.
 
     Parameters
     ----------
-    scores : with the columns model and fitted; models that are fitted to nothing are grey
+    scores : table with the columns model and fitted; models that are not fitted (baselines) are grey
     """
     fitted = dict(zip(scores.model, scores.fitted.astype(bool), strict=True))
     spare = iter(color for color in COLORS if color not in MODELS.values())
@@ -99,7 +99,7 @@ def model_looks(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, inches."""
+    """An empty figure of this width and height, inches."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -114,7 +114,7 @@ def panels(count: int, rows: int = 1, **kwargs: Any) -> tuple[Figure, np.ndarray
 
 
 def shared_legend(figure: Figure, axes: Iterable[Axes]) -> None:
-    """One legend below all panels, each label once."""
+    """Add one legend below all panels, with each label once."""
     entries: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -127,7 +127,7 @@ def shared_legend(figure: Figure, axes: Iterable[Axes]) -> None:
 
 
 def save(figure: Figure, path: Path, provenance: Mapping[str, Any]) -> None:
-    """Write a figure in the format of its ending, the record of its making in the metadata."""
+    """Write a figure in the format of the path's suffix, with the record of how it was made in the metadata."""
     metadata = {"Title": path.stem, "Description": json.dumps(dict(provenance))}
     if path.suffix == ".svg":
         metadata["Date"] = provenance["started"]

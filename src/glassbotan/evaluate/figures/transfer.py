@@ -1,4 +1,4 @@
-"""How a model does at other temperatures and times than it was fitted for."""
+"""Scores of a model at other temperatures and times than those for which it was fitted."""
 
 from glassbotan import layout
 from glassbotan.evaluate.figures.contract import PREDICTED, Drawing, Figure, FigureFiles, Inputs, NotDrawnError, Place
@@ -7,14 +7,14 @@ from glassbotan.study.study import Study
 
 
 def inputs(study: Study, place: Place) -> Inputs:
-    """The table of the transferred predictions' scores."""
+    """The table of the scores of the transferred predictions."""
     if study.transfer is None:
-        raise NotDrawnError("has no section transfer, which would say what to draw")
+        raise NotDrawnError("has no section transfer, which defines the comparison")
     return Inputs({"table": [layout.scores("transfer")]})
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """A matrix for each target: fitted in rows, scored in columns."""
+    """A matrix of Pearson coefficients for each target: a row for each fit, a column for each place that is scored."""
     import numpy as np
 
     scores = files.scores()
@@ -42,7 +42,8 @@ FIGURE = Figure(
     name="transfer",
     section=PREDICTED,
     title="Transfer",
-    caption="A model fitted at one temperature and time (rows) and scored at another (columns).",
+    caption="Pearson coefficient of a model that was fitted at one temperature and time (rows) and scored at another "
+    "(columns).",
     inputs=inputs,
     draw=draw,
     on_request=True,

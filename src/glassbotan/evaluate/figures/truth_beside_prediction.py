@@ -1,4 +1,4 @@
-"""Maps of truth beside prediction, a row for each prediction and target, which two figures draw."""
+"""Maps of truth beside prediction, a row for each prediction and target, for two figures."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def draw_maps(shown: Sequence[tuple[Predictions, int, str]], pair_range: float) 
         norm = slab.color_range(compared.truth[inside], centred=of_pairs)
         colors = slab.SIGNED if of_pairs else slab.UNSIGNED
         scored = inside & one.scored(symbol, pair_range)
-        rho = f"$\\rho = {correlation(compared.truth[scored], compared.predicted[scored]):.2f}$ of {target.scored} here"
+        rho = f"$\\rho = {correlation(compared.truth[scored], compared.predicted[scored]):.2f}$ for {target.scored}"
         time = predictions.times[predictions.time_indices.index(time_index)]
         for ax, values, title in (
             (left, compared.truth, f"simulation, $t = {time:g}$"),

@@ -1,8 +1,8 @@
 """BOTAN, the bond-targeting graph network of Shiba et al., J. Chem. Phys. 158, 084503 (2023), and its relatives.
 
-One kind of predictor with different settings: BOTAN learns particles and pairs together (p = 0.4), NT-GNN particles
-alone (p = 1), and with p = 0 the network learns pairs alone. Networks with p < 1 may start from one that has learnt
-pairs alone at one temperature and time, or from published weights.
+All of them are one kind of predictor with different settings: BOTAN is trained on particles and pairs together
+(p = 0.4), NT-GNN on particles only (p = 1), and with p = 0 the network is trained on pairs only. Networks with p < 1
+can start from a network that was trained on the pairs of one temperature and sampling time, or from published weights.
 """
 
 from importlib import import_module
@@ -20,18 +20,20 @@ from glassbotan.study.section import Configurations, Section
 class Network(Section):
     """The shape of the graph network."""
 
-    rounds: PositiveInt = Field(7, description="rounds of message passing n, all with the same weights")
-    width: PositiveInt = Field(64, description="width of every layer")
+    rounds: PositiveInt = Field(7, description="number n of rounds of message passing, which all use the same weights")
+    width: PositiveInt = Field(64, description="width of every hidden layer")
 
 
 class Training(SharedTraining):
     """How the network is trained."""
 
-    augment: bool = Field(True, description="draw one of the 48 signed axis permutations for each graph and step")
+    augment: bool = Field(
+        True, description="transform each graph in each step by a random one of the 48 signed permutations of the axes"
+    )
     initial_weights: Literal["torch", "spread"] = Field(
         "torch",
-        description="random start of a network that is not pretrained: PyTorch's default, or one that tells distances "
-        "and neighbours apart from the first step and needs fewer epochs",
+        description="random initial weights of a network that is not pretrained: torch takes PyTorch's default; spread "
+        "takes weights that distinguish distances and neighbours from the first step and need fewer epochs",
     )
 
 
@@ -39,23 +41,28 @@ AnyTraining = TypeVar("AnyTraining", bound=Training)
 
 
 class PretrainingTraining(Training):
-    """How the network that learns pairs alone is trained."""
+    """How the pretrained network, which learns only pairs, is trained."""
 
     epochs: PositiveInt = Field(2000, description="passes over the training configurations")
 
 
 class Pretraining(Section):
-    """A network of the same shape that learns pairs alone (p = 0) first, or published weights in its place."""
+    """A network of the same shape that is trained first, on pairs only (p = 0), or published weights instead of it."""
 
-    name: str = Field("pretraining", pattern=NAME, description="name in paths")
-    temperature: PositiveFloat = Field(description="state point whose pairs are learnt [epsilon_AA/k_B]")
-    time: PositiveFloat = Field(description="sampling time whose pairs are learnt [tau]")
-    training: PretrainingTraining = Field(PretrainingTraining(), description="how it is trained")
+    name: str = Field("pretraining", pattern=NAME, description="name of the pretrained network in paths")
+    temperature: PositiveFloat = Field(
+        description="temperature of the state point whose pairs are learnt [epsilon_AA/k_B]"
+    )
+    time: PositiveFloat = Field(description="sampling time at which the pairs are learnt [tau]")
+    training: PretrainingTraining = Field(PretrainingTraining(), description="how the pretrained network is trained")
     weights: str | None = Field(
-        None, description="published weights to start from instead, with {seed} for a network's seed"
+        None,
+        description="file of published weights to start from instead of training a network; {seed} in its name stands "
+        "for the seed of the fit",
     )
     weights_learnt_from: Configurations = Field(
-        (), description="configurations that the published weights were trained on; none of them may be tested"
+        (),
+        description="configurations that the published weights were trained on; none of them may be used as a test",
     )
 
 
@@ -64,27 +71,29 @@ class Prediction(Section):
 
     average_over_symmetries: bool = Field(
         True,
-        description="average each prediction over the 48 signed axis permutations of the configuration (the liquid has "
-        "that symmetry, the network learns it only in part), and stretch it by what averaging took from its spread",
+        description="average predictions over the 48 signed permutations of the axes (the liquid has this symmetry, "
+        "but the network learns it only in part), then scale its deviations from the mean to correct for the variance "
+        "that the averaging removed",
     )
 
 
 class Settings(PredictorSettings):
-    """A graph network that learns a target of the particles and the pair-distance change E, in a ratio p."""
+    """A graph network trained on a target of the particles (weight p) and the pair-distance change E (weight 1 - p)."""
 
     has_epochs: ClassVar[bool] = True
 
     kind: Literal["botan"] = Field(description="kind of predictor")
     name: str = Field("BOTAN", pattern=NAME, description="name in paths and tables")
     p: float = Field(0.4, ge=0, le=1, description="weight of the particles in the loss p MSE(S) + (1 - p) MSE(E)")
-    particle_target: str = Field("S", description="target of the particles that is learnt: S, R, C or D")
+    particle_target: str = Field("S", description="target of the particles that is learnt, such as S, R, C or D")
     network: Network = Field(Network(), description="the shape of the network")
-    training: Training = Field(Training(), description="how it is trained")
+    training: Training = Field(Training(), description="how the network is trained")
     pretraining: Pretraining | None = Field(
-        None, description="what a network with p < 1 starts from; without it, at random"
+        None, description="network that a network with p < 1 starts from; without it, initial weights are random"
     )
     prediction: Prediction = Field(
-        Prediction(), description="how it is used; what is set here can be changed without training again"
+        Prediction(),
+        description="how the trained network is used; these settings can be changed without training again",
     )
 
     @field_validator("particle_target")
@@ -94,12 +103,12 @@ class Settings(PredictorSettings):
 
     @property
     def predicts(self) -> tuple[str, ...]:
-        """See `PredictorSettings.predicts`: what has no weight in the loss is not learnt."""
+        """See `PredictorSettings.predicts`: the targets whose weight in the loss is not zero."""
         return (*((self.particle_target,) if self.p > 0 else ()), *(("E",) if self.p < 1 else ()))
 
     @property
     def start(self) -> Start | None:
-        """See `PredictorSettings.start`: the network that learns pairs alone."""
+        """See `PredictorSettings.start`: the network that is trained on pairs only."""
         if self.pretraining is None or self.p == 1:
             return None
         own = self.pretraining
@@ -108,21 +117,22 @@ class Settings(PredictorSettings):
         return Start(pairs, own.temperature, own.time, own.weights, own.weights_learnt_from)
 
     def require_start(self, found: PredictorSettings, path: str) -> None:
-        """See `PredictorSettings.require_start`: another BOTAN of the same shape."""
+        """See `PredictorSettings.require_start`: it has to be a BOTAN of the same shape."""
         if not isinstance(found, Settings):
-            raise FileError(f"{path} is of kind {found.kind}, but {self.name} can start from kind {self.kind} alone")
+            raise FileError(f"{path} is of kind {found.kind}, but {self.name} can only start from kind {self.kind}")
         if found.network != self.network:
             raise FileError(
                 f"{path} has {found.network.rounds} rounds of width {found.network.width}, but "
-                f"{self.network.rounds} of width {self.network.width} were asked for; fit it with these settings"
+                f"{self.network.rounds} of width {self.network.width} were asked for; use the same network "
+                "settings for both"
             )
 
     def for_fitting(self) -> dict[str, Any]:
-        """See `PredictorSettings.for_fitting`: of the pretrained network counts the file that is handed over."""
+        """See `PredictorSettings.for_fitting`: without `pretraining`, whose result is an input file of the fit."""
         return {name: value for name, value in super().for_fitting().items() if name != "pretraining"}
 
     def with_fewer_configurations(self, before: int, after: int) -> Self:
-        """See `PredictorSettings.with_fewer_configurations`: as many steps of the optimiser, in more epochs."""
+        """See `PredictorSettings.with_fewer_configurations`: more epochs, and so as many steps of the optimiser."""
 
         def scaled(training: AnyTraining) -> AnyTraining:
             steps, fewer = (-(-number // training.batch_size) for number in (before, after))
@@ -136,7 +146,7 @@ class Settings(PredictorSettings):
 
 
 def __getattr__(name: str) -> Any:
-    """`fit` and `Fitted`, imported when they are asked for: torch takes seconds."""
+    """Import `fit` and `Fitted` when they are first used, since importing torch takes seconds."""
     if name in ("fit", "Fitted"):
         return getattr(import_module("glassbotan.predictors.botan.fitting"), name)
     raise AttributeError(f"module {__name__} has no {name}")

@@ -1,7 +1,7 @@
 """Fitting BOTAN to the targets of one temperature and sampling time, and predicting with it.
 
 Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C: Adam on p MSE(S) + (1 - p) MSE(E) over all particles and
-pairs of both species, each graph turned by a random element of the cube's symmetry group.
+pairs of both species, with each graph transformed by a random element of the symmetry group of the cube.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,12 +31,12 @@ from glassbotan.stopping import StoppedError
 from glassbotan.structure.static import StaticStructure
 
 SMALL_START = 0.05
-"""Share that is kept of a pretrained network's output for the particles, of which it has learnt nothing."""
+"""Factor on a pretrained network's weights of the last layer for particles, on which it was not trained."""
 
 Scalings = tuple[TargetScaling, TargetScaling]
-"""Of the target of the particles, by species, and of E."""
+"""Scales of the target of the particles, by species, and of E."""
 REDUCED: Scalings = (TargetScaling.reduced(len(Species)), TargetScaling.reduced(1))
-"""Both in reduced Lennard-Jones units."""
+"""Scales with which both targets stay in reduced Lennard-Jones units."""
 
 
 class Fitted(FittedPredictor):
@@ -44,9 +44,9 @@ class Fitted(FittedPredictor):
 
     Parameters
     ----------
-    weights : of `BOTAN`, by name
-    particle_scaling, pair_scaling : on which it measures its two targets
-    epoch : the epoch of the training that was kept
+    weights : state dictionary of `BOTAN`
+    particle_scaling, pair_scaling : scales of the network's two outputs
+    epoch : the epoch of the training whose weights these are
     """
 
     settings: Settings
@@ -67,7 +67,7 @@ class Fitted(FittedPredictor):
         self.epoch = epoch
 
     def network(self) -> BOTAN:
-        """The network, ready to predict."""
+        """The network with its trained weights, in evaluation mode."""
         model = BOTAN(self.settings.network)
         model.load_state_dict(self.weights)
         return model.eval()
@@ -111,11 +111,12 @@ class Fitted(FittedPredictor):
         return cls(settings, domain, weights, particle, pair, details["epoch"])
 
     def weights_to_start_from(self, particle_scaling: TargetScaling, pair_scaling: TargetScaling) -> dict[str, Tensor]:
-        """Weights for a network that measures on other scales.
+        """Weights with which a network that has the given output scales starts from this one.
 
-        Networks that measure in standard deviations predict them whatever their size; between those and reduced units,
-        they would start far off. E is carried over, and the target of the particles, of which a network trained on
-        pairs alone has learnt nothing, begins near zero.
+        If both networks predict in standard deviations, or both in reduced units, the weights are taken as they are. If
+        one does and the other does not, the last layer for pairs is rescaled so that the network predicts the same E,
+        and the last layer for particles is made small, so that its outputs start near zero: a network that was trained
+        on pairs only has learnt nothing about them.
         """
         if (self.pair_scaling == REDUCED[1]) == (pair_scaling == REDUCED[1]):
             return self.weights
@@ -132,7 +133,7 @@ class Fitted(FittedPredictor):
 
 
 class WeightedLoss:
-    """p MSE(S) + (1 - p) MSE(E), its two parts, and how well both are predicted; see `Objective`."""
+    """The loss p MSE(S) + (1 - p) MSE(E), its two parts, and the correlations of both targets; see `Objective`."""
 
     names = ("loss", "particle_loss", "pair_loss")
 
@@ -145,7 +146,7 @@ class WeightedLoss:
         return self._losses(graph, *model(graph, self.arithmetic))
 
     def judge(self, model: nn.Module, graph: Graph) -> dict[str, float]:
-        """See `Objective.judge`: losses, and correlations of S over A particles and of E over all pairs."""
+        """See `Objective.judge`: the losses, and Pearson coefficients of S over A particles and of E over all pairs."""
         of_particles, of_pairs = model(graph, self.arithmetic)
         found = dict(zip(self.names, self._losses(graph, of_particles, of_pairs).tolist(), strict=True))
         of_a = graph.species[:, 0] == Species.A
@@ -171,14 +172,14 @@ class WeightedLoss:
 
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """Train a network; see the contract.
+    """Train a network; see `glassbotan.predictors.contract`.
 
     Raises
     ------
     TrainingError
         if training diverges
     StoppedError
-        if it has to stop; the checkpoints are kept
+        if the training has to stop before its end; the checkpoints are kept
     """
     device = processor(context.device)
     particle_scaling, pair_scaling = _prediction_scalings(train, settings)
@@ -229,7 +230,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
 
 
 def _targets(example: Example, settings: Settings) -> tuple[NDArray | None, NDArray | None]:
-    """The targets of a configuration that have a weight in the loss: of the particles (N,) and E (n_p,)."""
+    """The particle target (N,) and E (n_p,) of a configuration; None for one that has no weight in the loss."""
     of_particles, of_pairs = (
         example.target(symbol)[0] if symbol in settings.predicts else None for symbol in (settings.particle_target, "E")
     )
@@ -252,7 +253,7 @@ def _scalings_of(examples: Sequence[Example], settings: Settings) -> Scalings:
 
 
 def _prediction_scalings(train: Examples, settings: Settings) -> Scalings:
-    """The scales of the network's predictions, as `training.target_scaling` wants them."""
+    """The scales of the network's predictions, according to `training.target_scaling`."""
     if settings.training.target_scaling == "reduced":
         return REDUCED
     if settings.training.target_scaling == "training set":
@@ -262,7 +263,7 @@ def _prediction_scalings(train: Examples, settings: Settings) -> Scalings:
 
 
 def _graph_with_targets(example: Example, settings: Settings, scalings: Scalings) -> Graph:
-    """The graph of a configuration with its targets on the scale of the loss."""
+    """The graph of a configuration, with its targets scaled as the loss needs them."""
     structure = example.structure()
     of_particles, of_pairs = _targets(example, settings)
     if settings.training.target_scaling == "configuration":

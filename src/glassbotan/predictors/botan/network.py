@@ -1,18 +1,18 @@
 """BOTAN, the bond-targeting graph network.
 
-Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C: encoders for nodes and edges; n rounds of message passing
-that all use the same two multilayer perceptrons, edges first,
+Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C. The network has encoders for nodes and edges; n rounds of
+message passing, which all use the same two multilayer perceptrons and update the edges first,
 
     h_e <- MLP_e [h_sender, h_receiver, h_e, h_e^0],
     h_v <- MLP_v [h_v, h_v^0, sum over incoming edges of h_e],
 
-where h^0 are the encoded inputs; and two decoders, S_i from h_v and E_ij from h_e. Every perceptron has two layers of
-the same width with a ReLU after each; the decoders end in one linear layer more.
+where h^0 are the encoded inputs; and two decoders, which give S_i from h_v and E_ij from h_e. Every perceptron has two
+layers of the same width with a ReLU after each; the decoders have one more linear layer.
 
-The first layer of a perceptron acts on concatenated inputs; here its weight is split into blocks, one for each input,
-so that nothing is concatenated: what depends on a particle is multiplied once per particle instead of once per edge,
-and what no round changes (h^0) once per configuration. Edges, 36 times as many as particles, go through
-`glassbotan.learn.edge_update`.
+In the paper, the first layer of a perceptron acts on the concatenated inputs. Here its weight is split into one block
+for each input instead, so that inputs of a particle are multiplied once per particle instead of once per edge, and
+those that no round changes (h^0) once per configuration. There are 36 times as many edges as particles; their
+perceptrons are computed by `glassbotan.learn.edge_update`.
 """
 
 import torch
@@ -25,11 +25,11 @@ from glassbotan.predictors.botan import Network
 
 
 class Perceptron(nn.Module):
-    """Two layers, each with a ReLU; the first is applied block by block.
+    """Two linear layers, each followed by a ReLU; the first one can be applied block by block.
 
     Parameters
     ----------
-    inputs : widths of the inputs, in the order in which a concatenation would have them
+    inputs : widths of the inputs, in the order of their concatenation
     width : width of both layers
     """
 
@@ -40,19 +40,19 @@ class Perceptron(nn.Module):
         self.second = nn.Linear(width, width)
 
     def blocks(self) -> tuple[Tensor, ...]:
-        """The weight of the first layer, a block (width, input) for each input."""
+        """The weight of the first layer, split into one block (width, width of the input) for each input."""
         return self.first.weight.split(self.inputs, dim=1)
 
     def finish(self, before_first_relu: Tensor) -> Tensor:
-        """Everything after the first layer's sum."""
+        """Apply the rest of the perceptron to the values before the first ReLU."""
         return relu(self.second(relu(before_first_relu)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply to one input of full width, (n, sum(inputs)) to (n, width)."""
+        """Apply the perceptron to concatenated inputs: (n, sum(inputs)) to (n, width)."""
         return self.finish(self.first(x))
 
     def on_edges(self, x: Tensor, arithmetic: Arithmetic) -> Tensor:
-        """The same for many edges, the second layer in the arithmetic's type, the first in that of x."""
+        """The same for edges: the first layer in the number type of x, the second in that of `arithmetic.products`."""
         y, _ = EdgePerceptron.apply(
             x, self.first.weight, self.first.bias, self.second.weight, self.second.bias, arithmetic
         )
@@ -60,7 +60,7 @@ class Perceptron(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A perceptron and a linear layer to one number."""
+    """A perceptron followed by a linear layer with one output."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -68,16 +68,16 @@ class Decoder(nn.Module):
         self.last = nn.Linear(width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, width) to (n,)."""
+        """Decode: (n, width) to (n,)."""
         return self.last(self.perceptron(x)).squeeze(-1)
 
     def on_edges(self, x: Tensor, arithmetic: Arithmetic) -> Tensor:
-        """The same for many edges, the last layer in the type of its weights."""
+        """The same for edges, with the last layer in the number type of its weights."""
         return self.last(self.perceptron.on_edges(x, arithmetic).to(self.last.weight.dtype)).squeeze(-1)
 
 
 class BOTAN(nn.Module):
-    """Predicts S of every particle and E of every edge from the static structure.
+    """The network that predicts S of every particle and E of every edge from the static structure.
 
     Parameters
     ----------
@@ -96,13 +96,15 @@ class BOTAN(nn.Module):
         self.edge_decoder = Decoder(width)
 
     def spread_initial_weights(self) -> None:
-        """Replace PyTorch's initial weights by ones from which few steps suffice.
+        """Replace PyTorch's initial weights by random weights from which training needs fewer steps.
 
-        Weights are He's for ReLU (He et al., ICCV 2015). The first layer of the edge encoder bends on planes at all
-        distances from the origin within the range of the edges, not through the origin alone, so that distances can be
-        told apart at once; and sums over neighbours start as something like means, so that rounds neither drown in
-        them nor lose them. On eight configurations of N = 1000 PyTorch's weights learn nothing beyond a function of
-        the distance in forty epochs; these do in twenty.
+        Weights are drawn as in He et al., ICCV 2015, for ReLU, with three changes. Each unit in the first layer of the
+        edge encoder becomes active beyond a plane; these planes lie at all distances from the origin up to the range of
+        the edges, instead of only near the origin, so that distances can be distinguished from the first step. The
+        weights for sums over neighbours are divided by 20, which is of the order of the number of neighbours, so that
+        the sums neither dominate the update of a particle nor vanish in it. The last layers of the decoders are made
+        smaller. On eight configurations of N = 1000, a network with PyTorch's initial weights learns no more than a
+        function of the distance in forty epochs; with these weights it learns more in twenty.
         """
         with torch.no_grad():
             for module in self.modules():
@@ -118,12 +120,12 @@ class BOTAN(nn.Module):
                 decoder.last.weight.mul_(0.3)
 
     def forward(self, graph: Graph, arithmetic: Arithmetic | None = None) -> tuple[Tensor, Tensor]:
-        """Predict, on the network's scale (`glassbotan.learn.scaling`).
+        """Predict S and E on the network's scale (`glassbotan.learn.scaling`).
 
         Parameters
         ----------
-        graph : of a configuration, or a batch of several
-        arithmetic : how edges are computed; by default in the type of the weights
+        graph : graph of a configuration, or a batch of several
+        arithmetic : how edges are computed; by default with PyTorch's operations in the number type of the weights
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What a trained network predicts of a structure, and the average over the symmetries of the cube."""
+"""Predictions of a trained network, with or without averaging over the symmetries of the cube."""
 
 import torch
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from glassbotan.predictors.botan.network import BOTAN
 
 
 def predict_graph(model: BOTAN, graph: Graph, average_over_symmetries: bool) -> tuple[NDArray, NDArray]:
-    """The target of the particles (N,) and E (n_p,) of one graph, on the network's scale."""
+    """Predicted particle target (N,) and E (n_p,) of one graph, on the network's scale."""
     keep_freed_memory()
     species = graph.species[:, 0].int()
     with torch.inference_mode():
@@ -26,17 +26,23 @@ def predict_graph(model: BOTAN, graph: Graph, average_over_symmetries: bool) -> 
 
 
 def calibrated(mean: Tensor, single: Tensor) -> Tensor:
-    """A mean of predictions, its deviations from its own mean stretched to what a prediction's should be.
+    """The mean of predictions over orientations, rescaled so that the regression slope of the truth on it is 1.
 
-    Squared errors teach a network to give what is expected of the truth from what it saw: where its prediction is
-    larger by 1, the truth is larger by 1 on average. What its predictions in different orientations do not share says
-    nothing about the truth, and is in their variance but not in that of their mean. So the truth rises faster than the
-    mean, by the ratio of the variances. Pearson's coefficient stays as it is.
+    A network that minimises the squared error predicts the expectation of the truth: where its prediction in one
+    orientation is larger by 1, the truth is larger by 1 on average. The differences between its predictions in
+    different orientations are unrelated to the truth. They contribute to the variance of the single predictions, but
+    averaging removes them, while the covariance with the truth stays the same. The slope of the truth on the mean is
+    therefore the variance of the single predictions divided by that of the mean, and the deviations of the mean from
+    its average are multiplied by this ratio. Pearson's coefficient does not change.
 
     Parameters
     ----------
-    mean : (n,)
-    single : (orientations, m), the predictions that it is the mean of
+    mean : (n,), average of the predictions over the orientations
+    single : (orientations, m), the predictions in each orientation; of pairs, m = 2 n values, one for each edge
+
+    Returns
+    -------
+    calibrated : (n,)
     """
     level, variance = mean.mean(), mean.var(correction=0)
     stretch = single.var(dim=1, correction=0).mean() / variance if variance > 0 else 1.0

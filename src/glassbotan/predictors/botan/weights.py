@@ -1,7 +1,7 @@
-"""The weights of the published network, and the shape of ours that they fit.
+"""Reading the weights of the published network into a network of ours.
 
 The release of Shiba et al. (J. Chem. Phys. 158, 084503) stores state dictionaries of a network of seven rounds and
-width 64 with one decoder for particles and pairs; ours has one for each, and both start from it.
+width 64 with one decoder for particles and pairs. Our network has a decoder for each; both get the published weights.
 """
 
 import pickle
@@ -34,41 +34,43 @@ _LAYERS = {
         for layer, theirs in (("perceptron.first", "fc1"), ("perceptron.second", "fc2"), ("last", "fc3"))
     },
 }
-"""Their name of each of our layers."""
+"""Name of each of our layers in the published state dictionary."""
 
 
 def published_predictor(path: Path, name: str, p: float, network: Network, domain: Domain) -> Fitted:
-    """A predictor with published weights, which give S and E in reduced units.
+    """A predictor with published weights, which predict S and E in reduced units.
 
     Parameters
     ----------
     path : state dictionary of the published network
-    name : of the model
-    p : weight of S in the loss that it was trained on
-    network : the shape that is expected
-    domain : what it was trained on, as far as it is known
+    name : name of the model
+    p : weight of S in the loss that the weights were trained with
+    network : the shape that is asked for
+    domain : what the weights were trained on, as far as it is known
 
     Raises
     ------
     FileError
-        if the file is none, or holds another architecture, or numbers that are not finite
+        if another shape is asked for than the published one, or for the reasons given in `read_weights`
     """
     if network != PUBLISHED:
         raise FileError(
-            f"{path} is a network with {PUBLISHED.rounds} rounds of width {PUBLISHED.width}, but {network.rounds} of "
-            f"width {network.width} were asked for"
+            f"{path}: published networks have {PUBLISHED.rounds} rounds of width {PUBLISHED.width}, but "
+            f"{network.rounds} of width {network.width} were asked for; set network.rounds and network.width to the "
+            "published values"
         )
     settings = Settings(kind="botan", name=name, p=p, network=network)
     return Fitted(settings, domain, read_weights(path), *REDUCED)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The weights of a published network as ours; nothing in the file is executed.
+    """The state dictionary of our network, read from a published file; no code in the file is executed.
 
     Raises
     ------
     FileError
-        if the file is none, or holds another architecture, or numbers that are not finite
+        if the file is missing or is not a state dictionary, its architecture is not the published one, or a weight is
+        not finite
     """
     try:
         theirs = torch.load(path, map_location="cpu", weights_only=True)
@@ -76,19 +78,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise FileError(f"{path} does not exist") from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileError(f"{path} cannot be read as weights alone ({reason})") from None
+        raise FileError(
+            f"{path} cannot be read as weights alone ({reason}); a state dictionary that PyTorch saved is expected"
+        ) from None
     if not isinstance(theirs, dict) or not all(isinstance(value, Tensor) for value in theirs.values()):
-        raise FileError(f"{path} holds no state dictionary, that is, no mapping from names to tensors")
+        raise FileError(f"{path} does not hold a state dictionary, that is, a mapping from names to tensors")
     expected = {
         f"{_LAYERS[name.rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}": (name, tuple(value.shape))
         for name, value in reversed(BOTAN(PUBLISHED).state_dict().items())
     }
     for name in sorted({*expected, *theirs}):
-        found = tuple(theirs[name].shape) if name in theirs else "nothing"
+        found = tuple(theirs[name].shape) if name in theirs else "none (it is missing)"
         wanted = expected[name][1] if name in expected else "nothing"
         if found != wanted:
             raise FileError(
-                f"{path} is another network: {name} has shape {found}, but {wanted} was expected of one with "
+                f"{path} is another network: {name} has shape {found}, but {wanted} was expected for a network with "
                 f"{PUBLISHED.rounds} rounds of width {PUBLISHED.width}"
             )
     for name, value in theirs.items():

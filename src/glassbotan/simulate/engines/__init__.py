@@ -1,7 +1,8 @@
 """Molecular-dynamics engines behind one small interface.
 
-An engine advances independent systems and knows no protocol. Each is a module of this package, with a class of the same
-name in capitals (`lammps.Lammps`) that does what `Engine` says. Their list is `glassbotan.study.simulation.ENGINES`.
+An engine advances independent systems and contains nothing of the protocol. Each engine is a module of this package
+with a class of the same name, capitalised (`lammps.Lammps`), that implements `Engine`. All engines are listed in
+`glassbotan.study.simulation.ENGINES`.
 """
 
 import importlib
@@ -18,7 +19,7 @@ from glassbotan.study.simulation import ENGINES, SKIN, SYSTEMS_PER_LAUNCH, Devic
 
 
 class Thermostat(NamedTuple):
-    """Nose-Hoover dynamics, the set temperature going linearly from `start` to `stop` over the run."""
+    """A Nose-Hoover thermostat whose set temperature goes linearly from `start` to `stop` over the run."""
 
     start: float
     stop: float
@@ -33,27 +34,27 @@ class Sample(NamedTuple):
     step: int
     configuration: Configuration
     potential_energy: float
-    """the full force-shifted form, summed over the system"""
+    """U of the whole system in the full force-shifted form, epsilon_AA"""
     pressure: float
 
 
 class Dynamics(NamedTuple):
-    """How systems move, and how the engine keeps its neighbour lists."""
+    """How the systems are integrated, and how the engine keeps its neighbour lists."""
 
     timestep: float
-    """dt, tau"""
+    """time step dt, tau"""
     thermostat: Thermostat | None = None
-    """each system its own; None is NVE"""
+    """each system has a thermostat of its own; None means NVE"""
     end: int = 0
-    """the step at which the run ends, and a ramp with it"""
+    """step at which the run, and with it a temperature ramp, ends"""
     neighbor_buffer: float = SKIN
-    """sigma_AA"""
+    """buffer of the neighbour lists, sigma_AA"""
     neighbor_check_delay: int = 1
-    """steps between two looks at whether a neighbour list is still good, for engines that notice a look too late"""
+    """steps between two checks of the neighbour lists, used by engines that can detect a check that came too late"""
 
 
 Progress = Callable[[int], None]
-"""Called with the particle-steps done since the last call."""
+"""A function that is called with the particle-steps done since the last call."""
 
 
 class Launch(Protocol):
@@ -64,7 +65,7 @@ class Launch(Protocol):
     def __exit__(self, *raised: object) -> None: ...
 
     def run_until(self, step: int, progress: Progress) -> None:
-        """Go on to `step`, telling of the work done a few times a second.
+        """Advance the systems to `step`, and call `progress` a few times a second.
 
         Raises
         ------
@@ -74,44 +75,44 @@ class Launch(Protocol):
         ...
 
     def samples(self, systems: Sequence[int]) -> Iterator[Sample]:
-        """Some of the systems as they are now; positions are wrapped, particles in the order in which they came."""
+        """Samples of some systems at the current step; positions are wrapped, particles are in their original order."""
         ...
 
     def state(self) -> dict[str, NDArray]:
-        """All that the engine needs to go on from here, bit for bit."""
+        """Everything that the engine needs to continue from the current step, bit for bit."""
         ...
 
 
 class Engine(Protocol):
-    """What an engine can do: advance independent systems, with or without a thermostat."""
+    """A molecular-dynamics engine, which advances independent systems with or without a thermostat."""
 
     name: str
     version: str
     device: str
     """name of the processor"""
     systems_per_launch: int
-    """the largest number of systems that a launch takes"""
+    """largest number of systems in a launch"""
 
     def launch(
         self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None
     ) -> Launch:
-        """Get independent systems ready to move: from where they start, or from the `state` of an earlier launch."""
+        """Prepare a run of systems, from their initial configurations or from the `state` of an earlier launch."""
         ...
 
 
 def load_engine(name: str, device: Device = "auto", systems_per_launch: int = SYSTEMS_PER_LAUNCH) -> Engine:
-    """The engine called `name`; `auto` is the first that is installed.
+    """The engine called `name`; for `auto` the first that is installed and can use the device.
 
     Parameters
     ----------
-    name : of the engine
-    device : the processor that it has to use; auto takes a GPU where there is one
-    systems_per_launch : the largest number of systems to advance together, where the engine can
+    name : name of the engine, or auto
+    device : processor that it has to use; auto takes a GPU if there is one
+    systems_per_launch : largest number of systems to advance together, for engines that can
 
     Raises
     ------
     EngineError
-        if it is not installed, or cannot use the device
+        if the engine is not installed, or cannot use the device
     """
     failures = []
     for module in ENGINES if name == "auto" else (name,):
@@ -130,20 +131,16 @@ def load_engine(name: str, device: Device = "auto", systems_per_launch: int = SY
 
 
 def blown_up(engine: str, reason: object) -> EngineError:
-    """The error for a run that cannot go on."""
+    """The error for a run that became unstable."""
     return EngineError(
         f"{engine}: {' '.join(str(reason).split())}; the run blew up: take a smaller time step or a longer melt"
     )
 
 
 def require_finite(sample: Sample, engine: str) -> Sample:
-    """Refuse a sample in which anything is not a number."""
-    configuration = sample.configuration
-    finite = (
-        np.isfinite(configuration.positions).all()
-        and np.isfinite(configuration.velocities).all()
-        and np.isfinite(sample.potential_energy)
-    )
-    if not finite:
-        raise blown_up(engine, f"system {sample.system} is not a number at step {sample.step}")
+    """Return the sample; raise an error if a number in it is not finite."""
+    found = sample.configuration
+    numbers = (found.positions, found.velocities, sample.potential_energy, sample.pressure)
+    if not all(np.isfinite(number).all() for number in numbers):
+        raise blown_up(engine, f"system {sample.system} has values that are not finite at step {sample.step}")
     return sample

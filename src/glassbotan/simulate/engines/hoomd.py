@@ -1,8 +1,9 @@
-"""HOOMD-blue, on a GPU where there is one, many systems in one `Simulation`.
+"""HOOMD-blue, on a GPU where there is one, with many systems in one `Simulation`.
 
-A single small liquid leaves a GPU idle, so the systems of a call are advanced together as species A0 B0 A1 B1 ...,
-with the cutoffs of the liquid inside a system and none between systems. The neighbour lists skip pairs of species
-without a cutoff. Every system keeps a thermostat of its own: a shared one would couple them.
+A single small liquid uses only a small part of a GPU, so the systems of a launch are advanced together as species
+A0 B0 A1 B1 ..., with the cutoffs of the liquid within a system and a cutoff of zero between systems. The neighbour
+lists skip pairs of species whose cutoff is zero. Every system has a thermostat of its own, since a shared one would
+couple the systems.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, re
 from glassbotan.study.simulation import Device
 
 SYSTEMS_FOR_CELL_LIST = 4
-"""Up to so many systems together, a cell list is the faster one on a GPU; beyond, and on a CPU, a tree is."""
+"""Largest number of systems for which a cell list is faster than a tree on a GPU; on a CPU a tree is always faster."""
 CELLS_PER_EDGE = 16
-"""Of the grid along which particles are put in order, so that neighbours in space are neighbours in memory."""
+"""Cells along each edge of the grid by which particles are sorted, so that neighbours in space are close in memory."""
 PARTICLE_STEPS_BETWEEN_REPORTS = {"cpu": 1_000_000, "gpu": 200_000_000}
-"""Work between two reports of progress: about half a second."""
+"""Particle-steps between two reports of progress: about half a second of work."""
 
 
 class Hoomd:
@@ -68,7 +69,7 @@ class _Launch:
     ) -> None:
         lengths = {system.box_length for system in systems}
         if len(lengths) > 1:
-            raise EngineError(f"hoomd: systems advanced together need one box, found edges {sorted(lengths)}")
+            raise EngineError(f"hoomd: systems advanced together need the same box, but have edges {sorted(lengths)}")
         if state is not None:
             places = np.split(np.arange(len(state["positions"])), np.cumsum([len(system) for system in systems])[:-1])
             systems = [
@@ -87,7 +88,7 @@ class _Launch:
         self._simulation = hoomd.Simulation(device=device, seed=0)  # nothing here draws random numbers
         self._simulation.timestep = 0 if state is None else int(state["step"])
         self._simulation.create_state_from_snapshot(self._snapshot())
-        # The sorter would interleave the systems; they are in spatial order already.
+        # HOOMD-blue's sorter would mix the systems; their particles are in spatial order already.
         self._simulation.operations.tuners.clear()
         self._pairs = self._forces()
         self._thermostats = list(self._own_thermostats())
@@ -120,8 +121,8 @@ class _Launch:
         delay, shortest = self._dynamics.neighbor_check_delay, self._pairs.nlist.shortest_rebuild
         if delay > 1 and shortest <= delay:
             raise EngineError(
-                f"hoomd: a neighbour list was rebuilt {shortest} steps after the one before, as soon as a "
-                f"neighbor_check_delay of {delay} let it and perhaps too late; take a smaller one"
+                f"hoomd: the neighbour list was rebuilt {shortest} steps after the previous rebuild, at the first "
+                f"check that neighbor_check_delay = {delay} allows, so perhaps too late; set a smaller delay"
             )
 
     def samples(self, systems: Sequence[int]) -> Iterator[Sample]:
@@ -131,7 +132,7 @@ class _Launch:
             yield require_finite(_sample(system, self._simulation.timestep, now[system]), Hoomd.name)
 
     def state(self) -> dict[str, NDArray]:
-        """See `Launch.state`: (sum of N, 3) paths of all systems, and momentum and position of each thermostat."""
+        """See `Launch.state`: arrays (sum of N, 3) of all systems, and the two variables of each thermostat."""
         now = self._configurations()
         return {
             "step": np.array(self._simulation.timestep),
@@ -142,11 +143,11 @@ class _Launch:
         }
 
     def _configurations(self) -> list[Configuration]:
-        """Where each system is now, particles in the order in which they were given."""
+        """The current configuration of each system, with its particles in their original order."""
         particles = self._simulation.state.get_snapshot().particles
         start, now = 0, []
         for system, order in zip(self._systems, self._orders, strict=True):
-            place = np.argsort(order) + start  # of each particle in the launch
+            place = np.argsort(order) + start  # index of each particle in the launch
             now.append(
                 Configuration(
                     positions=particles.position[place].astype(np.float64),
@@ -182,7 +183,7 @@ class _Launch:
             "exclusions": (),
         }
         if self._on_gpu and len(self._systems) <= SYSTEMS_FOR_CELL_LIST:
-            # Cells are filled in any order unless sorted; a tree's neighbours come in its own.
+            # The order of neighbours, on which rounding depends, is fixed in a tree, but in a cell list only if sorted.
             nlist = hoomd.md.nlist.Cell(**options, deterministic=True)
         else:
             nlist = hoomd.md.nlist.Tree(**options)
@@ -197,13 +198,13 @@ class _Launch:
         return forces
 
     def _own_thermostats(self) -> Iterator[Any]:
-        """One for each system, if there is one at all."""
+        """The thermostat of each system; none for NVE."""
         thermostat, end = self._dynamics.thermostat, self._dynamics.end
         if thermostat is None:
             return
         for system in self._systems:
-            # Momentum is conserved, so a system has 3 N - 3 degrees of freedom. HOOMD-blue knows that of a single
-            # method for everything and counts 3 N for each of several: the set temperature makes up for it.
+            # Momentum is conserved, so a system has 3 N - 3 degrees of freedom. HOOMD-blue counts them so if one method
+            # integrates all particles, but counts 3 N for each of several methods; a lower set temperature corrects it.
             share = 1.0 if len(self._systems) == 1 else 1 - 1 / len(system)
             ramp = hoomd.variant.Ramp(thermostat.start * share, thermostat.stop * share, 0, end)
             yield hoomd.md.methods.thermostats.MTTK(kT=ramp, tau=thermostat.time)
@@ -216,12 +217,12 @@ class _Launch:
 
 
 def _names(system: int) -> list[str]:
-    """Names of the species of a system: A3, B3."""
+    """Names of the species of a system, such as A3 and B3."""
     return [f"{species.name}{system}" for species in Species]
 
 
 def _spatial_order(system: Configuration) -> NDArray[np.intp]:
-    """Particles cell by cell along a Morton curve through the box, shape (N,)."""
+    """Indices of the particles, cell by cell along a Morton curve through the box, shape (N,)."""
     cells = np.floor((system.positions / system.box_length + 0.5) * CELLS_PER_EDGE).astype(int)
     bits = range((CELLS_PER_EDGE - 1).bit_length())
     key = sum(((cells[:, axis] >> bit) & 1) << (3 * bit + axis) for bit in bits for axis in range(3))
@@ -229,7 +230,7 @@ def _spatial_order(system: Configuration) -> NDArray[np.intp]:
 
 
 def _sample(system: int, step: int, configuration: Configuration) -> Sample:
-    """A sample with energy and pressure from the formula: HOOMD-blue's energy leaves out the constant -V_LJ(r_c)."""
+    """A sample whose energy and pressure are computed here, since HOOMD-blue's energy lacks the constant -V_LJ(r_c)."""
     energy, virial = np.nan, np.nan
     if np.isfinite(configuration.positions).all():
         static = interactions(configuration.positions, configuration.species, configuration.box_length)

