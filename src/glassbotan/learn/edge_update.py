@@ -170,6 +170,7 @@ def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: b
     )
     dx = torch.empty_like(x) if needs_dx else None
     d_before = torch.empty_like(y, dtype=x.dtype)
+    ones = y.new_ones(len(y))
     for block in _blocks(x):
         hidden = layer(block)
         d = dy[block]
@@ -177,10 +178,9 @@ def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: b
             d = into_ends.index_select(0, ends.receiver[block]).add_(d)
         d = threshold_backward(d, y[block], 0)
         d_second += d.t() @ hidden.to(y.dtype)
-        d_bias += d.sum(dim=0, dtype=d_bias.dtype)
-        d = threshold_backward((d @ second_weight).to(x.dtype), hidden, 0)
+        d_bias += d.t() @ ones[block]
+        d = threshold_backward((d @ second_weight).to(x.dtype), hidden, 0, grad_input=d_before[block])
         d_first += d.t() @ x[block]
-        d_before[block] = d
         if dx is not None:
             torch.mm(d, first_weight, out=dx[block])
     return _Gradients(dx, d_before, d_first, d_second, d_bias)
