@@ -22,7 +22,7 @@ import pandas as pd
 from training import published_module, structure
 
 EVERY = 5
-RECORDED = ("epoch", "train_loss", "S", "E", "minutes")
+RECORDED = ("epoch", "train_loss", "S", "E")
 
 
 def data_files(code: Path, numbers: range) -> list[Path]:
@@ -46,7 +46,6 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
     train, test = (
         [structure(path) for path in data_files(code, numbers)] for numbers in (range(1, 11), range(401, 404))
     )
-    began = time.perf_counter()
     scores = []
 
     def judge(state: dict) -> None:
@@ -70,8 +69,7 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
                     correlation(of_pairs[pairs], change[pairs]),
                 )
             )
-        minutes = (time.perf_counter() - began) / 60
-        scores.append((row["epoch"], row["train_loss"], *np.mean(found, axis=0), minutes))
+        scores.append((row["epoch"], row["train_loss"], *np.mean(found, axis=0)))
         print(f"ours, seed {seed}: ", *(f"{value:.4g}" for value in scores[-1]), flush=True)
 
     torch.manual_seed(seed)
@@ -85,7 +83,6 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
 
 def published(code: Path, seed: int, epochs: int) -> pd.DataFrame:
     """Train with the published code, which counts epochs from 0 and computes its scores after the steps of an epoch."""
-    began = time.perf_counter()
     module = published_module(code, "train")
     if not module.torch.cuda.is_available():  # its weights were saved on a GPU, and it loads them without map_location
         module.torch.load = partial(module.torch.load, map_location="cpu")
@@ -100,7 +97,7 @@ def published(code: Path, seed: int, epochs: int) -> pd.DataFrame:
         module.train_model(0.4, 0.44, "train/*.npz", "test/*.npz", n_epochs=epochs, seed=seed)
         (written,) = Path().glob("loss_*.dat")
         table = pd.read_csv(written, header=None, names=["epoch", "train_loss", "test_loss", "S", "E"])
-    return table.assign(epoch=table.epoch + 1, minutes=(time.perf_counter() - began) / 60)[list(RECORDED)]
+    return table.assign(epoch=table.epoch + 1)[list(RECORDED)]
 
 
 def main() -> None:
@@ -116,12 +113,17 @@ def main() -> None:
     if not (code / "initial_model").is_dir():
         sys.exit(f"{code} is not the published release: it has no folder initial_model")
     for seed in arguments.seeds:
+        began = time.perf_counter()
         table = (
             published(code, seed, arguments.epochs)
             if arguments.published
             else ours(code, seed, arguments.epochs, arguments.precision)
         )
-        print(f"seed {seed}\n{table.to_string(index=False, float_format='{:.4f}'.format)}", flush=True)
+        minutes = (time.perf_counter() - began) / 60
+        print(
+            f"seed {seed}, {minutes:.1f} minutes\n{table.to_string(index=False, float_format='{:.4f}'.format)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_ensemble_gives_displacements_back(configuration, tmp_path, rng):
     header = EnsembleHeader("test", 0.64, 1, (0.5,), 1e-3, 2, {"time": [1.0], "potential_energy": [-6.0]})
     write_ensemble(path, header, configuration, samples, lambda: {"wall_seconds": 7})
     with read_ensemble(path) as ensemble:
-        assert ensemble.header.times == [0.5]
+        assert ensemble.header.times == (0.5,)
         assert ensemble.header.equilibration == header.equilibration
         frames = list(ensemble.frames())
         assert [(frame.replica, frame.step) for frame in frames] == [(1, 500), (2, 500)]
@@ -100,6 +100,42 @@ def test_ensemble_gives_displacements_back(configuration, tmp_path, rng):
     with gsd.hoomd.open(path) as trajectory:
         assert trajectory[2].log["potential_energy"].tolist() == [-1.5]
         assert trajectory[0].particles.types == ["A", "B"]
+
+
+def test_simulations_of_version_0_1_can_be_read(configuration, tmp_path, monkeypatch):
+    """That version wrote no header, but a record of how the file was made, with the facts where they are here."""
+    integrator = {"timestep": 1e-3, "thermostat_time": 0.1}
+    common = {"stage_version": 2, "study": "old", "box_length": configuration.box_length}
+    melted = common | {
+        "stage": "melt",
+        "settings": {"study": "old", "temperature": 0.64, "integrator": integrator},
+        "configurations": [3],
+        "final_temperature": 5.0,
+    }
+    ran = common | {
+        "stage": "ensemble",
+        "settings": {
+            "study": "old",
+            "temperature": 0.64,
+            "integrator": integrator,
+            "configuration": 3,
+            "times": [0.5],
+            "ensemble": {"replicas": 1},
+        },
+        "equilibration": {"time": [1.0], "potential_energy": [-6.0]},
+    }
+    header = EnsembleHeader("", 0, 0, (), 0, 0, {})
+    with monkeypatch.context() as old:
+        old.setattr("glassbotan.files.gsd.HEADER_CHUNK", "unknown")
+        write_batch(tmp_path / "melt.gsd", batch_of(configuration), melted)
+        write_ensemble(
+            tmp_path / "c.gsd", header, configuration, [Sample(0, 500, configuration, -1.5, 2.0)], lambda: ran
+        )
+    batch = read_batch(tmp_path / "melt.gsd", "melt")
+    assert (batch.study, batch.temperature, batch.final_temperature, batch.numbers) == ("old", 0.64, 5.0, (3,))
+    assert batch.configurations[0].box_length == configuration.box_length
+    with read_ensemble(tmp_path / "c.gsd") as ensemble:
+        assert ensemble.header == EnsembleHeader("old", 0.64, 3, (0.5,), 1e-3, 1, ran["equilibration"])
 
 
 @pytest.mark.parametrize("keep", [0, 100, 0.5, 0.98])

@@ -109,7 +109,8 @@ def read_ensemble(path: Path) -> Iterator[Ensemble]:
     """
     with open_gsd(path) as (trajectory, facts):
         require_stage(path, facts, "ensemble")
-        header = EnsembleHeader(**{name: facts[name] for name in EnsembleHeader.__dataclass_fields__})
+        known = {name: facts[name] for name in EnsembleHeader.__dataclass_fields__}
+        header = EnsembleHeader(**known | {"times": tuple(known["times"])})
         initial = from_frame(trajectory[0], facts["box_length"])
         start = initial.unwrapped
 

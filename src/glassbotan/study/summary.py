@@ -19,11 +19,17 @@ def summary(study: Study) -> str:
     runs = list(runs_of(study))
     for model in study.models:
         fits = sum(run.model == model for run in runs)
-        what = "each for all its times at once" if model.joint else "each for one of its times"
+        what = ("each " if fits > 1 else "") + ("for all its times at once" if model.joint else "for one of its times")
         lines.append(
             f"  {model.name} ({model.kind}) predicts {', '.join(model.predicts)}; "
-            + (f"{fits} fits, {what}" if model.fits else "a baseline that is not fitted")
+            + (f"{_counted(fits)}, {what}" if model.fits else "a baseline that is not fitted")
         )
     if starts := starts_of(study):
-        lines.append(f"  {len(starts)} fits that others start from ({', '.join({run.model.name for run in starts})})")
+        lines.append(
+            f"  {_counted(len(starts))} that others start from ({', '.join({run.model.name for run in starts})})"
+        )
     return "\n".join(lines)
+
+
+def _counted(fits: int) -> str:
+    return f"{fits} fit" if fits == 1 else f"{fits} fits"
