@@ -1,7 +1,7 @@
 """Paths of the files of a study, relative to its folder `results/<study>/`."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from glassbotan.errors import StudyError
 from glassbotan.study.runs import Run, ablation_runs, learning_curve_runs, runs_of, start_of, transfer_runs
@@ -38,11 +38,6 @@ def fitted(run: Run) -> str:
     return f"{run.folder}/{FITTED}"
 
 
-def history(run: Run) -> str:
-    """Path of the history of a fit."""
-    return f"{run.folder}/{HISTORY}"
-
-
 def predictions(run: Run) -> str:
     """Path of the predictions of the test configurations at the state point and times of the fit."""
     return f"{run.folder}/{PREDICTIONS}"
@@ -50,7 +45,7 @@ def predictions(run: Run) -> str:
 
 def transferred(run: Run, from_index: int, point: StatePoint, time_index: int) -> str:
     """Path of the predictions of the fit's time `from_index`, to compare with time `time_index` of a state point."""
-    if run.point == point and from_index == time_index:
+    if run.point == point and run.time_indices == (from_index,) == (time_index,):
         return predictions(run)
     return f"{run.folder}/t{from_index:02d}-on-{point.label}-t{time_index:02d}.npz"
 
@@ -81,7 +76,9 @@ class Compared(NamedTuple):
     predictions: list[str]
     """paths of the predictions files; files that differ only in the seed follow each other"""
     setting: str | None = None
-    """the setting that differs between the models, if it is an ablation"""
+    """the setting that an ablation varies"""
+    values: tuple[Any, ...] = ()
+    """its value for each of the files"""
     time: float | None = None
     """the only sampling time that is scored; None for all"""
 
@@ -101,12 +98,13 @@ def compared(study: Study, comparison: str) -> Compared:
         return Compared(files, time=study.learning_curve.time)
     if comparison == "transfer" and study.transfer:
         return Compared([transferred(*transfer) for transfer in transfer_runs(study)])
-    name = comparison.removeprefix("ablation_")
-    if name in study.ablations:
+    prefix, _, name = comparison.partition("_")
+    if prefix == "ablation" and name in study.ablations:
         ablation = study.ablations[name]
-        files = [predictions(run) for run in ablation_runs(study, name)]
-        return Compared(files, ablation.setting, ablation.time)
-    section = f"ablations.{name}" if comparison.startswith("ablation_") else comparison
+        runs = ablation_runs(study, name)
+        values = tuple(run.model.setting(ablation.setting) for run in runs)
+        return Compared([predictions(run) for run in runs], ablation.setting, values, ablation.time)
+    section = f"ablations.{name}" if prefix == "ablation" else comparison
     raise StudyError(f"study {study.name} has no section {section}, which sets what this table compares")
 
 

@@ -239,7 +239,7 @@ def test_averaging_over_symmetries_makes_predictions_symmetric(structure):
     assert not np.allclose(predict(model, graph)[0], predict(model, turned)[0], atol=1e-6)
 
 
-def test_averaged_predictions_are_as_spread_out_as_what_they_predict(rng):
+def test_averaged_predictions_have_a_regression_slope_of_one(rng):
     known, unknown = rng.normal(size=(2, 20_000))
     truth = torch.tensor(3 + known + 0.7 * unknown)
     # Each prediction is based on `known` with independent noise of the same variance. The expected truth, given this

@@ -200,6 +200,33 @@ def test_another_liquid_is_refused(targets_files):
         predict_configuration(predictor, exchanged)
 
 
+def test_pairs_of_another_range_are_refused(targets_files, tmp_path):
+    settings = settings_of("botan")
+    predictor = fitted_to(targets_files, settings)
+    predictor.domain = replace(predictor.domain, pair_range=1.5)
+    with pytest.raises(
+        FileError, match=r"has pairs up to 2, but .* is fitted to pairs up to 1.5; make the targets again"
+    ):
+        predict_tests(
+            FittedFile("test", "BOTAN", 0, predictor), Path("m"), [targets_files[5]],
+            temperature=0.9, time_indices=(2,), from_indices=(2,),
+        )  # fmt: skip
+    with pytest.raises(FileError, match=r"has pairs up to 2, but the predictor that BOTAN starts from is fitted to"):
+        fitted_to(targets_files, settings, start=predictor)
+
+
+def test_a_box_that_is_too_small_for_the_forces_is_refused(targets_files):
+    predictor = fitted_to(targets_files, settings_of("potential-energy"))
+    predictor.domain = replace(predictor.domain, density=1.2)
+    side = (100 / 1.2) ** (1 / 3)
+    grid = np.stack(np.meshgrid(*[np.arange(5)] * 3), axis=-1).reshape(-1, 3)[:100] * side / 5 - side / 2
+    small = Configuration(
+        grid, np.zeros((100, 3), np.int32), np.zeros((100, 3)), (np.arange(100) % 5 == 0).astype(np.uint8), side
+    )
+    with pytest.raises(FileError, match=r"the configuration cannot be predicted: "):
+        predict_configuration(predictor, small)
+
+
 def test_configurations_of_two_liquids_are_not_fitted_together(targets_files, make_targets_file, rng, tmp_path):
     other = make_targets_file(tmp_path / "c0003.npz", rng, 3, edge=7.2)
     with pytest.raises(FileError, match=r"c0003.npz is another liquid than the one that model ridge is fitted to"):

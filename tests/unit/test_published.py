@@ -297,7 +297,14 @@ def published_network(state, graph):
 def test_published_weights_give_the_published_outputs(liquid_at_one, tmp_path):
     state = published_state()
     torch.save(state, tmp_path / "model1.pth")
-    import_weights(tmp_path / "model1.pth", tmp_path / "m.safetensors", "-p", "0.4", "--learnt-from", "1-3")
+    import_weights(
+        tmp_path / "model1.pth",
+        tmp_path / "m.safetensors",
+        "--model",
+        '{"kind":"botan","p":0.4}',
+        "--learnt-from",
+        "1-3",
+    )
     predictor = read_fitted(tmp_path / "m.safetensors").predictor
     assert predictor.settings.predicts == ("S", "E")
     assert predictor.domain.seen == (1, 2, 3)

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr, spearmanr, ttest_1samp
 
-from glassbotan.errors import FileError
 from glassbotan.evaluate.heterogeneity import dynamic_correlation, heterogeneity
 from glassbotan.evaluate.pearson import heterogeneity_table, pearson_table
 from glassbotan.evaluate.published import published_beside
@@ -287,6 +286,22 @@ def test_heterogeneity_of_the_simulation_has_no_noise_in_it(predictions, rng):
     assert found.chi_4 == pytest.approx(found.chi_4_within + found.chi_4_between)
 
 
+def test_spatial_correlation_is_one_ratio_of_averages(predictions, rng):
+    """A configuration whose halves happen to be uncorrelated, or anticorrelated, does not dominate the average."""
+    of_a = predictions[0].structure.species == 0
+    common = rng.normal(size=40)
+    bad = np.stack([common, -1e-3 * common])
+    halves = [np.stack([one.targets["S"].truth] * 2) for one in predictions]
+    good, mixed = (
+        [with_predicted(one, "S", common, halves=half) for one, half in zip(predictions, both, strict=True)]
+        for both in ((halves[0], halves[0]), (halves[0], bad))
+    )
+    assert np.nanmax(np.abs(dynamic_correlation(mixed, "S", bins=6)[1])) < 5
+    assert np.isnan(dynamic_correlation([mixed[1]], "S", bins=6)[1]).all()
+    assert np.isfinite(dynamic_correlation(good, "S", bins=6)[1]).any()
+    assert of_a.sum() == 32
+
+
 def with_rounds(rounds):
     return {"settings": {"p": 0.4, "network": {"rounds": rounds}}}
 
@@ -294,20 +309,28 @@ def with_rounds(rounds):
 def test_models_that_differ_in_more_than_their_seed_are_told_apart(predictions):
     files = [file_of(predictions, **with_rounds(rounds)) for rounds in (1, 7)]
     files.append(file_of(predictions, times=(8.25,)))
-    table = pearson_table([*files, baseline(predictions)], Scores(), setting="network.rounds")
+    table = pearson_table([*files, baseline(predictions)], Scores(), values=[1, 7, 7, 7])
     means = means_over_seeds(table, "network.rounds")
     assert set(means.model) == {
         "BOTAN, rounds = 1", "BOTAN, rounds = 7", "BOTAN, rounds = 7, of T = 0.64, t = 8.25", "initial-distance",
     }  # fmt: skip
     assert set(means.seeds) == {1}
-    with pytest.raises(FileError, match=r"model BOTAN of kind botan has no setting network.depth, but the compared"):
-        pearson_table(files, Scores(), setting="network.depth")
+
+
+def test_fits_whose_starts_alone_differ_are_not_averaged(predictions):
+    """A fitted network does not hold the settings of the network that it started from."""
+    table = pearson_table([file_of(predictions, ("S",))] * 2, Scores(), values=[50, 100])
+    assert table.value.tolist() == [50, 100]
+    assert set(means_over_seeds(table, "pretraining.training.epochs").model) == {
+        "BOTAN, epochs = 50",
+        "BOTAN, epochs = 100",
+    }
 
 
 def test_scores_read_again_are_told_apart_as_before(predictions, tmp_path):
     time = 1650 * 1e-3  # differs from 1.65 by rounding
     files = [file_of(predictions, time=time, times=(time,), settings={"p": p}) for p in (0.4, 1.0)]
-    table = pearson_table(files, Scores(), setting="p")
+    table = pearson_table(files, Scores(), values=[0.4, 1.0])
     write_csv(tmp_path / "pearson.csv", table, {})
     again = read_csv(tmp_path / "pearson.csv")
     assert set(again.time) == set(again.trained_time.dropna()) == {1.65}

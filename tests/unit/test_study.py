@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from glassbotan import layout
 from glassbotan.errors import StudyError
+from glassbotan.evaluate.figures.registry import drawn_in
 from glassbotan.predictors.botan import Settings as Botan
 from glassbotan.simulate.configurations import random_generator
 from glassbotan.study.reading import read_study, resolved, study_from
@@ -154,8 +156,17 @@ def changed(settings, path, value):
     ("path", "value", "message"),
     [
         ("ablations.rounds.time", 2.0, "ablations.rounds is set for model BOTAN at T = 0.64, t = 2, where this study"),
-        ("ablations.rounds.setting", "network.depth", "network.depth = 1 cannot be set .*has no setting network.depth"),
-        ("ablations.loss_weight.values", [0, 2], "ablations.loss_weight: p = 2 cannot be set"),
+        ("ablations.rounds.setting", "network.depth", "network.depth cannot be set .*has no setting network.depth"),
+        (
+            "ablations.loss_weight.values",
+            [0, 2],
+            "ablations.loss_weight: p = 2 cannot be set .*less than or equal to 1",
+        ),
+        ("ablations.learning-rate", {}, "ablations.learning-rate"),
+        ("ensemble.relaxation_replicas", 9, "ensemble.relaxation_replicas is 9, but ensemble.replicas is 8; reduce"),
+        ("models.3.descriptors", {"smallest_radius": 3}, "radii of shells have to increase, but they are 3, 2, 5"),
+        ("models.3.descriptors", {"bond_order_radii": []}, "models.3.*bond_order_radii.*at least 1 item"),
+        ("models", ..., "models is missing"),
         ("transfer.between", [[0.64, 1.65], [0.5, 1.65]], "transfer is set for model BOTAN at T = 0.5, t = 1.65"),
         ("liquid.densty", 1.2, "unknown key liquid.densty; did you mean density?"),
         ("modles", [], "unknown key modles; did you mean models?"),
@@ -192,7 +203,7 @@ def changed(settings, path, value):
         ("targets.pair_range", 5.0, "targets.pair_range 5 needs a box of at least twice that length"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.3], "must increase, but 0.3 follows 0.52"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.52], "must increase"),
-        ("temperatures.0.sampling_times", [0.1, 1.65, 2.00005], "2.00005 is not a multiple of the time step 0.001"),
+        ("temperatures.0.sampling_times", [0.1, 1.65, 2.00005], "2.00005 is not a multiple of the time step 0.0025"),
         ("temperatures.0.temperature", 0.6432, "two decimals"),
         ("configurations.test", "8-12", "configuration 8 is in both train and test"),
         ("configurations.validation", [11], "configuration 11 is in both validation and test"),
@@ -201,7 +212,7 @@ def changed(settings, path, value):
         ("configurations.test", [], "test each need at least one"),
         ("integrator.engine", "gromacs", "integrator.engine: Input should be 'auto', 'hoomd' or 'lammps'"),
         ("models.1.times", [1.7], "model pairs is fitted at t = 1.7, which is not a sampling time"),
-        ("models.1.name", "BOTAN", "two models have the same name"),
+        ("models.1.name", "BOTAN", "two models are called BOTAN; give one of them another name"),
         ("models.0.pretraining.time", 13.0, "pretraining of model BOTAN is set at T = 0.64, t = 13, which is not a"),
         ("name", ..., "name is missing"),
     ],
@@ -304,3 +315,64 @@ def test_ablations_vary_one_setting_and_the_learning_curve_the_data(settings):
     # The number of optimiser steps does not depend on the number of configurations.
     assert curve["+n002"].model.training.epochs == 4 * curve[""].model.training.epochs
     assert curve["+r02"].targets == "targets-r02"
+
+
+def test_ablations_of_the_pretraining_are_told_apart_by_its_setting(settings):
+    ablation = {**settings["ablations"]["rounds"], "setting": "pretraining.training.epochs", "values": [50]}
+    study = study_from(changed(settings, "ablations", {"start": ablation}), "test")
+    compared = layout.compared(study, "ablation_start")
+    assert compared.values == (50, study.models[0].pretraining.training.epochs)
+    assert [path.split("/")[2] for path in compared.predictions] == ["BOTAN+epochs50", "BOTAN"]
+
+
+def test_two_fits_in_one_folder_are_refused(settings):
+    place = {"model": "BOTAN", "temperature": 0.64, "time": 1.65}
+    rates = {
+        section: {**place, "setting": f"{section}.learning_rate", "values": [0.001]}
+        for section in ("training", "pretraining.training")
+    }
+    study = study_from(changed(settings, "ablations", {"own": rates["training"]}), "test")
+    assert "T0.64/t03/BOTAN+learning-rate0.001/seed0" in every_run(study)
+    both = study_from(changed(settings, "ablations", dict(zip("ab", rates.values(), strict=True))), "test")
+    with pytest.raises(StudyError, match=r"two different fits that would both be written to .*learning-rate0.001"):
+        every_run(both)
+
+
+def test_fewer_replicas_are_fewer_than_targets_are_averaged_over(settings):
+    study = study_from(changed(settings, "targets", {"most_replicas": 4}), "test")
+    assert [run.variant for run in learning_curve_runs(study) if run.replicas] == ["+r02"]
+
+
+def test_the_transfer_of_a_joint_predictor_has_one_time_in_each_file(settings):
+    transfer = {"model": "ridge", "between": [[0.64, 0.52], [0.64, 8.25]]}
+    study = study_from(changed(settings, "transfer", transfer), "test")
+    names = [path.rpartition("/")[2] for path in layout.compared(study, "transfer").predictions]
+    assert names == [f"t0{one}-on-T0.64-t0{other}.npz" for one in (2, 4) for other in (2, 4)]
+
+
+def test_temperatures_are_listed_once(settings):
+    twice = changed(settings, "temperatures", settings["temperatures"] * 2)
+    with pytest.raises(StudyError, match=r"T0\.64 is listed twice in temperatures; remove one"):
+        study_from(twice, "test")
+
+
+def test_a_section_without_a_comparison_is_not_mistaken_for_an_ablation(settings):
+    without = changed(settings, "transfer", None)
+    study = study_from(changed(without, "ablations", {"transfer": settings["ablations"]["rounds"]}), "test")
+    with pytest.raises(StudyError, match="has no section transfer"):
+        layout.compared(study, "transfer")
+
+
+def test_figures_of_displacements_are_left_out_where_none_are_published():
+    content = {
+        "name": "g",
+        "source": "glassbench",
+        "temperatures": [
+            {"temperature": 0.44, "relaxation_time": 4120, "sampling_times": [13.0], "files": ["{configuration}.npz"]}
+        ],
+        "configurations": {"train": "1-4", "test": "5-6"},
+        "models": [{"kind": "botan", "name": "NT-GNN", "p": 1}, {"kind": "ridge"}],
+    }
+    drawn = drawn_in(study_from(content, "test"))
+    assert "fig08_propensity_pearson" in drawn
+    assert not [name for name in drawn if name.startswith("fig07")]

@@ -211,6 +211,12 @@ def test_relaxation_fit_recovers_its_own_curve(rng):
         fit_relaxation(t[:5], curves[:, :5])
 
 
+@pytest.mark.parametrize("symbol", ["overlap", "S_halves", "pairs", "2", ""])
+def test_symbols_cannot_be_names_of_other_arrays(symbol):
+    with pytest.raises(ValueError, match="cannot be the symbol of something"):
+        particle_target(symbol, "something", "1")(lambda motion: motion.displacements)
+
+
 def test_two_targets_cannot_share_a_symbol():
     with pytest.raises(ValueError, match="two targets have the symbol S: propensity and another"):
         particle_target("S", "another", "sigma_AA")(lambda motion: motion.displacements[:, 0])

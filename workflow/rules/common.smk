@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,7 @@ prepend("PATH", Path(sys.executable).parent)
 
 try:
     STUDY = study_from(config, source=f"study {', '.join(map(str, workflow.configfiles))}")
+    RUNS = every_run(STUDY)
 except GlassbotanError as error:
     raise WorkflowError(str(error)) from None
 # The device is neither an option nor a param of the stages: if it changes, no stage has to run again.
@@ -42,12 +44,11 @@ ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
 PROCESSOR = "gpu" if ON_GPU else "cpu"
 # If jobs run in other environments than this one, the packages that are installed here are not those that jobs can use.
 JOBS_RUN_ELSEWHERE = STUDY.device == "gpu" or bool(workflow.deployment_settings.deployment_method)
-HOOMD_MAY_RUN = STUDY.integrator.engine != "lammps" and (JOBS_RUN_ELSEWHERE or find_spec("hoomd") is not None)
+HOOMD_MAY_RUN = STUDY.integrator.engine in ("auto", "hoomd") and (JOBS_RUN_ELSEWHERE or find_spec("hoomd") is not None)
 SIMULATION_GPUS = int(ON_GPU and HOOMD_MAY_RUN)
 TRAINING_GPUS = int(ON_GPU and (JOBS_RUN_ELSEWHERE or not version("torch").endswith("cpu")))
 SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"
-RUNS = every_run(STUDY)
 
 
 def of_study(paths):
@@ -90,7 +91,11 @@ def run_of(wildcards):
     """The fit that a file belongs to."""
     folder = f"{wildcards.point}/{wildcards.time}/{wildcards.model}{wildcards.variant}/seed{wildcards.seed}"
     if folder not in RUNS:
-        raise WorkflowError(f"study {STUDY.name} has no model {folder}; its models are {', '.join(RUNS)}")
+        near = get_close_matches(folder, RUNS, n=3)
+        raise WorkflowError(
+            f"study {STUDY.name} has no fit {folder}"
+            + (f"; did you mean {' or '.join(near)}?" if near else "; `glassbotan check` lists its models and times")
+        )
     return RUNS[folder]
 
 

@@ -40,11 +40,10 @@ def published_weights(wildcards):
 def weights_options(wildcards):
     start = published_start(wildcards)
     return options(
-        name=wildcards.model,
+        model=start.settings.for_fitting(),
         temperature=start.temperature,
         time=start.time,
         seed=int(wildcards.seed),
-        network=start.settings.network,
         liquid=STUDY.liquid,
         learnt_from=start.weights_learnt_from,
     )
@@ -89,7 +88,11 @@ def transfer_options(wildcards):
 def score_options(wildcards):
     compared = or_workflow_error(layout.compared, STUDY, wildcards.comparison)
     return options(
-        scores=STUDY.scores, published=STUDY.liquid.is_the_papers, setting=compared.setting, time=compared.time
+        scores=STUDY.scores,
+        published=STUDY.liquid.is_the_papers,
+        setting=compared.setting,
+        values=json.dumps(compared.values) if compared.values else None,
+        time=compared.time,
     )
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 from pydantic_settings import CliPositionalArg
 
 from glassbotan.commands import Paths, Stage
@@ -36,15 +37,25 @@ class Score(OfPredictions):
 
     scores: Scores = Scores()
     published: bool = Field(False, description=PUBLISHED)
-    setting: str | None = Field(None, description="setting that differs between the models, such as network.rounds")
+    setting: str | None = Field(None, description="setting that an ablation varies, such as network.rounds")
+    values: tuple[Any, ...] = Field((), description="its value for each of the files")
     time: PositiveFloat | None = Field(None, description="the only sampling time to score; all if not given [tau]")
+
+    @model_validator(mode="after")
+    def _one_value_for_each(self) -> Self:
+        if (self.setting is not None or self.values) and len(self.values) != len(self.inputs):
+            raise ValueError(
+                f"an ablation needs a value for each file, but {len(self.values)} values and {len(self.inputs)} files "
+                "were given"
+            )
+        return self
 
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.pearson import pearson_table
         from glassbotan.evaluate.readable import markdown, readable
 
         provenance = self.provenance(*self.inputs)
-        table = pearson_table(self.predictions(), self.scores, self.setting, self.time)
+        table = pearson_table(self.predictions(), self.scores, self.values, self.time)
         write_csv(self.output, table, provenance.finish())
         text = readable(table, self.study, self.published, self.setting)
         write_text(self.output.with_suffix(".txt"), text)

@@ -14,7 +14,7 @@ from glassbotan.study.section import Configurations
 class Fit(LongStage):
     """Fit one predictor at one state point, for one or more sampling times, and write its history beside it."""
 
-    train: Configurations = Field(description="configurations that the predictor is fitted to")
+    train: Configurations = Field(min_length=1, description="configurations that the predictor is fitted to")
     validation: Configurations = Field(
         default=(), description="configurations on which its epoch or its regularisation is chosen"
     )

@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand
 
 from glassbotan.commands import Paths, Stage
-from glassbotan.errors import FileError
-from glassbotan.predictors.botan import Network
+from glassbotan.errors import FileError, StudyError
+from glassbotan.predictors.botan import PUBLISHED
+from glassbotan.predictors.registry import AnyPredictor, kinds
 from glassbotan.study import targets as settings
 from glassbotan.study.section import Configurations
 from glassbotan.study.simulation import Liquid
@@ -71,16 +72,16 @@ class GlassBench(ImportTrajectories):
 
 
 class Weights(Stage):
-    """Make a fitted BOTAN from the weights of a published network, for predictions or as the start of another fit."""
+    """Make a fitted predictor from published weights, for predictions or as the start of another fit."""
 
     input: CliPositionalArg[Path] = Field(description="state dictionary of the published network, such as model1.pth")
-    name: str = Field("pretraining", description="name of the model")
+    model: AnyPredictor = Field(
+        PUBLISHED, description="the kind of predictor and its settings, as far as the weights depend on them"
+    )
     temperature: PositiveFloat = Field(0.44, description="temperature that it was trained at [epsilon_AA/k_B]")
     time_index: PositiveInt = Field(3, description="sampling time that it was trained at, counted from 1")
     time: PositiveFloat = Field(13.0, description="the sampling time [tau]")
-    p: float = Field(0.0, ge=0, le=1, description="weight of S in the loss that it was trained with")
     seed: int = Field(0, description="number that distinguishes several networks of the same name")
-    network: Network = Network()
     liquid: Liquid = Liquid()
     pair_range: PositiveFloat = Field(2.0, description="range of the pairs in its graphs [sigma_AA]")
     learnt_from: Configurations = Field(default=(), description="configurations that it was trained on, if known")
@@ -91,10 +92,19 @@ class Weights(Stage):
 
     def cli_cmd(self) -> None:
         from glassbotan.files.fitted import FittedFile, write_fitted
-        from glassbotan.predictors.botan.weights import published_predictor
-        from glassbotan.predictors.contract import Domain
+        from glassbotan.predictors.domain import Domain
 
         provenance = self.provenance(self.input)
+        from_weights = {
+            kind: module.published_predictor
+            for kind, module in kinds().items()
+            if hasattr(module, "published_predictor")
+        }
+        if self.model.kind not in from_weights:
+            raise StudyError(
+                f"a model of kind {self.model.kind} cannot be made from published weights; the kinds that can are "
+                f"{', '.join(from_weights)}"
+            )
         domain = Domain(
             temperature=self.temperature,
             times=(self.time,),
@@ -107,8 +117,8 @@ class Weights(Stage):
             seen=self.learnt_from,
             replicas=None,
         )
-        fitted = published_predictor(self.input, self.name, self.p, self.network, domain)
-        write_fitted(self.output, FittedFile(self.study, self.name, self.seed, fitted), provenance.finish())
+        fitted = from_weights[self.model.kind](self.input, self.model, domain)
+        write_fitted(self.output, FittedFile(self.study, self.model.name, self.seed, fitted), provenance.finish())
 
 
 class Import(BaseModel):

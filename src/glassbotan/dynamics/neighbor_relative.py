@@ -1,15 +1,15 @@
-"""Motion of a particle relative to its neighbours, with and without the local strain removed.
+"""Motion of a particle relative to its neighbours, with and without the local deformation removed.
 
-With u_ij = Dr_j - Dr_i for the neighbours j of i and a_ij = r_ij(0), the local strain is the least-squares fit of
-Falk and Langer, Phys. Rev. E 57, 7192 (1998),
+With u_ij = Dr_j - Dr_i for the neighbours j of i and a_ij = r_ij(0), the local deformation (strain and rotation) is the
+least-squares fit of Falk and Langer, Phys. Rev. E 57, 7192 (1998),
 
-    eps_i = [sum_j u_ij a_ij^T] [sum_j a_ij a_ij^T]^-1,
+    eta_i = [sum_j u_ij a_ij^T] [sum_j a_ij a_ij^T]^-1,
 
 which is [sum_j r_ij(t) a_ij^T] [sum_j a_ij a_ij^T]^-1 - 1, and (reconstructed from the description in the paper)
 
-    R_i = | N_nn^-1 sum_j [ r_ij(t) - (1 + eps_i) a_ij ] |      neighbour-relative displacement,
-    D_i =   N_nn^-1 sum_j | r_ij(t) - (1 + eps_i) a_ij |^2      non-affine displacement (D^2_min),
-    C_i = | Dr_i - N_nn^-1 sum_j Dr_j |                         the limit of R_i for eps_i -> 0.
+    R_i = | N_nn^-1 sum_j [ r_ij(t) - (1 + eta_i) a_ij ] |      neighbour-relative displacement,
+    D_i =   N_nn^-1 sum_j | r_ij(t) - (1 + eta_i) a_ij |^2      non-affine displacement (D^2_min),
+    C_i = | Dr_i - N_nn^-1 sum_j Dr_j |                         the limit of R_i for eta_i -> 0.
 
 The terms of the sums are linear or quadratic in the displacements, so every sum over neighbours is computed as one
 product of a sparse matrix with (N, 3) arrays, and no array over pairs is formed for a replica.
@@ -63,7 +63,7 @@ class Neighborhood:
         second = np.stack(
             [np.bincount(i, a[:, p] * a[:, q], particles) for p in range(3) for q in range(3)], axis=-1
         ).reshape(-1, 3, 3)
-        # Fewer than three neighbours do not determine the full strain; the pseudo-inverse gives the part that they do.
+        # With fewer than three neighbours, the pseudo-inverse gives the part of the deformation that they determine.
         self._inverse = np.linalg.pinv(second, hermitian=True)
         self._per_neighbor = 1 / np.maximum(self._number, 1)
 
@@ -71,14 +71,14 @@ class Neighborhood:
         """R_i, C_i and D_i of one replica, from its unwrapped displacements (N, 3)."""
         moved = displacements - displacements.mean(axis=0)  # for smaller squares below; the result is the same
         correlation = self._correlation(moved)
-        strain = correlation @ self._inverse
+        deformation = correlation @ self._inverse
         neighbors = self._sum @ moved
         total = neighbors - self._number[:, None] * moved  # sum_j u_ij
-        residual = total - (strain @ self._first[:, :, None])[:, :, 0]
+        residual = total - (deformation @ self._first[:, :, None])[:, :, 0]
         squares = (moved**2).sum(axis=-1)
         total_squared = self._sum @ squares - 2 * (moved * neighbors).sum(axis=-1) + self._number * squares
         # At the least-squares solution sum |u - eps a|^2 = sum |u|^2 - tr(eps [sum u a^T]^T).
-        nonaffine = total_squared - (strain * correlation).sum(axis=(1, 2))
+        nonaffine = total_squared - (deformation * correlation).sum(axis=(1, 2))
         return RelativeMotion(
             neighbor_relative=np.linalg.norm(residual, axis=-1) * self._per_neighbor,
             cage_relative=np.linalg.norm(total, axis=-1) * self._per_neighbor,

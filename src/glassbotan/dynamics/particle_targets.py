@@ -19,7 +19,7 @@ def propensity(motion: ReplicaMotion) -> NDArray[np.float64]:
 
 @particle_target("R", "neighbour-relative displacement", unit="sigma_AA", neighbors=True)
 def neighbor_relative(motion: ReplicaMotion) -> NDArray[np.float64]:
-    """Displacement relative to the neighbours with the local strain removed, R_i(t), (N,)."""
+    """Displacement relative to the neighbours with the local deformation removed, R_i(t), (N,)."""
     return motion.relative_to_neighbors.neighbor_relative
 
 
@@ -31,5 +31,5 @@ def cage_relative(motion: ReplicaMotion) -> NDArray[np.float64]:
 
 @particle_target("D", "non-affine displacement", unit="sigma_AA^2", neighbors=True)
 def nonaffine(motion: ReplicaMotion) -> NDArray[np.float64]:
-    """Mean squared displacement of the neighbours that a local strain does not explain, D_i(t), (N,)."""
+    """Mean squared displacement of the neighbours that a local deformation does not explain, D_i(t), (N,)."""
     return motion.relative_to_neighbors.nonaffine

@@ -6,6 +6,7 @@ this package are in `glassbotan.dynamics.particle_targets` and `glassbotan.dynam
 add targets in a module that it announces as an entry point in the group `glassbotan.targets`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -83,6 +84,9 @@ class Target:
         return self.unit.replace("sigma_AA", r"\sigma_{AA}")
 
 
+SYMBOL = re.compile("[A-Z][A-Za-z0-9]*")
+"""Pattern of symbols. It has no underscore and begins with a capital letter, as no other array in the files does."""
+
 _registered: dict[str, Target] = {}
 
 
@@ -100,7 +104,7 @@ def particle_target(
 
 
 def pair_target(symbol: str, title: str, unit: str) -> Callable[[ReplicaValues], ReplicaValues]:
-    """Register a function as a target of each pair; the parameters are those of `particle_target`."""
+    """Register a function as a target of each pair; for `symbol`, `title` and `unit` see `Target`."""
     return _registering(symbol, title, unit, "pair", False)
 
 
@@ -110,6 +114,11 @@ def _registering(
     def register(function: ReplicaValues) -> ReplicaValues:
         if symbol in _registered:
             raise ValueError(f"two targets have the symbol {symbol}: {_registered[symbol].title} and {title}")
+        if not SYMBOL.fullmatch(symbol):
+            raise ValueError(
+                f"{symbol!r} cannot be the symbol of {title}, because symbols are parts of the names of arrays; use a "
+                "capital letter that further letters and digits may follow"
+            )
         _registered[symbol] = Target(symbol, title, unit, of, function, neighbors)
         return function
 

@@ -102,10 +102,12 @@ def _fit(times: NDArray, curve: NDArray, start: NDArray | None) -> NDArray[np.fl
 
 
 def _crossing(times: NDArray, curve: NDArray) -> float:
-    """Time at which the curve falls to 1/e, else the last time: the initial value of tau_alpha in the fit."""
+    """Time at which the curve falls to 1/e, else the first or the last: the initial value of tau_alpha in the fit."""
     from scipy.optimize import brentq
 
     level = 1 / np.e
-    if curve[-1] > level or curve[0] < level:
+    if curve[0] < level:
+        return float(times[0])
+    if curve[-1] > level:
         return float(times[-1])
     return float(np.exp(brentq(lambda x: np.interp(x, np.log(times), curve) - level, *np.log(times[[0, -1]]))))

@@ -5,7 +5,8 @@ whole regions or whole configurations differ. The quantities of this module meas
 
 An average over a few replicas of the simulation contains statistical noise, and a prediction does not. Variances and
 correlations of the simulation are therefore computed as covariances between the two halves of the ensemble, whose noise
-is independent, so that a perfect prediction would have the same values.
+is independent, so that a perfect prediction would have the same values. Published data can lack these halves; then
+noise is included.
 """
 
 from collections.abc import Sequence
@@ -78,7 +79,8 @@ def dynamic_correlation(
     """Spatial correlation C(r) of a target X of A particles in simulation and prediction.
 
     C(r) = <dX_i dX_j>(r_ij(0) = r) / <dX_i dX_i> for different particles i and j, where dX_i is the deviation of X_i
-    from the mean of its configuration. It is averaged over the configurations.
+    from the mean of its configuration. Both averages are over all configurations. C(r) of the simulation is NaN if the
+    halves of the ensemble are so noisy that the denominator is not positive.
 
     Returns
     -------
@@ -90,6 +92,7 @@ def dynamic_correlation(
     correlation = freud.density.CorrelationFunction(bins=bins, r_max=r_max)
     others = {"mode": "ball", "r_max": r_max, "exclude_ii": True}
     sums, counts = np.zeros((2, bins)), np.zeros((2, bins))
+    squares, numbers = np.zeros(2), np.zeros(2)
     for which, pairs in enumerate((_truth(predictions, symbol), _predicted(predictions, symbol))):
         for one, (first, second) in zip(predictions, pairs, strict=True):
             points = one.structure.positions[_of_a(one)]
@@ -102,8 +105,12 @@ def dynamic_correlation(
                 neighbors=others,
             )
             counts[which] += correlation.bin_counts
-            sums[which] += correlation.bin_counts * np.real(correlation.correlation) / (first * second).mean()
-    truth, predicted = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+            sums[which] += correlation.bin_counts * np.real(correlation.correlation)
+            squares[which] += (first * second).sum()
+            numbers[which] += len(first)
+    variances = (squares / numbers)[:, None]
+    known = (counts > 0) & (variances > 0)
+    truth, predicted = np.divide(sums, counts * variances, out=np.full_like(sums, np.nan), where=known)
     return correlation.bin_centers, truth, predicted
 
 
@@ -115,7 +122,7 @@ def _of_a(prediction: Prediction) -> NDArray[np.bool_]:
 def _truth(predictions: Sequence[Prediction], symbol: str) -> list[Pair]:
     """The half-ensemble averages of the target for the A particles, (N_A,) each, of every configuration.
 
-    Where they are not known, both are the mean over all replicas.
+    Where they are not known, both are the mean over all replicas, whose noise is then included.
     """
     found = []
     for one in predictions:
@@ -144,4 +151,5 @@ def _between(pairs: Sequence[Pair]) -> float:
 
 def _spread(pairs: Sequence[Pair]) -> float:
     """Square root of the variance within a configuration, averaged over the configurations."""
-    return float(np.sqrt(max(0.0, float(np.mean([_covariance(*pair) for pair in pairs])))))
+    variance = np.mean([_covariance(*pair) for pair in pairs])
+    return float(np.sqrt(np.maximum(0.0, variance)))  # np.maximum keeps NaN

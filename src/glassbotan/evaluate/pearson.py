@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from glassbotan.dynamics.registry import particle_targets, targets
-from glassbotan.errors import FileError
 from glassbotan.evaluate.heterogeneity import Heterogeneity, heterogeneity
 from glassbotan.evaluate.scores import Score, score
-from glassbotan.files.predictions import Origin, Prediction, Predictions, running_mean
+from glassbotan.files.predictions import Prediction, Predictions, running_mean
 from glassbotan.study.evaluation import Scores
 
 WHERE = ["temperature", "time", "time_index"]
@@ -23,27 +22,8 @@ COLUMNS = [*WHERE, *PREDICTOR, "target", "species", *Score._fields, *FITTED_TO, 
 COUNTS = ["seed", "train_configurations", "replicas"]
 
 
-def setting_of(origin: Origin, setting: str) -> Any:
-    """The value of one setting of the predictor, given by its dotted name such as `network.rounds`.
-
-    Raises
-    ------
-    FileError
-        if the predictor has no such setting
-    """
-    value: Any = origin.settings
-    for name in setting.split("."):
-        if not isinstance(value, dict) or name not in value:
-            raise FileError(
-                f"model {origin.model} of kind {origin.kind} has no setting {setting}, but the compared models are "
-                "distinguished by it; name a setting that all of them have"
-            )
-        value = value[name]
-    return value
-
-
 def pearson_rows(
-    predictions: Predictions, at_time: Sequence[Prediction], number: int, settings: Scores, setting: str | None = None
+    predictions: Predictions, at_time: Sequence[Prediction], number: int, settings: Scores, value: Any = None
 ) -> list[dict[str, Any]]:
     """The rows of the Pearson table for one predictor at one sampling time, a row for each target.
 
@@ -53,7 +33,7 @@ def pearson_rows(
     at_time : its test configurations at the sampling time
     number : position of that time in `predictions.times`, counted from 0
     settings : range of the scored pairs, confidence level of the intervals
-    setting : name of the setting that is varied, if there is one
+    value : value of the setting that an ablation varies
     """
     origin = predictions.origin
     found = []
@@ -83,14 +63,14 @@ def pearson_rows(
                 "replicas": origin.replicas if origin.fits else pd.NA,
                 "trained_temperature": origin.temperature if origin.fits else float("nan"),
                 "trained_time": origin.times[number] if origin.fits else float("nan"),
-                VALUE: setting_of(origin, setting) if setting else None,
+                VALUE: value,
             }
         )
     return found
 
 
 def pearson_table(
-    files: Iterable[Predictions], settings: Scores, setting: str | None = None, time: float | None = None
+    files: Iterable[Predictions], settings: Scores, values: Sequence[Any] = (), time: float | None = None
 ) -> pd.DataFrame:
     """The Pearson table: all rows, in order of temperature, time and target.
 
@@ -100,21 +80,22 @@ def pearson_table(
     ----------
     files : predictions files of the predictors, read one at a time since those of a large study exceed the memory
     settings : see `pearson_rows`
-    setting : name of the setting that is varied, if there is one
+    values : for each file, the value of the setting that an ablation varies; empty if it is not an ablation
     time : the only sampling time that is scored; None for all of them
     """
     found: list[dict[str, Any]] = []
-    for _, group in groupby(files, key=_all_but_the_seed):
+    with_values = zip(files, values, strict=True) if values else ((one, None) for one in files)
+    for _, group in groupby(with_values, key=_all_but_the_seed):
         together: dict[int, list[Prediction]] = {}
-        for count, predictions in enumerate(group, start=1):
+        for count, (predictions, value) in enumerate(group, start=1):
             for number, at in enumerate(predictions.times):
                 if time is None or at == time:
                     at_time = predictions.at_times[number]
-                    found += pearson_rows(predictions, at_time, number, settings, setting)
+                    found += pearson_rows(predictions, at_time, number, settings, value)
                     together[number] = running_mean(together.get(number, []), at_time, count)
         if count > 1:
             for number, mean in together.items():
-                of_mean = pearson_rows(predictions, mean, number, settings, setting)
+                of_mean = pearson_rows(predictions, mean, number, settings, value)
                 found += [row | {"model": f"{row['model']}, mean of {count}", "seed": pd.NA} for row in of_mean]
     table = pd.DataFrame(found, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
     table["target"] = pd.Categorical(table.target, [*targets()])
@@ -122,10 +103,10 @@ def pearson_table(
     return table.astype({"target": str})
 
 
-def _all_but_the_seed(predictions: Predictions) -> list[Any]:
-    origin = predictions.origin
-    own = [value for name, value in vars(origin).items() if name != "seed"]
-    return [*own, predictions.temperature, predictions.times]
+def _all_but_the_seed(scored: tuple[Predictions, Any]) -> list[Any]:
+    predictions, value = scored
+    own = [entry for name, entry in vars(predictions.origin).items() if name != "seed"]
+    return [*own, predictions.temperature, predictions.times, value]
 
 
 def heterogeneity_table(files: Iterable[Predictions]) -> pd.DataFrame:

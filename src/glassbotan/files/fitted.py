@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from glassbotan.errors import FileError
 from glassbotan.files.header import new_header, require_stage
 from glassbotan.files.plain import atomic_write, write_csv
-from glassbotan.predictors.contract import Domain, FittedPredictor
+from glassbotan.predictors.contract import FittedPredictor
+from glassbotan.predictors.domain import Domain
 from glassbotan.predictors.registry import kinds
 
 
@@ -50,7 +51,7 @@ def write_fitted(path: Path, fitted: FittedFile, provenance: Mapping[str, Any]) 
         "history": {name: list(values) for name, values in predictor.history.items()},
         "provenance": dict(provenance),
     }
-    tensors = {name: np.ascontiguousarray(values) for name, values in predictor.tensors().items()}
+    tensors = {name: np.require(values, requirements="C") for name, values in predictor.tensors().items()}
     content = save(tensors, metadata={name: json.dumps(entry) for name, entry in entries.items()})
     with atomic_write(path) as beside:
         beside.write_bytes(content)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import per_particle
 from glassbotan.dynamics.registry import targets
-from glassbotan.errors import StudyError
+from glassbotan.errors import FileError, StudyError
 from glassbotan.files.plain import write_csv
 from glassbotan.kob_andersen import Species
 from glassbotan.predictors.contract import FittedPredictor
@@ -116,6 +116,8 @@ def predict_configuration(
     )
     predictor.domain.require_liquid(structure, f"the predictor {predictor.settings.name}")
     structure.require_states(predictor.settings.needs, predictor.settings.name)
-    return PredictedTargets(
-        predictor.domain.temperature, predictor.domain.times, structure, predictor.predict(structure)
-    )
+    try:
+        values = predictor.predict(structure)
+    except ValueError as error:  # such as a box that is too small for the forces
+        raise FileError(f"{name} cannot be predicted: {error}") from None
+    return PredictedTargets(predictor.domain.temperature, predictor.domain.times, structure, values)

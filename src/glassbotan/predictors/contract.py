@@ -8,6 +8,10 @@ in the group `glassbotan.predictors`. It defines three names:
     fit         fit(train, validation, settings, context) -> FittedPredictor
     Fitted      a subclass of `FittedPredictor`: makes predictions, and can be written to a file and restored from it
 
+If its fits can start from published weights, it also defines
+
+    published_predictor     published_predictor(path, settings, domain) -> FittedPredictor
+
 Every command imports the module, so the import has to be quick: import torch and similar packages inside functions.
 """
 
@@ -24,6 +28,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from glassbotan.errors import FileError, StudyError
 from glassbotan.files.targets import Targets
+from glassbotan.predictors.domain import Domain
 from glassbotan.stopping import Deadline
 from glassbotan.structure.static import State, StaticStructure
 from glassbotan.study.section import Section
@@ -31,8 +36,6 @@ from glassbotan.study.simulation import Device
 
 NAME = r"^[A-Za-z][A-Za-z0-9-]*$"
 """Pattern of the names that a model can have; the name is part of paths."""
-DENSITY_TOLERANCE, COMPOSITION_TOLERANCE = 0.01, 0.02
-"""Relative difference of densities and difference of fractions of A up to which two liquids count as the same."""
 
 
 class Start(NamedTuple):
@@ -59,7 +62,8 @@ class PredictorSettings(Section):
     gives_values: ClassVar[bool] = True
     """whether predictions are estimates of the target's values; otherwise only their order has a meaning"""
     has_epochs: ClassVar[bool] = False
-    """whether the history of its fit has a row for each epoch, with the columns `train_loss` and `validation_loss`"""
+    """whether it is trained in epochs: then its settings have `training.epochs`, and the history of its fit has a row
+    for each epoch, with the columns `epoch`, `train_loss` and `validation_loss`"""
 
     kind: str = Field(description="kind of predictor")
     name: str = Field(pattern=NAME, description="name in paths and tables")
@@ -144,53 +148,6 @@ class PredictorSettings(Section):
         for name in setting.split("."):
             value = getattr(value, name)
         return value
-
-
-@dataclass(frozen=True)
-class Domain:
-    """The data that a predictor was fitted to, and so the liquid and the times for which it can predict."""
-
-    temperature: float
-    """temperature of the state point, epsilon_AA / k_B"""
-    times: tuple[float, ...]
-    """(n_t,) sampling times for which it was fitted, tau"""
-    time_indices: tuple[int, ...]
-    """(n_t,) numbers of these sampling times in the study, counted from 1"""
-    particles: int
-    """number of particles N in each configuration"""
-    density: float
-    """number density, sigma_AA^-3"""
-    fraction_of_a: float
-    """fraction of particles of species A"""
-    pair_range: float
-    """largest distance of neighbouring pairs, sigma_AA"""
-    train: tuple[int, ...]
-    """numbers of the configurations that it was fitted to"""
-    seen: tuple[int, ...]
-    """numbers of all configurations that were used to fit, validate or pretrain it, and so cannot be used to test it"""
-    replicas: int | None
-    """number of replicas over which its targets were averaged, where that is known"""
-
-    def require_liquid(self, structure: StaticStructure, predictor: str) -> None:
-        """Raise an error if a structure is of another liquid than the predictor was fitted to.
-
-        Parameters
-        ----------
-        structure : the structure
-        predictor : name of the predictor in the message
-
-        Raises
-        ------
-        FileError
-            with density and composition of both liquids
-        """
-        same_density = abs(structure.density / self.density - 1) <= DENSITY_TOLERANCE
-        if not same_density or abs(structure.fraction_of_a - self.fraction_of_a) > COMPOSITION_TOLERANCE:
-            raise FileError(
-                f"{structure.name} is another liquid than the one that {predictor} is fitted to: density "
-                f"{structure.density:.4g} and {100 * structure.fraction_of_a:.3g} % A, but {self.density:.4g} and "
-                f"{100 * self.fraction_of_a:.3g} % A were expected; use configurations and a predictor of one liquid"
-            )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from glassbotan.errors import FileError
 from glassbotan.files.fitted import read_fitted
 from glassbotan.files.header import require
 from glassbotan.files.targets import Targets, read_matching_targets
-from glassbotan.predictors.contract import Domain, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.domain import Domain
 from glassbotan.predictors.registry import kinds
 from glassbotan.stopping import Deadline
 from glassbotan.study.simulation import Device
@@ -57,7 +58,8 @@ def fit_predictor(
     Raises
     ------
     FileError
-        if a file is missing, is of another study or temperature, or lacks a target that the predictor is fitted to
+        if a file is missing, is of another study, temperature, liquid or pair range, or lacks a target that the
+        predictor is fitted to
     """
     files = {found.configuration: found for found in read_matching_targets(paths, study=study, temperature=temperature)}
     missing = {*train, *validation} - files.keys()
@@ -67,9 +69,10 @@ def fit_predictor(
     domain = _domain(files[train[0]], time_indices, tuple(train), tuple(sorted(seen)))
     for number in (*train, *validation):
         files[number].require_known(settings.predicts)
-        structure = files[number].structure()
+        structure = domain.require_targets_like(files[number], f"model {settings.name}")
         structure.require_states(settings.needs, f"model {settings.name}")
-        domain.require_liquid(structure, f"model {settings.name}")
+        if start is not None:
+            start.domain.require_targets_like(files[number], f"the predictor that {settings.name} starts from")
     context = FitContext(
         domain=domain,
         seed=seed,

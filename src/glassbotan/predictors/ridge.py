@@ -2,38 +2,31 @@
 
 For each species, target and sampling time the weights w minimise
 
-    n^-1 sum_i (y_i - w.x_i)^2 + lambda |w|^2
+    n^-1 sum_i (y_i - w.x_i - c)^2 + lambda |w|^2
 
-over the particles of the training configurations, where the descriptors x (`glassbotan.structure.descriptors`) are
-scaled to mean 0 and standard deviation 1. The weights follow from sums over the particles, so configurations are read
-one after the other and memory does not grow with their number. The ridge parameter lambda is the one with the smallest
-error on the validation configurations or, if there are none, in a cross-validation on the training configurations.
+with a constant c over the particles of the training configurations, where the descriptors x are scaled to mean 0 and
+standard deviation 1. The weights follow from sums over the particles, so configurations are read one after the other
+and memory does not grow with their number. The ridge parameter lambda is the one with the smallest error on the
+validation configurations or, if there are none, in a cross-validation on the training configurations.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import Species, box_length
 from glassbotan.learn.least_squares import Sums, solve, validation_errors
 from glassbotan.learn.scaling import TargetScaling
-from glassbotan.predictors.contract import (
-    NAME,
-    Domain,
-    Example,
-    Examples,
-    FitContext,
-    FittedPredictor,
-    PredictorSettings,
-)
+from glassbotan.predictors.contract import NAME, Example, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.domain import Domain
 from glassbotan.progress import progress
 from glassbotan.structure.descriptors import ShellDescriptors, Shells
 from glassbotan.structure.static import StaticStructure
@@ -63,6 +56,7 @@ class Descriptors(Section):
     )
     bond_order_radii: tuple[PositiveFloat, ...] = Field(
         tuple(np.linspace(1.0, 2.4, 12).round(4).tolist()),
+        min_length=1,
         description="radii of the shells of the bond-order parameters [sigma_AA]",
     )
     bond_order_width: PositiveFloat = Field(
@@ -80,6 +74,13 @@ class Descriptors(Section):
         True,
         description="use the distance of each particle from its position in the inherent structure, and its square",
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        first, middle, last = self.smallest_radius, self.fine_range, self.coarse_range
+        if not first <= middle <= last:
+            raise ValueError(f"radii of shells have to increase, but they are {first:g}, {middle:g}, {last:g}")
+        return self
 
     def within(self, box_length: float) -> ShellDescriptors:
         """The descriptors for a box with this edge, without wide shells that reach beyond half of it."""

@@ -34,8 +34,8 @@ def predict_tests(
     Raises
     ------
     FileError
-        if the predictor was not fitted for one of `from_indices`, a configuration was used to fit it, or a file lacks a
-        target that it predicts or a structure that it needs
+        if the predictor was not fitted for one of `from_indices`, a configuration was used to fit it, or a file is of
+        another liquid or pair range or lacks a target that it predicts or a structure that it needs
     """
     predictor = fitted.predictor
     domain, settings = predictor.domain, predictor.settings
@@ -53,7 +53,7 @@ def predict_tests(
                 "predict configurations that were not used"
             )
         found.require_known(settings.predicts)
-        structure = found.structure()
+        structure = domain.require_targets_like(found, str(path))
         structure.require_states(settings.needs, str(path))
         predicted = predictor.predict(structure)
         overlap = found.overlap

@@ -32,7 +32,7 @@ from glassbotan.structure.inherent import inherent_structure
 from glassbotan.structure.static import StaticStructure
 
 REACH = 4.0
-"""Distance from the radius of a shell, in standard deviations, beyond which particles are neglected."""
+"""Distance from the outermost shell, in standard deviations, beyond which particles are neglected."""
 PARTICLES_PER_BLOCK = 256
 
 

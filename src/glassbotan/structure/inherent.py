@@ -1,7 +1,8 @@
-"""The inherent structure: the minimum of the potential energy in whose basin a configuration lies.
+"""The inherent structure: a minimum of the potential energy near a configuration.
 
-It is found by limited-memory BFGS (scipy) in the full force-shifted potential. Pairs that are within the cutoff or a
-little beyond it are listed, and the list is renewed when particles have moved so far that it may lack pairs.
+It is found by limited-memory BFGS (scipy) in the full force-shifted potential. Steepest descent, which defines the
+basin of a configuration, can end in another minimum. Pairs that are within the cutoff or a little beyond it are listed,
+and the list is renewed when particles have moved so far that it may lack pairs.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from glassbotan.structure.static import StaticStructure
 SKIN = 0.4
 """Difference between the range of the listed pairs and the largest cutoff, sigma_AA."""
 LARGEST_FORCE = 1e-2
-"""Force component below which the search ends, epsilon_AA / sigma_AA; U/N is then accurate to 1e-6 epsilon_AA."""
+"""Force component below which the search ends, epsilon_AA / sigma_AA; U/N is then accurate to 1e-6 epsilon_AA.
+A search that ends early is accepted with forces up to ten times as large."""
 MOST_STEPS = 5000
 
 

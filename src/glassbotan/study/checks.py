@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import LARGEST_CUTOFF
 from glassbotan.study.learning import RunSelector
@@ -38,14 +40,17 @@ def ranges_fit_the_box(study: Study) -> None:
             f"scores.pair_range {study.scores.pair_range:g} exceeds targets.pair_range {study.targets.pair_range:g}"
         )
     if study.ensemble.relaxation_replicas > study.ensemble.replicas:
-        raise ValueError("ensemble.relaxation_replicas exceeds ensemble.replicas")
+        raise ValueError(
+            f"ensemble.relaxation_replicas is {study.ensemble.relaxation_replicas}, but ensemble.replicas is "
+            f"{study.ensemble.replicas}; reduce the first"
+        )
 
 
 def times_can_be_sampled(study: Study) -> None:
     """Check that sampling times are steps of the integrator and enough to fit tau_alpha, or that files are named."""
     labels = [point.label for point in study.temperatures]
-    if len(set(labels)) < len(labels):
-        raise ValueError("a temperature is listed twice")
+    if twice := {label for label in labels if labels.count(label) > 1}:
+        raise ValueError(f"{', '.join(sorted(twice))} is listed twice in temperatures; remove one")
     for point in study.temperatures:
         try:
             steps = study.integrator.sampling_steps(point.sampling_times)
@@ -71,8 +76,8 @@ def times_can_be_sampled(study: Study) -> None:
 def models_are_told_apart(study: Study) -> None:
     """Check that models, and the models that they start from, have different names, since folders have these names."""
     names = [model.name for model in study.models]
-    if len(set(names)) < len(names):
-        raise ValueError("two models have the same name")
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"two models are called {', '.join(sorted(twice))}; give one of them another name")
     starts: dict[str, tuple[object, ...]] = {}
     for model in study.models:
         if model.start is None:
@@ -147,9 +152,11 @@ def comparisons_can_be_made(study: Study) -> None:
         for value in ablation.values:
             try:
                 varied = model.with_setting(ablation.setting, value)
-            except (StudyError, ValueError) as error:
-                reason = str(error).splitlines()[0]
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"]
                 raise ValueError(f"ablations.{name}: {ablation.setting} = {value!r} cannot be set ({reason})") from None
+            except StudyError as error:
+                raise ValueError(f"ablations.{name}: {ablation.setting} cannot be set ({error})") from None
             if varied.start is not None and varied.start.weights is not None and varied.start != model.start:
                 raise ValueError(
                     f"ablations.{name} needs models to start from that have {ablation.setting} = {value!r}, but "

@@ -37,7 +37,8 @@ def read_study(path: Path) -> Study:
 def study_from(settings: Mapping[str, Any], source: str) -> Study:
     """Validate a study's settings; error messages begin with `source`, such as the name of the file."""
     try:
-        return Study.model_validate({**settings, "models": _resolved_models(settings.get("models", []))})
+        models = {"models": _resolved_models(settings["models"])} if "models" in settings else {}
+        return Study.model_validate({**settings, **models})
     except ValidationError as error:
         raise StudyError(f"{source}: {explain(error, Study)}") from None
     except StudyError as error:

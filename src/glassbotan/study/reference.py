@@ -42,8 +42,8 @@ def settings_page() -> str:
 def _sections(value: Schema) -> list[str]:
     """Names of the definitions that a key refers to: directly, in a list, or in a mapping from names."""
     items = value.get("items", {})
-    extra = value.get("additionalProperties") or {}
-    places = [value, *value.get("anyOf", []), items, *items.get("anyOf", []), extra]
+    named = value.get("patternProperties", {}).values()
+    places = [value, *value.get("anyOf", []), items, *items.get("anyOf", []), *named]
     return [place["$ref"].rpartition("/")[2] for place in places if "$ref" in place]
 
 

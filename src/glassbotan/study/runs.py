@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from glassbotan.errors import StudyError
 from glassbotan.predictors.contract import PredictorSettings, Start
 from glassbotan.study.learning import RunSelector
 from glassbotan.study.simulation import StatePoint
@@ -75,7 +76,9 @@ def learning_curve_runs(study: Study) -> list[Run]:
         return []
     runs = runs_at(study, curve)
     fewer = [count for count in curve.configurations if count < len(study.configurations.train)]
-    replicas = [count for count in curve.replicas if not study.simulates or count < study.ensemble.replicas]
+    known = [study.targets.most_replicas, study.ensemble.replicas if study.simulates else None]
+    most = min((count for count in known if count is not None), default=math.inf)
+    replicas = [count for count in curve.replicas if count < most]
     return [
         *runs,
         *(_with_fewer(run, count) for count in fewer for run in runs),
@@ -156,12 +159,25 @@ def starts_of(study: Study) -> list[Run]:
 
 
 def every_run(study: Study) -> dict[str, Run]:
-    """Every fit that can be made in the study, including comparisons, by its folder."""
+    """Every fit that can be made in the study, including comparisons, by its folder.
+
+    Raises
+    ------
+    StudyError
+        if two different fits would have the same folder
+    """
     runs: list[Run] = [*runs_of(study), *learning_curve_runs(study)]
     for name in study.ablations:
         runs += ablation_runs(study, name)
     starts = [start for run in runs if (start := start_of(study, run)) is not None]
-    return {run.folder: run for run in (*starts, *runs)}
+    found: dict[str, Run] = {}
+    for run in (*starts, *runs):
+        if found.setdefault(run.folder, run) != run:
+            raise StudyError(
+                f"study {study.name} has two different fits that would both be written to {run.folder}, since "
+                "ablations vary settings with the same last name, or values that agree in six digits; remove one"
+            )
+    return found
 
 
 def first_seeds(study: Study, point: StatePoint) -> list[Run]:

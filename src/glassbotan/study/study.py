@@ -1,6 +1,6 @@
 """A whole study: every section of its YAML file, with defaults for settings that the file does not give."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -61,7 +61,7 @@ class Study(Section):
     learning_curve: LearningCurve | None = Field(
         None, description="learning curve in figures/learning_curve.png, which is made only when requested"
     )
-    ablations: dict[str, Ablation] = Field(
+    ablations: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Ablation] = Field(
         {},
         description="ablations in figures/ablation_<name>.png, which are made only when requested; those called rounds "
         "and loss_weight are in figures/fig09_rounds.png and fig10_loss_weight.png",

@@ -11,9 +11,7 @@ class Targets(Section):
     """Ranges and constants of the targets that are computed from an ensemble."""
 
     pair_range: PositiveFloat = Field(2.0, description="distance r_e up to which pairs have an E_ij [sigma_AA]")
-    neighbor_range: PositiveFloat = Field(
-        1.6, description="range of the neighbours in R_i, D_i and the local strain [sigma_AA]"
-    )
+    neighbor_range: PositiveFloat = Field(1.6, description="range of the neighbours in R_i, C_i and D_i [sigma_AA]")
     overlap_distance: PositiveFloat = Field(0.3, description="distance a in the overlap Q(t) [sigma_AA]")
     wave_number: PositiveFloat = Field(6.283185307179586, description="wave number k of F_s(k, t) [1/sigma_AA]")
     most_replicas: int | None = Field(None, ge=2, description="average over only this many replicas, the first ones")
@@ -31,7 +29,7 @@ class Limits(Section):
     enforce: bool = Field(True, description="whether a training or validation run outside the limits is an error")
     energy_drift: PositiveFloat = Field(
         1e-4,
-        description="drift of a replica's total energy, the slope of a fitted straight line [epsilon_AA/(N tau)]",
+        description="slope of a straight line fitted to a replica's total energy [epsilon_AA per particle and tau]",
     )
     momentum: PositiveFloat = Field(1e-6, description="total momentum per particle [sqrt(m epsilon_AA)]")
     temperature: PositiveFloat = Field(0.1, description="relative deviation of the kinetic temperature from the target")

@@ -44,7 +44,7 @@ def draw(files: FigureFiles) -> Drawing:
         beyond = " (extrapolated)" if fit["beyond_data"] else ""
         title = rf"$T = {fit['temperature']:g}$: $\tau_\alpha = {fit['tau_alpha']:.3g}{spread}$" + beyond
         ax.set(xscale="log", ylim=(0, 1), xlabel=r"$t\;[\tau]$", title=title)
-    axes[0, 0].set_ylabel(r"$F_s(k=2\pi/\sigma_{AA},\,t)$, species A")
+    axes[0, 0].set_ylabel(r"$F_s(k,\,t)$, species A")
     axes[0, 0].plot([], [], color="0.8", label="single configurations")
     axes[0, 0].legend(loc="lower left")
     return Drawing(figure, pd.concat([table.assign(temperature=fit["temperature"]) for table, fit in curves]))
@@ -54,7 +54,8 @@ FIGURE = Figure(
     name="fig02_relaxation",
     section=LIQUID,
     title="Relaxation",
-    caption="Self-intermediate scattering function of species A at k = 2π/σ_AA. Grey: single configurations, whose "
+    caption="Self-intermediate scattering function of species A at the wave number k of `targets.wave_number`, "
+    "2π/σ_AA by default. Grey: single configurations, whose "
     "spread shows how much configurations of this size differ; points: their mean; line: the fitted double "
     "stretched exponential; dashed: τ_α. The title gives τ_α with its jackknife error over the configurations.",
     inputs=inputs,

@@ -34,6 +34,8 @@ AVERAGE_RANGE = 1.35
 
 def inputs(study: Study, place: Place) -> Inputs:
     """Predictions of two models at one time, and the targets of the first test configuration."""
+    if study.source == "glassbench":
+        raise NotDrawnError("uses GlassBench, which has no displacements")
     point = study.point(place["point"])
     runs, time = two_predictions(study, point)
     return Inputs(

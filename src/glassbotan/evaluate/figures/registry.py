@@ -17,7 +17,12 @@ GROUP = "glassbotan.figures"
 def figures() -> tuple[Figure, ...]:
     """Every kind of figure, in order of their modules' names."""
     modules = (*modules_of("glassbotan.evaluate.figures"), *announced(GROUP))
-    return tuple(module.FIGURE for module in modules if hasattr(module, "FIGURE"))
+    found: dict[str, Figure] = {}
+    for module in modules:
+        figure = getattr(module, "FIGURE", None)
+        if figure is not None and found.setdefault(figure.name, figure) is not figure:
+            raise ValueError(f"two figures have the name {figure.name}: {found[figure.name].title} and {figure.title}")
+    return tuple(found.values())
 
 
 def names_of(study: Study) -> Iterator[tuple[str, Figure, Place]]:

@@ -37,11 +37,12 @@ def draw_against(scores: pd.DataFrame, varied: dict[str, str]) -> Drawing:
     Parameters
     ----------
     scores : Pearson table of the fits; of several varied quantities, each fit has all but one at their largest value
-    varied : columns of the table, with the labels of their axes
+    varied : columns of the table, with the labels of their axes; columns whose values are not known are left out
     """
     import pandas as pd
 
     fits = scores[scores.fitted.astype(bool) & scores.seed.notna()]
+    varied = {name: label for name, label in varied.items() if fits[name].notna().any()}
     most = fits[list(varied)].max()
     figure, axes = panels(len(varied), sharey=True)
     lowest = min(-0.05, fits.pearson.min() - 0.05)

@@ -145,8 +145,13 @@ class Settings(PredictorSettings):
         return self.model_copy(update=changed)
 
 
+PUBLISHED = Settings(kind="botan", name="pretraining", p=0, network=Network(rounds=7, width=64))
+"""The networks whose weights Shiba et al. published; they were trained on pairs alone."""
+
+
 def __getattr__(name: str) -> Any:
-    """Import `fit` and `Fitted` when they are first used, since importing torch takes seconds."""
-    if name in ("fit", "Fitted"):
-        return getattr(import_module("glassbotan.predictors.botan.fitting"), name)
+    """Import what needs torch when it is first used, since importing torch takes seconds."""
+    modules = {"fit": "fitting", "Fitted": "fitting", "published_predictor": "weights"}
+    if name in modules:
+        return getattr(import_module(f"glassbotan.predictors.botan.{modules[name]}"), name)
     raise AttributeError(f"module {__name__} has no {name}")

@@ -24,7 +24,8 @@ from glassbotan.learn.training import train_network
 from glassbotan.predictors.botan import Settings
 from glassbotan.predictors.botan.network import BOTAN
 from glassbotan.predictors.botan.prediction import predict_graph
-from glassbotan.predictors.contract import Domain, Example, Examples, FitContext, FittedPredictor
+from glassbotan.predictors.contract import Example, Examples, FitContext, FittedPredictor
+from glassbotan.predictors.domain import Domain
 from glassbotan.progress import progress
 from glassbotan.statistics import correlation
 from glassbotan.stopping import StoppedError

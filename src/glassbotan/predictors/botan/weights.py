@@ -11,13 +11,10 @@ import torch
 from torch import Tensor
 
 from glassbotan.errors import FileError
-from glassbotan.predictors.botan import Network, Settings
+from glassbotan.predictors.botan import PUBLISHED, Settings
 from glassbotan.predictors.botan.fitting import REDUCED, Fitted
 from glassbotan.predictors.botan.network import BOTAN
-from glassbotan.predictors.contract import Domain
-
-PUBLISHED = Network(rounds=7, width=64)
-"""Shape of the published networks."""
+from glassbotan.predictors.domain import Domain
 
 _LAYERS = {
     "node_encoder.first": "node_encoder.fc1",
@@ -37,15 +34,13 @@ _LAYERS = {
 """Name of each of our layers in the published state dictionary."""
 
 
-def published_predictor(path: Path, name: str, p: float, network: Network, domain: Domain) -> Fitted:
+def published_predictor(path: Path, settings: Settings, domain: Domain) -> Fitted:
     """A predictor with published weights, which predict S and E in reduced units.
 
     Parameters
     ----------
     path : state dictionary of the published network
-    name : name of the model
-    p : weight of S in the loss that the weights were trained with
-    network : the shape that is asked for
+    settings : settings with which the weights were trained
     domain : what the weights were trained on, as far as it is known
 
     Raises
@@ -53,13 +48,13 @@ def published_predictor(path: Path, name: str, p: float, network: Network, domai
     FileError
         if another shape is asked for than the published one, or for the reasons given in `read_weights`
     """
-    if network != PUBLISHED:
+    asked, published = settings.network, PUBLISHED.network
+    if asked != published:
         raise FileError(
-            f"{path}: published networks have {PUBLISHED.rounds} rounds of width {PUBLISHED.width}, but "
-            f"{network.rounds} of width {network.width} were asked for; set network.rounds and network.width to the "
+            f"{path}: published networks have {published.rounds} rounds of width {published.width}, but "
+            f"{asked.rounds} of width {asked.width} were asked for; set network.rounds and network.width to the "
             "published values"
         )
-    settings = Settings(kind="botan", name=name, p=p, network=network)
     return Fitted(settings, domain, read_weights(path), *REDUCED)
 
 
@@ -85,7 +80,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise FileError(f"{path} does not hold a state dictionary, that is, a mapping from names to tensors")
     expected = {
         f"{_LAYERS[name.rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}": (name, tuple(value.shape))
-        for name, value in reversed(BOTAN(PUBLISHED).state_dict().items())
+        for name, value in reversed(BOTAN(PUBLISHED.network).state_dict().items())
     }
     for name in sorted({*expected, *theirs}):
         found = tuple(theirs[name].shape) if name in theirs else "none (it is missing)"
@@ -93,13 +88,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if found != wanted:
             raise FileError(
                 f"{path} is another network: {name} has shape {found}, but {wanted} was expected for a network with "
-                f"{PUBLISHED.rounds} rounds of width {PUBLISHED.width}"
+                f"{PUBLISHED.network.rounds} rounds of width {PUBLISHED.network.width}"
             )
     for name, value in theirs.items():
         if not torch.isfinite(value).all():
             raise FileError(f"{path}: {name} holds a value that is not finite; the file is damaged")
     return {
         name: theirs[f"{_LAYERS[layer]}.{kind}"].to(torch.float32)
-        for name in BOTAN(PUBLISHED).state_dict()
+        for name in BOTAN(PUBLISHED.network).state_dict()
         for layer, kind in [name.rsplit(".", 1)]
     }

@@ -1,0 +1,75 @@
+"""What a predictor was fitted to, and with which liquids and pairs it can therefore be used."""
+
+from dataclasses import dataclass
+
+from glassbotan.errors import FileError
+from glassbotan.files.targets import Targets
+from glassbotan.structure.static import StaticStructure
+
+DENSITY_TOLERANCE, COMPOSITION_TOLERANCE = 0.01, 0.02
+"""Relative difference of densities and difference of fractions of A up to which two liquids count as the same."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The data that a predictor was fitted to, and so the liquid and the times for which it can predict."""
+
+    temperature: float
+    """temperature of the state point, epsilon_AA / k_B"""
+    times: tuple[float, ...]
+    """(n_t,) sampling times for which it was fitted, tau"""
+    time_indices: tuple[int, ...]
+    """(n_t,) numbers of these sampling times in the study, counted from 1"""
+    particles: int
+    """number of particles N in each configuration"""
+    density: float
+    """number density, sigma_AA^-3"""
+    fraction_of_a: float
+    """fraction of particles of species A"""
+    pair_range: float
+    """largest distance of neighbouring pairs, sigma_AA"""
+    train: tuple[int, ...]
+    """numbers of the configurations that it was fitted to"""
+    seen: tuple[int, ...]
+    """numbers of all configurations that were used to fit, validate or pretrain it, and so cannot be used to test it"""
+    replicas: int | None
+    """number of replicas over which its targets were averaged, where that is known"""
+
+    def require_targets_like(self, targets: Targets, predictor: str) -> StaticStructure:
+        """The structure in a targets file, whose liquid and pairs have to be those that the predictor was fitted to.
+
+        Raises
+        ------
+        FileError
+            if the liquid is another one, or the pairs have another range
+        """
+        if targets.settings.pair_range != self.pair_range:
+            raise FileError(
+                f"{targets.path} has pairs up to {targets.settings.pair_range:g}, but {predictor} is fitted to pairs "
+                f"up to {self.pair_range:g}; make the targets again with targets.pair_range = {self.pair_range:g}, or "
+                "fit again"
+            )
+        structure = targets.structure()
+        self.require_liquid(structure, predictor)
+        return structure
+
+    def require_liquid(self, structure: StaticStructure, predictor: str) -> None:
+        """Raise an error if a structure is of another liquid than the predictor was fitted to.
+
+        Parameters
+        ----------
+        structure : the structure
+        predictor : name of the predictor in the message
+
+        Raises
+        ------
+        FileError
+            with density and composition of both liquids
+        """
+        same_density = abs(structure.density / self.density - 1) <= DENSITY_TOLERANCE
+        if not same_density or abs(structure.fraction_of_a - self.fraction_of_a) > COMPOSITION_TOLERANCE:
+            raise FileError(
+                f"{structure.name} is another liquid than the one that {predictor} is fitted to: density "
+                f"{structure.density:.4g} and {100 * structure.fraction_of_a:.3g} % A, but {self.density:.4g} and "
+                f"{100 * self.fraction_of_a:.3g} % A were expected; use configurations and a predictor of one liquid"
+            )
