@@ -54,8 +54,8 @@ FIGURE = Figure(
     name="fig02_relaxation",
     section=LIQUID,
     title="Relaxation",
-    caption="Self-intermediate scattering function of species A at the wave number k of `targets.wave_number`, "
-    "2π/σ_AA by default. Grey: single configurations, whose "
+    caption="Self-intermediate scattering function of species A at the wave number k of the "
+    "study (targets.wave_number, 2π/σ_AA by default). Grey: single configurations, whose "
     "spread shows how much configurations of this size differ; points: their mean; line: the fitted double "
     "stretched exponential; dashed: τ_α. The title gives τ_α with its jackknife error over the configurations.",
     inputs=inputs,
