@@ -142,8 +142,7 @@ class Fitted(FittedPredictor):
     Parameters
     ----------
     descriptors : the descriptors that the weights multiply
-    weights : (2, n_d, n_y), first index is the species; the n_y columns are all times of the first target, then of the
-        next
+    weights : (2, n_d, n_y), for each species; the columns are all times of the first target, then of the next
     constants : (2, n_y)
     scalings : scale of each of the n_y columns
     """
