@@ -430,7 +430,10 @@ def test_the_notebook_runs_from_top_to_bottom(finished):
 def test_unknown_model_gets_a_message(finished):
     result = finished.snakemake("-n", "results/tiny/T0.90/t02/BOTAM/seed0/model.safetensors")
     assert result.returncode != 0
-    assert "study tiny has no model T0.90/t02/BOTAM/seed0" in result.stdout + result.stderr
+    assert (
+        "study tiny has no fit T0.90/t02/BOTAM/seed0; did you mean T0.90/t02/BOTAN/seed0"
+        in result.stdout + result.stderr
+    )
 
 
 def test_mistake_in_the_configuration_gets_a_message(finished, tiny_settings):
@@ -505,7 +508,7 @@ def test_wrong_inputs_get_a_message_and_leave_finished_work(finished, stage, tmp
     stage("score", "--study", "tiny", "{t}/targets/c0001.npz",
           message="was made with stage = 'targets', but 'predict' was expected")  # fmt: skip
     stage("score", "--study", "tiny", "--setting", "network.depth", "{t}/t02/BOTAN/seed0/predictions.npz",
-          message="model BOTAN of kind botan has no setting network.depth")  # fmt: skip
+          message="an ablation needs a value for each file, but 0 values and 1 files were given")  # fmt: skip
     stage("draw", "--study", "tiny", "--figure", "fig11_dreams", "table={t}/../tables/pearson.csv",
           message="there is no figure fig11_dreams; the figures are")  # fmt: skip
     stage("draw", "--study", "tiny", "--figure", "losses", "{t}/../tables/pearson.csv",
