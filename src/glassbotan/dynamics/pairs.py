@@ -4,6 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class BoxTooSmallError(ValueError):
+    """A box is too small for the minimum-image convention."""
+
+
 def wrap(positions: NDArray, box_length: float) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Wrap positions into [-L/2, L/2), and give the number of boxes by which each coordinate was moved.
 
@@ -48,13 +52,13 @@ def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDAr
 
     Raises
     ------
-    ValueError
+    BoxTooSmallError
         if the box is too small for the minimum-image convention
     """
     from scipy.spatial import cKDTree
 
     if within > box_length / 2:
-        raise ValueError(
+        raise BoxTooSmallError(
             f"pairs within {within:g} need a box of at least {2 * within:g} (minimum image), "
             f"but it is {box_length:.4g} long"
         )

@@ -92,7 +92,7 @@ def dynamic_correlation(
     correlation = freud.density.CorrelationFunction(bins=bins, r_max=r_max)
     others = {"mode": "ball", "r_max": r_max, "exclude_ii": True}
     sums, counts = np.zeros((2, bins)), np.zeros((2, bins))
-    squares, numbers = np.zeros(2), np.zeros(2)
+    squares = np.zeros(2)
     for which, pairs in enumerate((_truth(predictions, symbol), _predicted(predictions, symbol))):
         for one, (first, second) in zip(predictions, pairs, strict=True):
             points = one.structure.positions[_of_a(one)]
@@ -107,8 +107,7 @@ def dynamic_correlation(
             counts[which] += correlation.bin_counts
             sums[which] += correlation.bin_counts * np.real(correlation.correlation)
             squares[which] += (first * second).sum()
-            numbers[which] += len(first)
-    variances = (squares / numbers)[:, None]
+    variances = (squares / sum(_of_a(one).sum() for one in predictions))[:, None]
     known = (counts > 0) & (variances > 0)
     truth, predicted = np.divide(sums, counts * variances, out=np.full_like(sums, np.nan), where=known)
     return correlation.bin_centers, truth, predicted

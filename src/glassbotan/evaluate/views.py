@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 from glassbotan.dynamics.pairs import per_particle
 from glassbotan.dynamics.registry import targets
 from glassbotan.files.predictions import Prediction
-from glassbotan.kob_andersen import interactions
 
 
 def particle_properties(prediction: Prediction) -> dict[str, NDArray]:
@@ -14,7 +13,7 @@ def particle_properties(prediction: Prediction) -> dict[str, NDArray]:
     A target of pairs is summed over the pairs of each particle and named accordingly, such as `E_sum`.
     """
     structure = prediction.structure
-    found = {"potential_energy": interactions(structure.positions, structure.species, structure.box_length).energies}
+    found = {"potential_energy": structure.energies}
     for symbol, compared in prediction.targets.items():
         truth, predicted = compared.truth, compared.predicted
         name = symbol

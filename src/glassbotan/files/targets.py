@@ -19,7 +19,6 @@ from glassbotan.dynamics.targets import DynamicalTargets
 from glassbotan.errors import FileError
 from glassbotan.files.header import new_header, require, require_stage
 from glassbotan.files.npz import StoredArrays, read_npz, write_npz
-from glassbotan.kob_andersen import interactions
 from glassbotan.simulate.quality import Quality
 from glassbotan.structure.static import StaticStructure
 from glassbotan.study.targets import Targets as TargetSettings
@@ -153,12 +152,11 @@ def write_targets(
         settings=settings.model_dump(),
         quality=quality._asdict(),
     )
-    energies = interactions(structure.positions, structure.species, structure.box_length).energies
     arrays: dict[str, Any] = {
         "species": structure.species,
         "positions": structure.positions,
         "box_length": structure.box_length,
-        "potential_energy": energies,
+        "potential_energy": structure.energies,
         "pairs": measured.pairs,
         "times": measured.times,
         **measured.means,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.dynamics.pairs import per_particle
+from glassbotan.dynamics.pairs import BoxTooSmallError, per_particle
 from glassbotan.dynamics.registry import targets
 from glassbotan.errors import FileError, StudyError
 from glassbotan.files.plain import write_csv
@@ -118,6 +118,6 @@ def predict_configuration(
     structure.require_states(predictor.settings.needs, predictor.settings.name)
     try:
         values = predictor.predict(structure)
-    except ValueError as error:  # such as a box that is too small for the forces
+    except BoxTooSmallError as error:  # a box that has room for the pairs can be too small for the forces
         raise FileError(f"{name} cannot be predicted: {error}") from None
     return PredictedTargets(predictor.domain.temperature, predictor.domain.times, structure, values)

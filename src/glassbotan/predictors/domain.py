@@ -35,8 +35,13 @@ class Domain:
     replicas: int | None
     """number of replicas over which its targets were averaged, where that is known"""
 
-    def require_targets_like(self, targets: Targets, predictor: str) -> StaticStructure:
-        """The structure in a targets file, whose liquid and pairs have to be those that the predictor was fitted to.
+    def require_like(self, targets: Targets, structure: StaticStructure, predictor: str) -> None:
+        """Raise an error if a targets file differs from what the predictor was fitted to in its liquid or pairs.
+
+        Parameters
+        ----------
+        targets, structure : the targets file, and the structure that was read from it
+        predictor : name of the predictor in the message
 
         Raises
         ------
@@ -49,9 +54,7 @@ class Domain:
                 f"up to {self.pair_range:g}; make the targets again with targets.pair_range = {self.pair_range:g}, or "
                 "fit again"
             )
-        structure = targets.structure()
         self.require_liquid(structure, predictor)
-        return structure
 
     def require_liquid(self, structure: StaticStructure, predictor: str) -> None:
         """Raise an error if a structure is of another liquid than the predictor was fitted to.

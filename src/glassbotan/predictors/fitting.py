@@ -69,10 +69,12 @@ def fit_predictor(
     domain = _domain(files[train[0]], time_indices, tuple(train), tuple(sorted(seen)))
     for number in (*train, *validation):
         files[number].require_known(settings.predicts)
-        structure = domain.require_targets_like(files[number], f"model {settings.name}")
+        structure = files[number].structure()
+        domain.require_like(files[number], structure, f"model {settings.name}")
         structure.require_states(settings.needs, f"model {settings.name}")
         if start is not None:
-            start.domain.require_targets_like(files[number], f"the predictor that {settings.name} starts from")
+            by = f"the predictor that {settings.name} starts from"
+            start.domain.require_like(files[number], structure, by)
     context = FitContext(
         domain=domain,
         seed=seed,

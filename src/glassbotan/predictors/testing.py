@@ -53,7 +53,8 @@ def predict_tests(
                 "predict configurations that were not used"
             )
         found.require_known(settings.predicts)
-        structure = domain.require_targets_like(found, str(path))
+        structure = found.structure()
+        domain.require_like(found, structure, str(path))
         structure.require_states(settings.needs, str(path))
         predicted = predictor.predict(structure)
         overlap = found.overlap

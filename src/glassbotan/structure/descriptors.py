@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.errors import FileError
-from glassbotan.kob_andersen import Species, interactions
+from glassbotan.kob_andersen import Species
 from glassbotan.structure.inherent import inherent_structure
 from glassbotan.structure.static import StaticStructure
 
@@ -91,7 +91,7 @@ class ShellDescriptors:
                 f"{structure.name}: the descriptors reach as far as {self.reach:.4g}, which needs a box of at least "
                 f"{2 * self.reach:.4g} (minimum image), but it is {structure.box_length:.4g} long"
             )
-        found = [interactions(structure.positions, structure.species, structure.box_length).energies[:, None]]
+        found = [structure.energies[:, None]]
         found += [_radial(structure, shells) for shells in self.radial]
         found.append(_bond_order(structure, self.bond_order, self.degrees))
         if self.inherent_displacement:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.errors import FileError
-from glassbotan.kob_andersen import Species
+from glassbotan.kob_andersen import Species, interactions
 
 State = Literal["thermal"]
 """The positions that a predictor uses; `thermal` are those of the configuration itself."""
@@ -59,6 +59,11 @@ class StaticStructure:
     def fraction_of_a(self) -> float:
         """Fraction of particles of species A."""
         return float((self.species == Species.A).mean())
+
+    @property
+    def energies(self) -> NDArray[np.float64]:
+        """Potential energy of each particle, half of the sum of its pair energies, (N,), epsilon_AA."""
+        return interactions(self.positions, self.species, self.box_length).energies
 
     @cached_property
     def separations(self) -> NDArray[np.float64]:

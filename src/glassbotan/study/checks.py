@@ -5,6 +5,7 @@ Each check raises a ValueError that names the keys, what was found and what was 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -49,8 +50,8 @@ def ranges_fit_the_box(study: Study) -> None:
 def times_can_be_sampled(study: Study) -> None:
     """Check that sampling times are steps of the integrator and enough to fit tau_alpha, or that files are named."""
     labels = [point.label for point in study.temperatures]
-    if twice := {label for label in labels if labels.count(label) > 1}:
-        raise ValueError(f"{', '.join(sorted(twice))} is listed twice in temperatures; remove one")
+    if twice := _repeated(labels):
+        raise ValueError(f"{twice} is listed twice in temperatures; remove one")
     for point in study.temperatures:
         try:
             steps = study.integrator.sampling_steps(point.sampling_times)
@@ -76,8 +77,8 @@ def times_can_be_sampled(study: Study) -> None:
 def models_are_told_apart(study: Study) -> None:
     """Check that models, and the models that they start from, have different names, since folders have these names."""
     names = [model.name for model in study.models]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"two models are called {', '.join(sorted(twice))}; give one of them another name")
+    if twice := _repeated(names):
+        raise ValueError(f"two models are called {twice}; give one of them another name")
     starts: dict[str, tuple[object, ...]] = {}
     for model in study.models:
         if model.start is None:
@@ -92,6 +93,11 @@ def models_are_told_apart(study: Study) -> None:
             raise ValueError(
                 f"models start from different models that are all called {name}; give each its own pretraining.name"
             )
+
+
+def _repeated(names: list[str]) -> str:
+    """The names that occur more than once, for a message; empty if there are none."""
+    return ", ".join(sorted(name for name, count in Counter(names).items() if count > 1))
 
 
 def models_can_be_fitted(study: Study) -> None:
