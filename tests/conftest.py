@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -39,6 +40,21 @@ def engine(request: pytest.FixtureRequest) -> Engine:
         return load_engine(request.param)
     except EngineError as error:
         pytest.skip(str(error))
+
+
+class Rounding(NamedTuple):
+    """How exact the numbers of an engine are."""
+
+    position: float
+    """of a position, in units of the box"""
+    force: float
+    """of a force, relative"""
+
+
+@pytest.fixture(scope="session")
+def rounding(engine: Engine) -> Rounding:
+    """How exact the engine is: two compute in 64-bit floats, the third in fixed point and with 32-bit floats."""
+    return Rounding(2.0**-32, 3e-6) if engine.name == "fused" else Rounding(1e-14, 1e-10)
 
 
 @pytest.fixture(scope="session")

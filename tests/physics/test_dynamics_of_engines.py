@@ -14,16 +14,18 @@ def total_energy(sample):
     return sample.potential_energy + sample.configuration.kinetic_energy
 
 
-def test_nve_conserves_energy_and_momentum(engine, liquid_at_one):
+def test_nve_conserves_energy_and_momentum(engine, rounding, liquid_at_one):
     samples = list(advance(engine, [liquid_at_one], range(0, 10_001, 1000), Dynamics(1e-3)))
     energies = np.array([total_energy(sample) for sample in samples]) / 256
     # The energy of velocity-Verlet at dt = 1e-3 oscillates by a few 1e-5 per particle and does not drift.
     assert np.abs(energies - energies[0]).max() < 2e-4
     assert abs(np.polyfit(range(11), energies, 1)[0]) < 2e-5
-    assert np.abs(samples[-1].configuration.momentum).max() < 1e-9
+    # Per particle: forces of 32 bits leave about 1e-9 of it between two renewals of the neighbour lists.
+    change = samples[-1].configuration.momentum - liquid_at_one.momentum
+    assert np.abs(change).max() / 256 < max(1e-11, 3e-3 * rounding.force)
 
 
-def test_displacements_are_exact_across_the_boundary(engine):
+def test_displacements_are_exact_across_the_boundary(engine, rounding):
     # Two particles beyond the cutoff of each other move freely, by up to two box lengths, across all faces of the box.
     velocities = np.array([[3.0, -2.0, 0.7], [-1.0, 2.5, -4.0]])
     start = Configuration(
@@ -36,7 +38,8 @@ def test_displacements_are_exact_across_the_boundary(engine):
     steps = [1000, 20_000]
     for sample in advance(engine, [start], steps, Dynamics(1e-3)):
         moved = sample.configuration.unwrapped - start.unwrapped
-        assert np.allclose(moved, velocities * sample.step * 1e-3, rtol=0, atol=1e-9)
+        error = np.abs(moved - velocities * sample.step * 1e-3).max()
+        assert error < max(1e-9, sample.step * start.box_length * rounding.position)  # in every step in the same direction
         assert np.abs(sample.configuration.positions).max() <= 20.0
 
 

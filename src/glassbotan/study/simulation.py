@@ -12,7 +12,7 @@ from glassbotan.study.section import Section
 
 Device = Literal["auto", "gpu", "cpu"]
 """Processor of a job; auto uses a GPU if there is one."""
-Engine = Literal["auto", "hoomd", "lammps"]
+Engine = Literal["auto", "hoomd", "fused", "lammps"]
 """Molecular-dynamics engine; auto uses the first of `ENGINES` that is installed."""
 ENGINES: tuple[str, ...] = tuple(name for name in get_args(Engine) if name != "auto")
 """Every engine, in the order in which `auto` tries them; each is a module of `glassbotan.simulate.engines`."""

@@ -1,0 +1,140 @@
+// Numbers that are computed with together: a vector of the processor on a CPU, one number in each thread on a GPU.
+//
+// F is `WIDTH` floats, I is `WIDTH` 32-bit integers and M the result of comparing two of them. On a CPU they are vectors
+// of the compiler (clang or gcc), and intrinsics serve only where the compiler's vectors have no word: reciprocal square
+// roots, the positions of particles that are scattered in memory, and the packing of those that pass a test.
+#pragma once
+
+using int16 = short;
+using uint16 = unsigned short;
+using int32 = int;
+using uint32 = unsigned int;
+using int64 = long long;
+using uint64 = unsigned long long;
+
+#if defined(__CUDACC__)
+
+#define INLINE static __device__ __forceinline__
+#define INLINE_MEMBER __device__ __forceinline__
+
+constexpr int WIDTH = 1;
+using F = float;
+using I = int32;
+using M = bool;
+
+INLINE F broadcast(float value) { return value; }
+INLINE I lane_numbers() { return 0; }
+INLINE F to_float(I value) { return __int2float_rn(value); }
+INLINE F select(M mask, F yes, F no) { return mask ? yes : no; }
+// The error of the reciprocal square root, 1e-7, is that of a float: nothing is left to refine.
+constexpr bool REFINE_RECIPROCAL = false;
+INLINE F reciprocal_square_root(F value) { return rsqrtf(value); }
+INLINE int32 to_nearest(double value) { return __double2int_rn(value); }
+
+#else
+
+#define INLINE static inline __attribute__((always_inline))
+#define INLINE_MEMBER inline __attribute__((always_inline))
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+constexpr int WIDTH = 16;
+#elif defined(__AVX2__)
+constexpr int WIDTH = 8;
+#else
+constexpr int WIDTH = 4;
+#endif
+
+typedef float F __attribute__((vector_size(4 * WIDTH)));
+typedef int32 I __attribute__((vector_size(4 * WIDTH)));
+typedef I M;
+
+INLINE F broadcast(float value) { return F{} + value; }
+
+INLINE I lane_numbers() {
+    I numbers;
+    for (int lane = 0; lane < WIDTH; ++lane) numbers[lane] = lane;
+    return numbers;
+}
+
+INLINE F to_float(I value) { return __builtin_convertvector(value, F); }
+INLINE F select(M mask, F yes, F no) { return mask ? yes : no; }
+INLINE int32 to_nearest(double value) { return (int32)__builtin_rint(value); }
+
+// 1 / sqrt(value); what is left of the error is removed from its square (see `pair_force`).
+constexpr bool REFINE_RECIPROCAL = true;
+INLINE F reciprocal_square_root(F value) {
+#if defined(__AVX512F__)
+    return (F)_mm512_rsqrt14_ps((__m512)value);
+#elif defined(__AVX2__)
+    F y = (F)_mm256_rsqrt_ps((__m256)value);
+    return y * (1.5f - 0.5f * value * y * y);
+#else
+    F y;
+    for (int lane = 0; lane < WIDTH; ++lane) y[lane] = 1.0f / __builtin_sqrtf(value[lane]);
+    return y;
+#endif
+}
+
+// Coordinates of the particles `2 * lane + half` of a list of 16-bit numbers; a position is four 32-bit integers.
+INLINE void scattered(const int32* positions, const uint16* particles, int half, I& x, I& y, I& z) {
+    const uint16* number = particles + half;
+#if defined(__AVX512F__)
+#define AT(lane) _mm_load_si128((const __m128i*)(positions + 4 * (uint64)number[2 * (lane)]))
+#define ROW(q)                                                                                                      \
+    _mm512_inserti32x4(                                                                                            \
+        _mm512_inserti32x4(_mm512_inserti32x4(_mm512_castsi128_si512(AT(q)), AT(4 + q), 1), AT(8 + q), 2), AT(12 + q), 3)
+    const __m512i r0 = ROW(0), r1 = ROW(1), r2 = ROW(2), r3 = ROW(3);
+    const __m512i xy01 = _mm512_unpacklo_epi32(r0, r1), xy23 = _mm512_unpacklo_epi32(r2, r3);
+    const __m512i zw01 = _mm512_unpackhi_epi32(r0, r1), zw23 = _mm512_unpackhi_epi32(r2, r3);
+    x = (I)_mm512_unpacklo_epi64(xy01, xy23);
+    y = (I)_mm512_unpackhi_epi64(xy01, xy23);
+    z = (I)_mm512_unpacklo_epi64(zw01, zw23);
+#undef ROW
+#undef AT
+#elif defined(__AVX2__)
+#define AT(lane) _mm_load_si128((const __m128i*)(positions + 4 * (uint64)number[2 * (lane)]))
+#define ROW(q) _mm256_inserti128_si256(_mm256_castsi128_si256(AT(q)), AT(4 + q), 1)
+    const __m256i r0 = ROW(0), r1 = ROW(1), r2 = ROW(2), r3 = ROW(3);
+    const __m256i xy01 = _mm256_unpacklo_epi32(r0, r1), xy23 = _mm256_unpacklo_epi32(r2, r3);
+    const __m256i zw01 = _mm256_unpackhi_epi32(r0, r1), zw23 = _mm256_unpackhi_epi32(r2, r3);
+    x = (I)_mm256_unpacklo_epi64(xy01, xy23);
+    y = (I)_mm256_unpackhi_epi64(xy01, xy23);
+    z = (I)_mm256_unpacklo_epi64(zw01, zw23);
+#undef ROW
+#undef AT
+#else
+    for (int lane = 0; lane < WIDTH; ++lane) {
+        const int32* position = positions + 4 * (uint64)number[2 * lane];
+        x[lane] = position[0], y[lane] = position[1], z[lane] = position[2];
+    }
+#endif
+}
+
+// Write the numbers whose mask is set to `out`, without gaps and in order, and return how many they are. Up to `WIDTH`
+// numbers are written, whatever the mask.
+INLINE int pack(M mask, I numbers, int32* out) {
+#if defined(__AVX512F__)
+    const __mmask16 set = _mm512_movepi32_mask((__m512i)mask);
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(set, (__m512i)numbers));
+    return __builtin_popcount(set);
+#else
+    int count = 0;
+    for (int lane = 0; lane < WIDTH; ++lane) {
+        out[count] = numbers[lane];
+        count -= mask[lane];  // a set mask is -1
+    }
+    return count;
+#endif
+}
+
+INLINE I load(const int32* numbers) {
+    I value;
+    __builtin_memcpy(&value, numbers, sizeof value);
+    return value;
+}
+
+#endif
