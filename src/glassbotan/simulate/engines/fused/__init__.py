@@ -9,13 +9,13 @@ sums in a fixed order. A run repeats bit for bit on the same processor, however 
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import CUTOFF, EPSILON, MASS, SIGMA, Species
 from glassbotan.simulate.configurations import Configuration
@@ -23,32 +23,36 @@ from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, re
 from glassbotan.simulate.engines.fused import records
 from glassbotan.simulate.engines.fused.batch import Batch
 from glassbotan.simulate.engines.fused.cpu import Cpu
+from glassbotan.simulate.engines.fused.cuda import Cuda, count_gpus
+from glassbotan.simulate.engines.fused.gpu import Gpu
+from glassbotan.simulate.engines.fused.processor import Processor
 from glassbotan.study.simulation import Device
 
 VERSION = "1"
 """Raised when the physics changes."""
-PARTICLE_STEPS_BETWEEN_REPORTS = 5_000_000
-"""Particle-steps of a thread between two reports of progress: about half a second of work."""
 GROWTH_OF_LISTS = 1.25
 """Factor by which neighbour lists are enlarged beyond the length that was needed."""
 
 
 class Fused:
-    """The engine on a CPU."""
+    """The engine on a GPU or on the cores of a CPU."""
 
     name = "fused"
+    version = VERSION
 
-    def __init__(self, device: Device, systems_per_launch: int, threads: int = 1) -> None:
-        self._processor = Cpu(threads)
-        self.version = VERSION
-        self.device = self._processor.name
-        self.systems_per_launch = systems_per_launch
+    def __init__(self, device: Device, systems_per_launch: int | None, threads: int = 1) -> None:
+        gpus = 0 if device == "cpu" else count_gpus()
+        if device == "gpu" and not gpus:
+            raise DeviceError("CUDA finds no usable GPU, or cuda-bindings is not installed, but device gpu was asked for")
+        self.processor: Processor = Gpu(Cuda(free_gpu(gpus))) if gpus else Cpu(threads)
+        self.device = self.processor.name
+        self.systems_per_launch = systems_per_launch or self.processor.systems_per_launch
 
     def launch(
         self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None
     ) -> Launch:
         """See `Engine.launch`."""
-        return Launch(self._processor, systems, dynamics, state)
+        return Launch(self.processor, systems, dynamics, state)
 
 
 class Launch:
@@ -56,7 +60,7 @@ class Launch:
 
     def __init__(
         self,
-        processor: Cpu,
+        processor: Processor,
         systems: Sequence[Configuration],
         dynamics: Dynamics,
         state: Mapping[str, NDArray] | None,
@@ -90,8 +94,8 @@ class Launch:
     def run_until(self, step: int, progress: Progress) -> None:
         """See `Launch.run_until`."""
         variables = self._batch.variables
-        stretch = max(1, PARTICLE_STEPS_BETWEEN_REPORTS * self._processor.threads // self._batch.particles)
-        stretch = max(1, stretch // self._batch.systems)
+        work = self._processor.particle_steps_between_reports
+        stretch = max(1, work // (self._batch.particles * self._batch.systems))
         while (left := step - variables["step"]).any():
             before = variables["step"].sum()
             self._held.advance(self._mode, self._motion, np.minimum(left, stretch))

@@ -75,15 +75,15 @@ struct Block {
 
     template <class Function>
     INLINE_MEMBER void each_group(Function f) {
-        for (int i = 0; i < s.padded; i += WIDTH) f(0, i);
+        for (int i = 0; i < s.padded; i += WIDTH) f(i);
     }
     template <class Function>
     INLINE_MEMBER void each_particle(Function f) {
-        for (int i = 0; i < s.n; ++i) f(0, i);
+        for (int i = 0; i < s.n; ++i) f(i);
     }
     template <class Function>
     INLINE_MEMBER void each_particle_backwards(Function f) {
-        for (int i = s.n; i-- > 0;) f(0, i);
+        for (int i = s.n; i-- > 0;) f(i);
     }
     template <class Function>
     INLINE_MEMBER void each_cell(Function f, int cells) {
@@ -100,13 +100,13 @@ struct Block {
     INLINE_MEMBER void neighbor_positions(const uint16* pair, int half, I& x, I& y, I& z) {
         scattered(s.positions, pair, half, x, y, z);
     }
-    INLINE_MEMBER void keep_forces(int, int i, F fx, F fy, F fz) {
+    INLINE_MEMBER void keep_forces(int i, F fx, F fy, F fz) {
         for (int lane = 0; lane < WIDTH; ++lane) {
             float* force = scratch.forces + AXES * (i + lane);
             force[0] = fx[lane], force[1] = fy[lane], force[2] = fz[lane];
         }
     }
-    INLINE_MEMBER float force(int, int i, int axis) { return scratch.forces[AXES * i + axis]; }
+    INLINE_MEMBER float force(int i, int axis) { return scratch.forces[AXES * i + axis]; }
     INLINE_MEMBER int32 coordinate(int i, int axis) { return s.positions[AXES * i + axis]; }
     INLINE_MEMBER void move(int i, int axis, int32 distance) {
         s.positions[AXES * i + axis] = wrapped_sum(s.positions[AXES * i + axis], distance);

@@ -16,6 +16,8 @@ from glassbotan.simulate.engines.fused.batch import Batch, Memory, aligned
 from glassbotan.simulate.engines.fused.compiler import compiled
 from glassbotan.simulate.engines.fused.records import AXES, Liquid, Motion
 
+SYSTEMS_PER_THREAD = 4
+"""Systems for each thread in a launch, so that threads that are slowed down by others leave them some work."""
 CELLS_OF_RANGE = 2
 """Cells along the range of the neighbour lists: smaller cells fit the sphere better, larger ones have fewer rows."""
 
@@ -29,14 +31,16 @@ class Cpu:
         self._library = ctypes.CDLL(str(library))
         self.lanes = int(self._library.glassbotan_width())
         self.threads = threads
+        self.particle_steps_between_reports = 5_000_000 * threads
+        self.systems_per_launch = SYSTEMS_PER_THREAD * threads
         self.name = f"cpu ({platform.machine()}, vectors of {self.lanes})"
 
-    def hold(self, batch: Batch, liquid: Liquid) -> Held:
+    def hold(self, batch: Batch, liquid: Liquid) -> HeldByCpu:
         """Prepare to work on a batch."""
-        return Held(self._library, self.threads, batch, liquid)
+        return HeldByCpu(self._library, self.threads, batch, liquid)
 
 
-class Held:
+class HeldByCpu:
     """A batch on the CPU, which works on its arrays directly."""
 
     def __init__(self, library: Any, threads: int, batch: Batch, liquid: Liquid) -> None:

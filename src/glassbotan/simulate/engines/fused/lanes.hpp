@@ -16,6 +16,9 @@ using uint64 = unsigned long long;
 
 #define INLINE static __device__ __forceinline__
 #define INLINE_MEMBER __device__ __forceinline__
+// How often a loop is unrolled: more than the compiler needs to hide the latency of memory costs registers.
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLL(times) PRAGMA(unroll times)
 
 constexpr int WIDTH = 1;
 using F = float;
@@ -35,6 +38,7 @@ INLINE int32 to_nearest(double value) { return __double2int_rn(value); }
 
 #define INLINE static inline __attribute__((always_inline))
 #define INLINE_MEMBER inline __attribute__((always_inline))
+#define UNROLL(times)
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -3,10 +3,10 @@
 // Everything is written for one system and a block of threads that share it: on a GPU a block of CUDA, on a CPU a single
 // thread with vectors of `WIDTH` particles. `Block` is what differs between the two:
 //
-//     each_group(f)       f(slot, i) for the first particle i of every group of WIDTH particles of this thread
-//     each_particle(f)    f(slot, i) for every particle of this thread
+//     each_group(f)       f(i) for the first particle i of every group of WIDTH particles of this thread
+//     each_particle(f)    f(i) for every particle of this thread
 //     each_cell(f, m)     f(cell) for the cells of this thread, of m
-//     acceleration(slot, i, axis)   room for the force on a particle until it is used
+//     keep_forces(i, ..)  stores the forces on a group, which `force(i, axis)` gives back to this thread
 //     coordinate(i, axis) position of a particle, which all threads read
 //     sync()              waits until all threads are here
 //     any(flag)           waits, and says whether the flag of any thread is set
@@ -157,6 +157,7 @@ INLINE void add_forces(Block& b, const System& s, int i, int of, F c12, F c6, F 
                        I z, F& fx, F& fy, F& fz) {
     const uint32* list = list_of(s, i, of);
     const int words = s.words[of * s.padded + i];
+    UNROLL(UNROLLED_WORDS)
     for (int word = 0; word < words; ++word, list += LIST_LANES) {
         const auto pair = b.neighbors(list);
         for (int half = 0; half < 2; ++half) {
@@ -176,7 +177,7 @@ INLINE void add_forces(Block& b, const System& s, int i, int of, F c12, F c6, F 
 template <class Block>
 INLINE void forces(Block& b, const System& s, const Liquid& liquid) {
     const float grid = grid_of(liquid);
-    b.each_group([&](int slot, int i) {
+    b.each_group([&](int i) {
         I x, y, z;
         b.group_positions(i, x, y, z);
         const M is_b = lane_numbers() + i >= s.split;
@@ -187,7 +188,7 @@ INLINE void forces(Block& b, const System& s, const Liquid& liquid) {
                    either(aa.cutoff2, ab.cutoff2), grid * grid, x, y, z, fx, fy, fz);
         add_forces(b, s, i, 1, either(ab.c12, bb.c12), either(ab.c6, bb.c6), either(ab.slope, bb.slope),
                    either(ab.cutoff2, bb.cutoff2), grid * grid, x, y, z, fx, fy, fz);
-        b.keep_forces(slot, i, fx * grid, fy * grid, fz * grid);
+        b.keep_forces(i, fx * grid, fy * grid, fz * grid);
     });
 }
 
@@ -212,10 +213,10 @@ INLINE void sort_into_cells(Block& b, const System& s) {
     };
     b.each_cell([&](int c) { b.start(c) = 0; }, cells + 1);
     b.sync();
-    b.each_particle([&](int, int i) { b.add(b.start(cell(i)), 1); });
+    b.each_particle([&](int i) { b.add(b.start(cell(i)), 1); });
     b.sync();
     b.running_sum(cells);  // start(c) is now the end of cell c
-    b.each_particle_backwards([&](int, int i) { b.sorted(b.add(b.start(cell(i)), -1) - 1) = (uint16)i; });
+    b.each_particle_backwards([&](int i) { b.sorted(b.add(b.start(cell(i)), -1) - 1) = (uint16)i; });
     b.sync();
     b.finish_sorting(cells);
     b.sync();
@@ -229,11 +230,14 @@ INLINE void each_candidate_range(Block& b, const System& s, int i, int reach, Fu
     const int span = 2 * reach + 1 < m ? 2 * reach + 1 : m;  // each cell once, however small the box
     const auto around = [&](int cell) { return cell < 0 ? cell + m : cell >= m ? cell - m : cell; };
     const int low = around(cx - reach), high = low + span;
+    UNROLL(1)
     for (int dz = 0; dz < span; ++dz) {
+        UNROLL(1)
         for (int dy = 0; dy < span; ++dy) {
             const int row = (around(cz - reach + dz) * m + around(cy - reach + dy)) * m;
-            f(b.start(row + low), b.start(row + (high < m ? high : m)));
-            if (high > m) f(b.start(row), b.start(row + high - m));
+            UNROLL(1)
+            for (int from = low, to = high; from < to; from = 0, to -= m)  // around the edge of the box in two parts
+                f(b.start(row + from), b.start(row + (to < m ? to : m)));
         }
     }
 }
@@ -245,13 +249,14 @@ INLINE void make_lists(Block& b, const System& s, const Liquid& liquid) {
     const float grid = grid_of(liquid);
     const int reach = reach_of(liquid.longest_range, liquid.box_length, s.cells);
     bool too_long = false;
-    b.each_particle([&](int, int i) {
+    b.each_particle([&](int i) {
         const bool i_is_b = i >= s.split;
         const float range2_a = i_is_b ? liquid.ab.range2 : liquid.aa.range2;
         const float range2_b = i_is_b ? liquid.bb.range2 : liquid.ab.range2;
         const I x = I{} + b.coordinate(i, 0), y = I{} + b.coordinate(i, 1), z = I{} + b.coordinate(i, 2);
         auto writer = b.list_writer(s, i);
         each_candidate_range(b, s, i, reach, [&](int first, int last) {
+            UNROLL(1)
             for (int p = first; p < last; p += WIDTH) {
                 I xj, yj, zj, j;
                 b.candidates(p, xj, yj, zj, j);
@@ -275,7 +280,7 @@ INLINE void make_lists(Block& b, const System& s, const Liquid& liquid) {
 template <class Block>
 INLINE void renew_lists(Block& b, const System& s, const Liquid& liquid, bool keep_momentum, double share_of_momentum) {
     double momentum[3] = {0.0, 0.0, 0.0};
-    b.each_particle([&](int, int i) {
+    b.each_particle([&](int i) {
         for (int axis = 0; axis < 3; ++axis) {
             const int32 now = b.coordinate(i, axis), before = s.listed[AXES * i + axis];
             const int64 unwrapped = (int64)before + wrapped_difference(now, before);
@@ -289,7 +294,7 @@ INLINE void renew_lists(Block& b, const System& s, const Liquid& liquid, bool ke
         const double total = mass_of(s, liquid, 0) * s.split + mass_of(s, liquid, s.n - 1) * (s.n - s.split);
         double lost[3];
         for (int axis = 0; axis < 3; ++axis) lost[axis] = (share_of_momentum * s.variables->momentum[axis] - momentum[axis]) / total;
-        b.each_particle([&](int, int i) {
+        b.each_particle([&](int i) {
             for (int axis = 0; axis < 3; ++axis) s.velocities[AXES * i + axis] += lost[axis];
         });
     }
@@ -337,7 +342,7 @@ template <class Block>
 INLINE void average(Block& b, const System& s, const Liquid& liquid, const Motion& motion, int64 step) {
     const double grid = liquid.box_length / 4294967296.0;
     const int half = step > motion.settling + (motion.end - motion.settling) / 2;
-    b.each_particle([&](int, int i) {
+    b.each_particle([&](int i) {
         double* sums = s.averages + AXES * ((uint64)half * s.padded + i);
         for (int axis = 0; axis < 3; ++axis) {
             const double u = grid * wrapped_difference(b.coordinate(i, axis), s.centers[AXES * i + axis]);
@@ -371,7 +376,7 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
         const double damping = MODE == THERMOSTATTED ? exp(-0.5 * xi * dt) : 1.0;
         bool far = false, blown_up = false;
         double kinetic = 0.0;
-        b.each_particle([&](int slot, int i) {
+        b.each_particle([&](int i) {
             double* v = s.velocities + AXES * i;
             const double mass = mass_of(s, liquid, i), kick = damping * dt / mass;
             bool anew = false;
@@ -381,10 +386,10 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
                 gaussians(s.variables->seed, step, i, gaussian);
                 const double thermal = sqrt(motion.temperature / mass);
                 for (int axis = 0; axis < 3; ++axis)
-                    v[axis] = thermal * gaussian[axis] + 0.5 * kick * (double)b.force(slot, i, axis);
+                    v[axis] = thermal * gaussian[axis] + 0.5 * kick * (double)b.force(i, axis);
             } else {
                 for (int axis = 0; axis < Block::AXES_IN_USE; ++axis)
-                    v[axis] = damping * damping * v[axis] + kick * (double)b.force(slot, i, axis);
+                    v[axis] = damping * damping * v[axis] + kick * (double)b.force(i, axis);
             }
             int32 moved[AXES];
             for (int axis = 0; axis < Block::AXES_IN_USE; ++axis) {
@@ -462,10 +467,10 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
         b.sync();
         double sums[3] = {0.0, 0.0, 0.0};  // F.v, F.F and v.v
         double most = 0.0;
-        b.each_particle([&](int slot, int i) {
+        b.each_particle([&](int i) {
             double force2 = 0.0;
             for (int axis = 0; axis < 3; ++axis) {
-                const double f = b.force(slot, i, axis), v = s.velocities[AXES * i + axis];
+                const double f = b.force(i, axis), v = s.velocities[AXES * i + axis];
                 sums[0] += f * v;
                 force2 += f * f;
                 sums[2] += v * v;
@@ -498,10 +503,10 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
         const double kept = stopped ? 0.0 : 1.0 - mixing;
         const double turned = stopped || sums[1] == 0.0 ? 0.0 : mixing * sqrt(sums[2] / sums[1]);
         bool far = false;
-        b.each_particle([&](int slot, int i) {
+        b.each_particle([&](int i) {
             for (int axis = 0; axis < 3; ++axis) {
                 double* v = s.velocities + AXES * i + axis;
-                const double f = b.force(slot, i, axis), before = *v;
+                const double f = b.force(i, axis), before = *v;
                 *v = kept * before + (turned + dt) * f;
                 double distance = (dt * *v - back * before) * per_grid;
                 distance = distance > -longest ? distance : -longest;
@@ -549,7 +554,7 @@ INLINE void measure(const System& s, const Liquid& liquid, int i, double* energy
     }
     *energy = 0.5 * u;
     *virial = 0.5 * w;
-    for (int axis = 0; axis < 3; ++axis) force[axis] = f[axis];
+    for (int axis = 0; axis < AXES; ++axis) force[axis] = axis < 3 ? f[axis] : 0.0;
 }
 
 }  // namespace glassbotan
