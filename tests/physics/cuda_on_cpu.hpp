@@ -9,6 +9,7 @@
 #include <ucontext.h>
 
 #define __CUDACC__ 1
+#define __CUDA_ARCH__ 900
 #define __device__
 #define __global__
 #define __shared__

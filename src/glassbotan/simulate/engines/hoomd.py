@@ -25,6 +25,8 @@ from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
 from glassbotan.study.simulation import Device
 
+SYSTEMS_PER_LAUNCH = 16
+"""Systems to advance together; the parameters of many more do not fit into the shared memory of a GPU."""
 SYSTEMS_FOR_CELL_LIST = 4
 """Largest number of systems for which a cell list is faster than a tree on a GPU; on a CPU a tree is always faster."""
 CELLS_PER_EDGE = 16
@@ -37,8 +39,9 @@ class Hoomd:
     """HOOMD-blue through its Python module."""
 
     name = "hoomd"
+    largest_system = None
 
-    def __init__(self, device: Device, systems_per_launch: int) -> None:
+    def __init__(self, device: Device, systems_per_launch: int | None, threads: int) -> None:
         gpus = hoomd.device.GPU.get_available_devices() if device != "cpu" and hoomd.device.GPU.is_available() else []
         if device == "gpu" and not gpus:
             reasons = ["built without GPU support"]
@@ -48,7 +51,7 @@ class Hoomd:
         self._device = hoomd.device.GPU(gpu_id=free_gpu(len(gpus))) if gpus else hoomd.device.CPU()
         self.version = str(hoomd.version.version)
         self.device = str(self._device.device)
-        self.systems_per_launch = systems_per_launch
+        self.systems_per_launch = systems_per_launch or SYSTEMS_PER_LAUNCH
 
     def launch(
         self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None

@@ -47,8 +47,9 @@ class Lammps:
     name = "lammps"
     device = "cpu"
     systems_per_launch = 1
+    largest_system = None
 
-    def __init__(self, device: Device, systems_per_launch: int) -> None:
+    def __init__(self, device: Device, systems_per_launch: int | None, threads: int) -> None:
         if device == "gpu":
             raise DeviceError("LAMMPS runs on the CPU here, but device gpu was asked for")
         self._module = _import_lammps()

@@ -165,7 +165,9 @@ class Memory:
     def for_lists(cls, batch: Batch) -> Memory:
         """Room for the lists of a batch."""
         rows = batch.systems, batch.padded
-        return cls(aligned((*rows, sum(batch.capacity)), np.uint32), aligned((batch.systems, 2, batch.padded), np.uint16))
+        return cls(
+            aligned((*rows, sum(batch.capacity)), np.uint32), aligned((batch.systems, 2, batch.padded), np.uint16)
+        )
 
 
 def aligned(shape: tuple[int, ...], dtype: type) -> NDArray:
@@ -179,14 +181,13 @@ def aligned(shape: tuple[int, ...], dtype: type) -> NDArray:
 def _expected_words(n: int, split: int, liquid: Liquid) -> tuple[int, int]:
     """Words of two neighbours for lists of a liquid of even density, and some more; too short lists are enlarged."""
     sphere = 4 / 3 * math.pi * liquid.longest_range**3 / liquid.box_length**3
-    return tuple(math.ceil((1.2 * sphere * count + 16) / 2) for count in (split, n - split))  # type: ignore[return-value]
+    of_a, of_b = (math.ceil((1.2 * sphere * count + 16) / 2) for count in (split, n - split))
+    return of_a, of_b
 
 
 def _spatial_order(system: Configuration) -> NDArray[np.intp]:
     """Indices of the particles: first A, then B, each cell by cell along a Morton curve through the box, (N,)."""
     edge = 1 << BITS_OF_CURVE
     cells = np.clip(np.floor((system.positions / system.box_length + 0.5) * edge).astype(int), 0, edge - 1)
-    key = sum(
-        ((cells[:, axis] >> bit) & 1) << (3 * bit + axis) for bit in range(BITS_OF_CURVE) for axis in range(3)
-    )
+    key = sum(((cells[:, axis] >> bit) & 1) << (3 * bit + axis) for bit in range(BITS_OF_CURVE) for axis in range(3))
     return np.lexsort((key, system.species))

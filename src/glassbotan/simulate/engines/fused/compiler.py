@@ -64,7 +64,7 @@ def find_compiler() -> Compiler:
     raise EngineError(
         "there is no compiler of C++"
         + (f": {'; '.join(tried)}" if tried else "")
-        + "; install one (pip install ziglang, or g++ or clang++ of the system), or name one in the environment variable CXX"
+        + "; install one (pip install ziglang, or g++ or clang++ of the system), or name one in the variable CXX"
     )
 
 
@@ -152,7 +152,9 @@ def _compile(compiler: Compiler, options: list[str], sources: dict[str, bytes], 
 def cache_folder() -> Path:
     """The folder of compiled engines, which is made if it isn't there; one for this process if none can be written."""
     named = os.environ.get(CACHE)
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "glassbotan"
+    base = (
+        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "glassbotan"
+    )
     try:
         base.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=base):

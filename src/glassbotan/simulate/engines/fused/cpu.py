@@ -12,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.errors import EngineError
-from glassbotan.simulate.engines.fused.batch import Batch, Memory, aligned
+from glassbotan.simulate.engines.fused.batch import MOST_PARTICLES, Batch, Memory, aligned
 from glassbotan.simulate.engines.fused.compiler import compiled
 from glassbotan.simulate.engines.fused.records import AXES, Liquid, Motion
 
-SYSTEMS_PER_THREAD = 4
-"""Systems for each thread in a launch, so that threads that are slowed down by others leave them some work."""
 CELLS_OF_RANGE = 2
 """Cells along the range of the neighbour lists: smaller cells fit the sphere better, larger ones have fewer rows."""
 
 
 class Cpu:
     """The processor as a whole."""
+
+    largest_system = MOST_PARTICLES
+    systems_per_launch = 32
+    # Whatever the number of threads, so that a run can be continued with another one.
 
     def __init__(self, threads: int, library: Path | None = None) -> None:
         if library is None:
@@ -32,7 +34,6 @@ class Cpu:
         self.lanes = int(self._library.glassbotan_width())
         self.threads = threads
         self.particle_steps_between_reports = 5_000_000 * threads
-        self.systems_per_launch = SYSTEMS_PER_THREAD * threads
         self.name = f"cpu ({platform.machine()}, vectors of {self.lanes})"
 
     def hold(self, batch: Batch, liquid: Liquid) -> HeldByCpu:
@@ -88,9 +89,7 @@ class HeldByCpu:
     def float_forces(self) -> NDArray[np.float32]:
         """Forces (systems, padded, AXES) as the integration uses them."""
         forces = aligned((self._batch.systems, self._batch.padded, AXES), np.float32)
-        self._each_system(
-            "glassbotan_forces", arguments=lambda index: (ctypes.c_void_p(forces[index].ctypes.data),)
-        )
+        self._each_system("glassbotan_forces", arguments=lambda index: (ctypes.c_void_p(forces[index].ctypes.data),))
         return forces
 
     def _each_system(self, name: str, motion: Motion | None = None, arguments: Any = lambda index: ()) -> None:

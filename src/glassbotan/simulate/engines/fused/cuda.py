@@ -53,22 +53,29 @@ def compile_for(capability: int, settings: Mapping[str, int]) -> tuple[bytes, st
     known = _checked(nvrtc, nvrtc.nvrtcGetSupportedArchs())
     is_known = capability in known
     target = f"sm_{capability}" if is_known else f"compute_{max(arch for arch in known if arch < capability)}"
-    options = [
-        *(f"--gpu-architecture={target}", "--std=c++17", "--ftz=true", "--ptxas-options=-v"),
-        *(f"-D{name}={value}" for name, value in settings.items()),
-    ]
-    (failed,) = nvrtc.nvrtcCompileProgram(program, len(options), [option.encode() for option in options])
+    words = [option.encode() for option in options(target, settings)]
+    (failed,) = nvrtc.nvrtcCompileProgram(program, len(words), words)
     log = b" " * _checked(nvrtc, nvrtc.nvrtcGetProgramLogSize(program))
     nvrtc.nvrtcGetProgramLog(program, log)
     said = log.decode(errors="replace").strip("\0 \n")
     if failed:
-        raise EngineError(f"fused: NVRTC could not compile the kernels for compute capability {capability / 10}: {said}")
+        raise EngineError(
+            f"fused: NVRTC could not compile the kernels for compute capability {capability / 10}: {said}"
+        )
     size, get = (
         (nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN) if is_known else (nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX)
     )
     code = b" " * _checked(nvrtc, size(program))
     _checked(nvrtc, get(program, code))
     return code, said
+
+
+def options(target: str, settings: Mapping[str, int]) -> list[str]:
+    """Options of NVRTC for a target, such as sm_90; it is asked to say how many registers each kernel uses."""
+    return [
+        *(f"--gpu-architecture={target}", "--std=c++17", "--ftz=true", "--ptxas-options=-v"),
+        *(f"-D{name}={value}" for name, value in settings.items()),
+    ]
 
 
 def _nvrtc() -> Any:
@@ -140,8 +147,8 @@ class Cuda:
         status, address = self._driver.cuMemAlloc(size)
         if status == self._driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY:
             raise EngineError(
-                f"fused: {self.name} has no {size / 2**20:.0f} MiB of memory left; set integrator.systems_per_launch to "
-                "a smaller number, or stop other programs that use this GPU"
+                f"fused: {self.name} has no {size / 2**20:.0f} MiB of memory left; set integrator.systems_per_launch "
+                "to a smaller number, or stop other programs that use this GPU"
             )
         return int(_checked(self._driver, (status, address)))
 

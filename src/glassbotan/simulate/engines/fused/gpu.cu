@@ -2,8 +2,9 @@
 //
 // Given by the compiler's options: THREADS, and SHARED_NUMBERS, 1 if the numbers of the particles in each cell lie in shared
 // memory too.
-constexpr int UNROLLED_WORDS = 4;
-// Words of two neighbours in a turn of the loop over neighbours.
+constexpr int UNROLLED_WORDS = __CUDA_ARCH__ >= 800 ? 4 : 1;
+// Words of two neighbours in a turn of the loop over neighbours: several loads are on their way at a time, as far as the
+// registers allow.
 constexpr int LIST_LANES = 32;
 // Particles whose lists lie side by side: those of a warp, which reads the k-th neighbours of all in one go.
 

@@ -88,8 +88,8 @@ class Shape:
                 if shape.shared_bytes <= cuda.shared_memory:
                     return shape
         raise EngineError(
-            f"fused: {particles} particles do not fit into the {cuda.shared_memory} bytes of shared memory of a block of "
-            f"{cuda.name}; at most {largest_system(cuda.shared_memory)} do; use hoomd for larger systems"
+            f"fused: {particles} particles do not fit into the {cuda.shared_memory} bytes of shared memory of a block "
+            f"of {cuda.name}; at most {largest_system(cuda.shared_memory)} do; use hoomd for larger systems"
         )
 
     def kernels(self, cuda: Any) -> dict[str, Any]:

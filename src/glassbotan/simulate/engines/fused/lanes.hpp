@@ -27,6 +27,7 @@ using M = bool;
 
 INLINE F broadcast(float value) { return value; }
 INLINE I lane_numbers() { return 0; }
+INLINE I difference(I a, I b) { return (I)((uint32)a - (uint32)b); }
 INLINE F to_float(I value) { return __int2float_rn(value); }
 INLINE F select(M mask, F yes, F no) { return mask ? yes : no; }
 // The error of the reciprocal square root, 1e-7, is that of a float: nothing is left to refine.
@@ -54,6 +55,7 @@ constexpr int WIDTH = 4;
 
 typedef float F __attribute__((vector_size(4 * WIDTH)));
 typedef int32 I __attribute__((vector_size(4 * WIDTH)));
+typedef uint32 U __attribute__((vector_size(4 * WIDTH)));
 typedef I M;
 
 INLINE F broadcast(float value) { return F{} + value; }
@@ -64,6 +66,8 @@ INLINE I lane_numbers() {
     return numbers;
 }
 
+// The difference of two positions wraps around, which only unsigned numbers may.
+INLINE I difference(I a, I b) { return (I)((U)a - (U)b); }
 INLINE F to_float(I value) { return __builtin_convertvector(value, F); }
 INLINE F select(M mask, F yes, F no) { return mask ? yes : no; }
 INLINE int32 to_nearest(double value) { return (int32)__builtin_rint(value); }

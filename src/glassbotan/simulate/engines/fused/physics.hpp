@@ -163,7 +163,7 @@ INLINE void add_forces(Block& b, const System& s, int i, int of, F c12, F c6, F 
         for (int half = 0; half < 2; ++half) {
             I xj, yj, zj;
             b.neighbor_positions(pair, half, xj, yj, zj);
-            const F dx = to_float(x - xj), dy = to_float(y - yj), dz = to_float(z - zj);
+            const F dx = to_float(difference(x, xj)), dy = to_float(difference(y, yj)), dz = to_float(difference(z, zj));
             const F r2 = (dx * dx + dy * dy + dz * dz) * grid2;
             const F force = pair_force(r2, c12, c6, slope, cutoff2);
             fx = fx + force * dx;
@@ -260,7 +260,7 @@ INLINE void make_lists(Block& b, const System& s, const Liquid& liquid) {
             for (int p = first; p < last; p += WIDTH) {
                 I xj, yj, zj, j;
                 b.candidates(p, xj, yj, zj, j);
-                const F dx = to_float(x - xj), dy = to_float(y - yj), dz = to_float(z - zj);
+                const F dx = to_float(difference(x, xj)), dy = to_float(difference(y, yj)), dz = to_float(difference(z, zj));
                 const F r2 = (dx * dx + dy * dy + dz * dz) * (grid * grid);
                 const M j_is_b = j >= s.split;
                 const M listed = (r2 < select(j_is_b, broadcast(range2_b), broadcast(range2_a))) & (j != i) &

@@ -17,7 +17,7 @@ class Held(Protocol):
         ...
 
     def advance(self, mode: int, motion: Motion, steps: NDArray[np.integer]) -> None:
-        """Advance each system by its number of steps; of the batch's arrays only the variables are brought up to date."""
+        """Advance each system by its number of steps, and bring only the variables of the batch up to date."""
         ...
 
     def measure(self) -> tuple[NDArray, NDArray, NDArray]:
@@ -49,6 +49,8 @@ class Processor(Protocol):
     """number of particles that it works on together"""
     systems_per_launch: int
     """number of systems that keep it busy"""
+    largest_system: int
+    """largest number of particles that a system can have"""
     particle_steps_between_reports: int
     """particle-steps between two reports of progress: about half a second of work"""
 

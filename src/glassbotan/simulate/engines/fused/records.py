@@ -54,9 +54,7 @@ class Arrays(ctypes.Structure):
 
     _fields_ = (
         *_fields(ctypes.c_int32, "particles padded split cells capacity_a capacity_b"),
-        *_fields(
-            ctypes.c_void_p, "positions listed images velocities centers averages lists words variables"
-        ),
+        *_fields(ctypes.c_void_p, "positions listed images velocities centers averages lists words variables"),
     )
 
 
