@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="CSV file to write; a PNG is written beside it")
     parser.add_argument("--buffers", action="store_true", help="compare settings of neighbour lists instead")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--buffer", type=float, default=Dynamics(1e-3).neighbor_buffer, help=argparse.SUPPRESS)
+    parser.add_argument("--buffer", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--delay", type=int, default=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -44,7 +45,10 @@ def checkpoint_folder(output: Path, stamp: Mapping[str, Any], *companions: str) 
         # writes here now.
         beside = [path for name in (output.name, *companions) for path in output.parent.glob(f".partial-*-{name}")]
         for killed in (*beside, *folder.glob(".partial-*")):
-            killed.unlink()
+            if killed.is_dir():
+                shutil.rmtree(killed)
+            else:
+                killed.unlink()
         _require_stamp(folder, json.loads(json.dumps(stamp)))
         done = False
         try:

@@ -11,7 +11,7 @@ from glassbotan.commands.evaluate import CostTable, Heterogeneity, Report, Score
 from glassbotan.commands.fit import Fit
 from glassbotan.commands.predict import Predict, PredictTest, View
 from glassbotan.commands.published import Export, Import
-from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench
+from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench, Starts
 from glassbotan.commands.studies import Check, Cost, Doctor, Schema
 from glassbotan.commands.targets import Accept, Relaxation, SimulationQuality, Targets
 from glassbotan.errors import GlassbotanError
@@ -34,6 +34,7 @@ class Program(BaseSettings):
     melt: CliSubCommand[Melt]
     quench: CliSubCommand[Quench]
     equilibrate: CliSubCommand[Equilibrate]
+    starts: CliSubCommand[Starts]
     ensemble: CliSubCommand[Ensemble]
     targets: CliSubCommand[Targets]
     import_: CliSubCommand[Import] = Field(alias="import")

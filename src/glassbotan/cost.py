@@ -7,6 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from glassbotan.errors import FileError
 from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.study.runs import runs_of, starts_of
@@ -15,6 +17,8 @@ from glassbotan.study.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+DAY = 24
+"""Hours."""
 PAIRS_PER_PARTICLE = {"density": 1.2, "range": 2.0, "pairs": 18.2}
 """Number of pairs per particle within `range` (sigma_AA) at number density `density` (sigma_AA^-3).
 
@@ -34,6 +38,10 @@ class StageCost(NamedTuple):
     """time steps, or graphs passed through in training, times the number of particles"""
     bytes: float
     """disk space of the finished output, in bytes"""
+    dynamics: str = ""
+    """NVE or NVT, of a simulation"""
+    systems: int = 1
+    """number of systems that a job simulates"""
 
 
 def stage_costs(study: Study) -> list[StageCost]:
@@ -47,24 +55,29 @@ def stage_costs(study: Study) -> list[StageCost]:
     costs = []
     for point in study.temperatures:
         on_disk: float
-        configurations, batches = len(split.all), len(study.batches)
-        sampling_steps = study.integrator.sampling_steps(point.sampling_times)
+        configurations, batches = len(split.all), len(study.simulation_batches.numbers)
+        integrator = point.integrator(study.integrator)
+        sampling_steps = integrator.sampling_steps(point.sampling_times)
         if study.simulates:
-            for stage, time in (
+            made_here = (
                 ("melt", study.melt.time),
                 ("quench", study.quench.time),
                 ("equilibrate", study.equilibration_time(point)),
-            ):
-                work = configurations * n * study.integrator.steps(time)
+            )
+            for stage, time in () if point.starts else made_here:
+                work = configurations * n * integrator.steps(time)
                 on_disk = configurations * (3 * frame + n)  # position, image, velocity, species
-                costs.append(StageCost(stage, point.temperature, batches, "simulate", work, on_disk))
+                systems = min(study.simulation_batch, configurations)
+                costs.append(StageCost(stage, point.temperature, batches, "simulate", work, on_disk, "NVT", systems))
 
             ensemble = study.ensemble
             work = configurations * n * ensemble.replicas * sampling_steps[-1]
             frames = ensemble.relaxation_replicas * len(ensemble.relaxation_steps(sampling_steps))
             frames += (ensemble.replicas - ensemble.relaxation_replicas) * len(sampling_steps)
             on_disk = configurations * frames * 2 * frame  # position, image
-            costs.append(StageCost("ensemble", point.temperature, configurations, "simulate", work, on_disk))
+            jobs = len(study.ensemble_batches.numbers)
+            systems = min(study.ensemble_batch, configurations) * ensemble.replicas
+            costs.append(StageCost("ensemble", point.temperature, jobs, "simulate", work, on_disk, "NVE", systems))
 
         n_t = len(sampling_steps)
         on_disk = configurations * (
@@ -85,8 +98,8 @@ def stage_costs(study: Study) -> list[StageCost]:
 def read_speeds(path: Path | None = None) -> pd.DataFrame:
     """Table of speeds from a file that `benchmarks/engines.py` wrote; without a path, the table in the package.
 
-    Columns: activity, engine, version, device, processor, particles, systems_per_launch, processes, minimum, median
-    and maximum (particle-steps per second of all processes together), source.
+    Columns: activity, engine, version, device, processor, dynamics (NVE or NVT), particles, systems (that advance
+    together), processes, minimum, median and maximum (particle-steps per second of all processes together), source.
     """
     import pandas as pd
 
@@ -97,33 +110,58 @@ def read_speeds(path: Path | None = None) -> pd.DataFrame:
             raise FileError(
                 f"{path} cannot be read as a table of speeds ({error}); make it with benchmarks/engines.py --output"
             ) from None
-    missing = {"activity", "engine", "device", "processor", "processes", "median", "source"} - set(table.columns)
+    needed = {"activity", "engine", "version", "device", "processor", "dynamics", "particles", "systems", "processes"}
+    missing = {*needed, "median", "source"} - set(table.columns)
     if missing:
         raise FileError(f"{path} has no columns {sorted(missing)}; make it with benchmarks/engines.py --output")
     return table
 
 
-def speed(table: pd.DataFrame, activity: str, device: str, engine: str = "auto") -> dict[str, Any] | None:
-    """The row with the highest median speed of one process for an activity on a device; None if there is no row."""
+def speed(
+    table: pd.DataFrame,
+    activity: str,
+    device: str,
+    engine: str = "auto",
+    dynamics: str = "",
+    particles: int = 1,
+    systems: int = 1,
+) -> dict[str, Any] | None:
+    """The measured speed that comes nearest to a kind of work, as a row of the table; None if there is none.
+
+    Of each engine it is that of the same dynamics where one was measured, of the nearest number of particles, and
+    interpolated between numbers of systems. For engine auto, it is that of the fastest engine.
+    """
     known = table[(table.activity == activity) & (table.device == device) & (table.processes == 1)]
     if engine != "auto" and activity == "simulate":
         known = known[known.engine == engine]
-    rows = known.sort_values("median").to_dict("records")
-    return {str(name): value for name, value in rows[-1].items()} if rows else None
+    found: list[dict[str, Any]] = []
+    for _, rows in known.groupby("engine"):
+        if (rows.dynamics == dynamics).any():
+            rows = rows[rows.dynamics == dynamics]
+        far = np.abs(np.log(rows.particles / particles))
+        rows = rows[far == far.min()].sort_values("systems")
+        median = float(np.interp(systems, rows.systems, rows["median"]))
+        nearest = rows.iloc[int(np.abs(rows.systems - systems).argmin())].to_dict()
+        found.append({str(name): value for name, value in nearest.items()} | {"median": median, "systems": systems})
+    return max(found, key=lambda row: float(row["median"])) if found else None
 
 
 def cost_table(study: Study, device: str, speeds: pd.DataFrame) -> list[Any]:
     """Predicted cost of a study on a kind of processor: a table for rich, and lines about the speeds it is based on."""
     from rich.table import Table
 
-    known = {activity: speed(speeds, activity, device, study.integrator.engine) for activity in ("simulate", "train")}
     shown = Table("T", "stage", box=None, pad_edge=False)
     for column in ("jobs", "particle-steps", "GPU-hours" if device == "gpu" else "core-hours", "GB"):
         shown.add_column(column, justify="right")
     hours_of_all = bytes_of_all = 0.0
+    lines: list[str] = []
+    n, engine = study.liquid.particles, study.integrator.engine
     for cost in stage_costs(study):
-        measured = known.get(cost.activity)
-        hours = "" if not cost.activity else "not known"
+        measured, hours = None, ""
+        if cost.activity:
+            measured = speed(speeds, cost.activity, device, engine, cost.dynamics, n, cost.systems)
+            hours = "not known"
+            lines.append(_source_of(cost.activity, measured))
         if measured is not None:
             hours_of_stage = cost.particle_steps / measured["median"] / 3600
             hours_of_all += hours_of_stage
@@ -138,14 +176,24 @@ def cost_table(study: Study, device: str, speeds: pd.DataFrame) -> list[Any]:
             f"{cost.bytes / 1e9:,.2f}" if cost.bytes else "",
         )
     shown.add_row("", "all", "", "", f"{hours_of_all:,.1f}", f"{bytes_of_all / 1e9:,.1f}")
-    lines = [
-        f"{activity}: no speed was measured on this device, so the sum does not include it"
-        if measured is None
-        else f"{activity}: {measured['median']:.3g} particle-steps per second, {measured['engine']} "
-        f"{measured['version']} on {measured['processor']} ({measured['source']})"
-        for activity, measured in known.items()
-    ]
-    return [shown, *lines]
+    if device == "gpu" and hours_of_all > DAY:
+        lines.append(f"{hours_of_all / DAY:.1f} days of one GPU in all")
+    return [shown, *dict.fromkeys(lines)]
+
+
+def _source_of(activity: str, measured: dict[str, Any] | None) -> str:
+    """A line about the speed that was used."""
+    if measured is None:
+        return f"{activity}: no speed was measured on this device, so the sum does not include it"
+    what = (
+        activity
+        if activity == "train"
+        else f"{activity}, {measured['dynamics']}, {measured['systems']} systems together"
+    )
+    return (
+        f"{what}: {measured['median']:.3g} particle-steps per second, {measured['engine']} {measured['version']} on "
+        f"{measured['processor']}, N = {measured['particles']} ({measured['source']})"
+    )
 
 
 def cost_of_jobs(folder: Path, files: Sequence[Path]) -> pd.DataFrame:

@@ -15,12 +15,17 @@ SCORES, HETEROGENEITY, QUALITY, COST = (
 
 
 def ensembles(study: Study) -> list[str]:
-    """Paths of the ensembles of all configurations at all state points."""
+    """Paths of the folders with the ensembles of all configurations at all state points."""
     return [
-        f"{point.label}/ensemble/c{number:04d}.gsd"
+        f"{point.label}/ensemble/b{number:03d}"
         for point in study.temperatures
-        for number in study.configurations.all
+        for number in study.ensemble_batches.numbers
     ]
+
+
+def ensemble_in(folder: str, configuration: int) -> str:
+    """Path of the ensemble of a configuration in a folder of ensembles."""
+    return f"{folder}/c{configuration:04d}.gsd"
 
 
 def targets(label: str, configurations: Iterable[int], folder: str = "targets") -> list[str]:

@@ -22,6 +22,7 @@ STAGE_VERSIONS = {
     "melt": 2,
     "quench": 2,
     "equilibrate": 2,
+    "starts": 1,
     "ensemble": 2,
     "targets": 4,
     "quality": 1,

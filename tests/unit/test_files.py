@@ -1,12 +1,14 @@
 """Files are written completely or not at all, with a header and a provenance record; bad files give a clear message."""
 
+from dataclasses import replace
+
 import gsd.hoomd
 import numpy as np
 import pytest
 
 from glassbotan.errors import FileError
 from glassbotan.files.configurations import ConfigurationBatch, read_batch, write_batch
-from glassbotan.files.ensembles import EnsembleHeader, read_ensemble, write_ensemble
+from glassbotan.files.ensembles import EnsembleHeader, read_ensemble, write_ensembles
 from glassbotan.files.gsd import HEADER_CHUNK, read_gsd_provenance
 from glassbotan.files.header import new_header, require, require_stage
 from glassbotan.files.npz import read_npz, read_npz_provenance, write_npz
@@ -82,7 +84,6 @@ def test_replicas_share_positions_and_differ_in_momenta(configuration):
 
 
 def test_ensemble_gives_displacements_back(configuration, tmp_path, rng):
-    path = tmp_path / "c0001.gsd"
     moved = 4 * rng.normal(size=(300, 3))  # many cross the boundary
     starts = replicas(configuration, 0.64, 2, seed=1, number=1)
     samples = []
@@ -90,7 +91,14 @@ def test_ensemble_gives_displacements_back(configuration, tmp_path, rng):
         end = type(start)(start.positions + moved, start.images, start.velocities, start.species, start.box_length)
         samples.append(Sample(index, 500, end.wrapped(), -1.5, 2.0))
     header = EnsembleHeader("test", 0.64, 1, (0.5,), 1e-3, 2, {"time": [1.0], "potential_energy": [-6.0]})
-    write_ensemble(path, header, configuration, samples, lambda: {"wall_seconds": 7})
+    other = replace(header, configuration=2, replicas=1)
+    ends = [*samples, samples[0]._replace(system=2, potential_energy=-9.0)]
+    folder = tmp_path / "b001"
+    write_ensembles(folder, [(header, configuration), (other, configuration)], ends, lambda: {"wall_seconds": 7})
+    assert [path.name for path in tmp_path.iterdir()] == ["b001"]
+    with read_ensemble(folder / "c0002.gsd") as ensemble:
+        assert [(frame.replica, frame.log["potential_energy"].item()) for frame in ensemble.frames()] == [(1, -9.0)]
+    path = folder / "c0001.gsd"
     with read_ensemble(path) as ensemble:
         assert ensemble.header.times == (0.5,)
         assert ensemble.header.equilibration == header.equilibration
@@ -124,17 +132,16 @@ def test_simulations_of_version_0_1_can_be_read(configuration, tmp_path, monkeyp
         },
         "equilibration": {"time": [1.0], "potential_energy": [-6.0]},
     }
-    header = EnsembleHeader("", 0, 0, (), 0, 0, {})
+    header = EnsembleHeader("", 0, 0, (), 0, 1, {})
     with monkeypatch.context() as old:
         old.setattr("glassbotan.files.gsd.HEADER_CHUNK", "unknown")
         write_batch(tmp_path / "melt.gsd", batch_of(configuration), melted)
-        write_ensemble(
-            tmp_path / "c.gsd", header, configuration, [Sample(0, 500, configuration, -1.5, 2.0)], lambda: ran
-        )
+        sample = Sample(0, 500, configuration, -1.5, 2.0)
+        write_ensembles(tmp_path / "old", [(header, configuration)], [sample], lambda: ran)
     batch = read_batch(tmp_path / "melt.gsd", "melt")
     assert (batch.study, batch.temperature, batch.final_temperature, batch.numbers) == ("old", 0.64, 5.0, (3,))
     assert batch.configurations[0].box_length == configuration.box_length
-    with read_ensemble(tmp_path / "c.gsd") as ensemble:
+    with read_ensemble(tmp_path / "old" / "c0000.gsd") as ensemble:
         assert ensemble.header == EnsembleHeader("old", 0.64, 3, (0.5,), 1e-3, 1, ran["equilibration"])
 
 

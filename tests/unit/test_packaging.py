@@ -84,7 +84,7 @@ small = ["--configurations", "1", "--liquid.particles", "256", "--melt.time", "0
 main(["melt", *common, *small, "--output", "m.gsd"])
 main(["quench", *common, "--quench.time", "0.01", "--input", "m.gsd", "--output", "q.gsd"])
 main(["equilibrate", *common, "--time", "0.01", "--input", "q.gsd", "--output", "e.gsd"])
-main(["ensemble", *common, "--configuration", "1", "--times", "0.01", "--input", "e.gsd", "--output", "c.gsd"])
+main(["ensemble", *common, "--configurations", "1", "--times", "0.01", "e.gsd", "--output", "b001"])
 print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)

@@ -43,7 +43,7 @@ def run():
 def test_a_good_run_is_within_the_limits(run):
     quality = measure(*run)
     assert quality.energy_drift < 5e-5
-    assert quality.momentum < 1e-10
+    assert quality.momentum < 1e-8
     assert quality.temperature == pytest.approx(1.0, abs=0.1)
     assert quality.configurational_temperature == pytest.approx(1.0, abs=0.1)
     assert 8 < quality.pressure < 14  # about 11 at this density and temperature

@@ -210,7 +210,7 @@ def changed(settings, path, value):
         ("configurations.train", "8-1", "counts upwards"),
         ("configurations.train", "first", "expected configurations such as 1-8"),
         ("configurations.test", [], "test each need at least one"),
-        ("integrator.engine", "gromacs", "integrator.engine: Input should be 'auto', 'hoomd' or 'lammps'"),
+        ("integrator.engine", "gromacs", "integrator.engine: Input should be 'auto', 'fused', 'hoomd' or 'lammps'"),
         ("models.1.times", [1.7], "model pairs is fitted at t = 1.7, which is not a sampling time"),
         ("models.1.name", "BOTAN", "two models are called BOTAN; give one of them another name"),
         ("models.0.pretraining.time", 13.0, "pretraining of model BOTAN is set at T = 0.64, t = 13, which is not a"),
@@ -238,10 +238,13 @@ def test_unreadable_files_get_one_message(tmp_path):
 
 def test_batches_hold_every_configuration_once(settings):
     study = study_from(settings | {"simulation_batch": 4}, "test")
-    batches = [study.batch(number) for number in study.batches]
-    assert tuple(number for batch in batches for number in batch) == study.configurations.all
+    batches = study.simulation_batches
+    together = [batches.members(number) for number in batches.numbers]
+    assert tuple(number for batch in together for number in batch) == study.configurations.all
     for number in study.configurations.all:
-        assert number in study.batch(study.batch_of(number))
+        assert number in batches.members(batches.of(number))
+    with pytest.raises(StudyError, match="no configuration 4711"):
+        batches.of(4711)
 
 
 def test_a_study_without_a_validation_set(settings):

@@ -29,8 +29,8 @@ class Stages:
             "equilibrate": ["equilibrate", "--temperature", "0.9", "--integrator", INTEGRATOR, "--time", "20",
                             "--input", folder / "quench.gsd"],
             "ensemble": ["ensemble", "--temperature", "0.9", "--integrator", INTEGRATOR, "--times", "0.1,3.9,12",
-                         "--ensemble", '{"replicas": 4, "relaxation_replicas": 2}', "--configuration", "2",
-                         "--input", folder / "equilibrate.gsd"],
+                         "--ensemble", '{"replicas": 4, "relaxation_replicas": 2}', "--configurations", "1-2",
+                         folder / "equilibrate.gsd"],
             "fit": ["fit", "--temperature", "0.9", "--time-indices", "2", "--train", "2", "--model", MODEL,
                     folder / "targets.npz"],
         }  # fmt: skip
@@ -42,7 +42,7 @@ class Stages:
         for stage in ("equilibrate", "ensemble"):
             self.unbroken[stage] = folder / f"{stage}.gsd"
             self.run(*self.commands[stage], "--output", self.unbroken[stage])
-        self.run("targets", "--temperature", "0.9", "--input", folder / "ensemble.gsd", "--output",
+        self.run("targets", "--temperature", "0.9", "--input", folder / "ensemble.gsd" / "c0002.gsd", "--output",
                  folder / "targets.npz")  # fmt: skip
         self.unbroken["fit"] = folder / "model" / "model.safetensors"
         self.run(*self.commands["fit"], "--output", self.unbroken["fit"])
@@ -67,7 +67,8 @@ class Stages:
             histories = [pd.read_csv(path.with_name("history.csv")) for path in (output, self.unbroken[stage])]
             pd.testing.assert_frame_equal(*(history.drop(columns="seconds") for history in histories))
             return
-        with gsd.hoomd.open(output) as ours, gsd.hoomd.open(self.unbroken[stage]) as theirs:
+        files = [path / "c0002.gsd" if path.is_dir() else path for path in (output, self.unbroken[stage])]
+        with gsd.hoomd.open(files[0]) as ours, gsd.hoomd.open(files[1]) as theirs:
             assert len(ours) == len(theirs)
             for mine, other in zip(ours, theirs, strict=True):
                 assert mine.configuration.step == other.configuration.step
@@ -204,7 +205,7 @@ def small_disk(tmp_path):
     """A file system of one megabyte and a half."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", folder], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3072k", "tmpfs", folder], capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("a small file system cannot be mounted here")
     yield folder
@@ -217,11 +218,11 @@ def test_full_disk(stages, stage, small_disk):
     output = output_of(stage, small_disk)
     filling = small_disk / "filling"
     filling.write_bytes(b"")
-    sizes = {"equilibrate": 32_768, "ensemble": 49_152, "fit": 16_384}
+    sizes = {"equilibrate": 65_536, "ensemble": 98_304, "fit": 32_768}
     failures = []
     for attempt in range(40):
         occupied = sum(path.stat().st_blocks * 512 for path in small_disk.rglob("*") if path != filling)
-        space = max(0, 1_536 * 1024 - occupied - attempt * sizes[stage])
+        space = max(0, 3_072 * 1024 - occupied - attempt * sizes[stage])
         filling.write_bytes(bytes(space))
         process = stages.start(*stages.commands[stage], "--output", output)
         _, errors = process.communicate(timeout=120)

@@ -39,7 +39,7 @@ def test_help_gives_units_and_defaults():
     text = " ".join(run("glassbotan", "melt", "--help").stdout.split())
     assert "number density rho [sigma_AA^-3] (default: 1.2)" in text
     assert "duration t_h [tau] (default: 10000.0)" in text
-    assert "time step dt [tau] (default: 0.001)" in text
+    assert "the results are the same [tau] (default: 0.005)" in text
 
 
 def test_doctor_names_what_is_missing(tmp_path):
@@ -56,11 +56,20 @@ def test_doctor_names_what_is_missing(tmp_path):
 def test_cost_of_the_paper_study():
     text = run("glassbotan", "cost", str(ROOT / "workflow" / "studies" / "paper.yaml"), "--device", "cpu").stdout
     (ensemble,) = (line.split() for line in text.splitlines() if line.startswith("0.44  ensemble"))
-    # 500 configurations x 4096 particles x 32 replicas x 130,000 tau / 0.001.
-    assert ensemble[2:4] == ["500", "8.5e+15"]
+    # 500 configurations x 4096 particles x 32 replicas x 130,000 tau / 0.005.
+    assert ensemble[2:4] == ["125", "1.7e+15"]
     core_hours = float(ensemble[4].replace(",", ""))
-    assert 500 * 4096 * 32 * 1.3e8 / core_hours / 3600 == pytest.approx(2.64e6, rel=0.01)
+    speeds = [float(line.split(": ")[1].split()[0]) for line in text.splitlines() if line.startswith("simulate, NVE")]
+    assert 500 * 4096 * 32 * 2.6e7 / core_hours / 3600 == pytest.approx(speeds[-1], rel=0.01)
     assert "core-hours" in text
+
+
+def test_the_paper_on_one_gpu_takes_less_than_a_month():
+    text = run("glassbotan", "cost", str(ROOT / "workflow" / "studies" / "paper.yaml"), "--device", "gpu").stdout
+    (days,) = (float(line.split()[0]) for line in text.splitlines() if line.endswith("days of one GPU in all"))
+    assert 5 < days < 34
+    assert "fused" in text
+    assert "H100" in text
 
 
 def test_table_of_speeds_that_is_none_gets_a_message(tmp_path):

@@ -3,10 +3,41 @@
 PUT_THERE = "put the published release there, or give another path in the study's file"
 
 
-def equilibrated_batch(wildcards):
-    """File of the equilibrated batch that contains a configuration."""
-    batch = or_workflow_error(STUDY.batch_of, int(wildcards.configuration))
-    return f"{RESULTS}/{wildcards.point}/equilibrated/b{batch:03d}.gsd"
+def initial_batches(wildcards):
+    """Files of the batches that contain the configurations of a batch of ensembles."""
+    members = STUDY.ensemble_batches.members(int(wildcards.batch))
+    if not members:
+        last = len(STUDY.ensemble_batches.numbers)
+        raise WorkflowError(f"study {STUDY.name} has ensembles b001 to b{last:03d}, not b{wildcards.batch}")
+    batches = sorted({STUDY.simulation_batches.of(configuration) for configuration in members})
+    folder = "starts" if point_of(wildcards).starts else "equilibrated"
+    return [f"{RESULTS}/{wildcards.point}/{folder}/b{batch:03d}.gsd" for batch in batches]
+
+
+def folder_of_ensemble(wildcards):
+    """Folder with the ensemble of a configuration."""
+    batch = or_workflow_error(STUDY.ensemble_batches.of, int(wildcards.configuration))
+    return f"{RESULTS}/{wildcards.point}/ensemble/b{batch:03d}"
+
+
+def starts_of(wildcards):
+    """Path and number of the frame of each initial configuration of a batch."""
+    found = point_of(wildcards).starting_points()
+    return [found[number - 1] for number in STUDY.simulation_batches.members(int(wildcards.batch))]
+
+
+def starting_files(wildcards):
+    """Files of the initial configurations of a batch, each once."""
+    paths = sorted({path for path, _ in starts_of(wildcards)})
+    for path in paths:
+        if not Path(path).exists():
+            raise WorkflowError(f"{path}, of which the ensembles are to start, does not exist; {PUT_THERE}")
+    return paths
+
+
+def starting_points(wildcards):
+    """The same as arguments, with the frames."""
+    return [path if frame is None else f"{path}#{frame}" for path, frame in starts_of(wildcards)]
 
 
 def published_files(wildcards):

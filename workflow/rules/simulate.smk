@@ -23,9 +23,9 @@ rule melt:
         options=lambda wildcards: options(
             seed=STUDY.seed,
             temperature=point_of(wildcards).temperature,
-            configurations=STUDY.batch(int(wildcards.batch)),
+            configurations=STUDY.simulation_batches.members(int(wildcards.batch)),
             liquid=STUDY.liquid,
-            integrator=STUDY.integrator,
+            integrator=point_of(wildcards).integrator(STUDY.integrator),
             melt=STUDY.melt,
         ),
     shell:
@@ -53,7 +53,7 @@ rule quench:
         options=lambda wildcards: options(
             temperature=point_of(wildcards).temperature,
             melt_temperature=STUDY.melt.temperature,
-            integrator=STUDY.integrator,
+            integrator=point_of(wildcards).integrator(STUDY.integrator),
             quench=STUDY.quench,
         ),
     shell:
@@ -81,21 +81,46 @@ rule equilibrate:
         options=lambda wildcards: options(
             temperature=point_of(wildcards).temperature,
             time=STUDY.equilibration_time(point_of(wildcards)),
-            integrator=STUDY.integrator,
+            integrator=point_of(wildcards).integrator(STUDY.integrator),
         ),
     shell:
         "python -m glassbotan equilibrate {params.options} --threads {threads} --input {input.batch} --output {output.batch} > {log} 2>&1"
 
 
+rule starts:
+    input:
+        files=starting_files,
+    output:
+        batch=f"{RESULTS}/{{point}}/starts/b{{batch}}.gsd",
+    log:
+        f"{RESULTS}/logs/starts/{{point}}-b{{batch}}.log",
+    conda:
+        LEARN
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        version=STAGE_VERSIONS["starts"],
+        files=starting_points,
+        options=lambda wildcards: options(
+            temperature=point_of(wildcards).temperature,
+            configurations=STUDY.simulation_batches.members(int(wildcards.batch)),
+            liquid=STUDY.liquid,
+        ),
+    shell:
+        "python -m glassbotan starts {params.options} --output {output.batch} {params.files:q} > {log} 2>&1"
+
+
 rule ensemble:
     input:
-        batch=equilibrated_batch,
+        batches=initial_batches,
     output:
-        ensemble=f"{RESULTS}/{{point}}/ensemble/c{{configuration}}.gsd",
+        ensembles=directory(f"{RESULTS}/{{point}}/ensemble/b{{batch}}"),
     log:
-        f"{RESULTS}/logs/ensemble/{{point}}-c{{configuration}}.log",
+        f"{RESULTS}/logs/ensemble/{{point}}-b{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/ensemble/{{point}}-c{{configuration}}.tsv"
+        f"{RESULTS}/benchmarks/ensemble/{{point}}-b{{batch}}.tsv"
     conda:
         SIMULATE
     threads: 1
@@ -108,18 +133,19 @@ rule ensemble:
         options=lambda wildcards: options(
             seed=STUDY.seed,
             temperature=point_of(wildcards).temperature,
-            configuration=int(wildcards.configuration),
+            configurations=STUDY.ensemble_batches.members(int(wildcards.batch)),
             times=point_of(wildcards).sampling_times,
-            integrator=STUDY.integrator,
+            integrator=point_of(wildcards).integrator(STUDY.integrator),
             ensemble=STUDY.ensemble,
         ),
     shell:
-        "python -m glassbotan ensemble {params.options} --threads {threads} --input {input.batch} --output {output.ensemble} > {log} 2>&1"
+        "python -m glassbotan ensemble {params.options} --threads {threads} --output {output.ensembles} "
+        "{input.batches} > {log} 2>&1"
 
 
 rule targets:
     input:
-        ensemble=rules.ensemble.output.ensemble,
+        ensembles=folder_of_ensemble,
     output:
         targets=f"{RESULTS}/{{point}}/{{targets}}/c{{configuration}}.npz",
     log:
@@ -134,11 +160,12 @@ rule targets:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["targets"],
+        ensemble=lambda wildcards, input: layout.ensemble_in(input.ensembles, int(wildcards.configuration)),
         options=lambda wildcards: options(
             temperature=point_of(wildcards).temperature, targets=targets_settings(wildcards)
         ),
     shell:
-        "python -m glassbotan targets {params.options} --input {input.ensemble} --output {output.targets} > {log} 2>&1"
+        "python -m glassbotan targets {params.options} --input {params.ensemble} --output {output.targets} > {log} 2>&1"
 
 
 rule simulate:

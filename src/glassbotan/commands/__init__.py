@@ -67,7 +67,7 @@ class LongStage(Stage):
         return Deadline(self.walltime)
 
     def stamp(self, provenance: Provenance, **more: str) -> dict[str, Any]:
-        """What must be the same for unfinished work to be continued: all but file paths, processor, threads and walltime."""
+        """What must be the same for unfinished work to be continued: all but paths, processor, threads and walltime."""
         record = provenance.record
         machine = {name for name, value in self if isinstance(value, Path)} | {
             "device",

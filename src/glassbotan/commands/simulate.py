@@ -1,15 +1,17 @@
 """The stages that simulate: melt, quench, equilibration and isoconfigurational ensemble."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic_settings import CliPositionalArg
 
-from glassbotan.commands import LongStage
+from glassbotan.commands import LongStage, Paths, Stage
 from glassbotan.errors import FileError, StudyError
 from glassbotan.files.configurations import ConfigurationBatch, read_batch, write_batch
-from glassbotan.files.ensembles import EnsembleHeader, write_ensemble
+from glassbotan.files.ensembles import EnsembleHeader, write_ensembles
 from glassbotan.files.header import require
 from glassbotan.provenance import Provenance
 from glassbotan.simulate import protocol
@@ -116,10 +118,13 @@ class Equilibrate(BatchStage):
 
 
 class Ensemble(Simulation):
-    """Run the isoconfigurational ensemble of one configuration at constant energy: step 4 of the protocol."""
+    """Run the isoconfigurational ensembles of configurations at constant energy: step 4 of the protocol.
 
-    input: Path = Field(description="the equilibrated batch that contains the configuration")
-    configuration: int = Field(ge=1, description="number of the configuration")
+    The output is a folder with a file c0001.gsd for each configuration.
+    """
+
+    inputs: CliPositionalArg[Paths] = Field(description="the batches that contain the configurations")
+    configurations: Configurations = Field(description="numbers of the configurations, such as 1-4")
     times: tuple[PositiveFloat, ...] = Field(min_length=1, description="sampling times, increasing [tau]")
     ensemble: settings.Ensemble = settings.Ensemble()
     seed: NonNegativeInt = Field(0, description="seed from which all random numbers of the simulations are derived")
@@ -129,33 +134,82 @@ class Ensemble(Simulation):
             sampling_steps = self.integrator.sampling_steps(self.times)
         except ValueError as error:
             raise StudyError(f"--times: {error}") from None
-        batch = read_batch(self.input, "equilibrate")
-        require(self.input, batch, study=self.study, temperature=self.temperature)
-        if self.configuration not in batch.numbers:
-            raise FileError(
-                f"{self.input} holds configurations {list(batch.numbers)}, not {self.configuration}; "
-                "name the batch that contains it"
+        provenance = self.provenance(*self.inputs)
+        ensembles = [self._ensemble(number, *found) for number, found in self._initial().items()]
+        count = self.ensemble.replicas
+        starts = [
+            replica
+            for header, initial in ensembles
+            for replica in protocol.replicas(
+                initial, self.temperature, count, seed=self.seed, number=header.configuration
             )
-        provenance = self.provenance(self.input)
-        index = batch.numbers.index(self.configuration)
-        initial, log = batch.configurations[index], batch.logs[index]
-        starts = protocol.replicas(
-            initial, self.temperature, self.ensemble.replicas, seed=self.seed, number=self.configuration
-        )
-        header = EnsembleHeader(
-            study=self.study,
-            temperature=self.temperature,
-            configuration=self.configuration,
-            times=self.times,
-            timestep=self.integrator.timestep,
-            replicas=self.ensemble.replicas,
-            equilibration={name: log[name].tolist() for name in ("time", "potential_energy")},
-        )
+        ]
 
         def wanted(system: int, step: int) -> bool:
-            return step in sampling_steps or system < self.ensemble.relaxation_replicas
+            return step in sampling_steps or system % count < self.ensemble.relaxation_replicas
 
         with self.running(provenance, starts, sampling_steps[-1]) as running:
             every_step = self.ensemble.relaxation_steps(sampling_steps)
             samples = protocol.ensemble(running.engine, starts, self.integrator, every_step, wanted, **running.advance)
-            write_ensemble(self.output, header, initial, samples, lambda: provenance.finish(**running.measured()))
+            write_ensembles(self.output, ensembles, samples, lambda: provenance.finish(**running.measured()))
+
+    def _initial(self) -> dict[int, tuple[Configuration, Mapping[str, NDArray]]]:
+        """Each configuration, by its number, and what was measured during its equilibration."""
+        held: dict[int, tuple[Configuration, Mapping[str, NDArray]]] = {}
+        for path in self.inputs:
+            batch = read_batch(path, "equilibrate", "starts")
+            require(path, batch, study=self.study, temperature=self.temperature)
+            held |= dict(zip(batch.numbers, zip(batch.configurations, batch.logs, strict=True), strict=True))
+        if missing := [number for number in self.configurations if number not in held]:
+            raise FileError(
+                f"{', '.join(map(str, self.inputs))}: the configurations in it are {sorted(held)}, not {missing}; "
+                "name the batches that contain them"
+            )
+        return {number: held[number] for number in self.configurations}
+
+    def _ensemble(
+        self, number: int, initial: Configuration, log: Mapping[str, NDArray]
+    ) -> tuple[EnsembleHeader, Configuration]:
+        header = EnsembleHeader(
+            study=self.study,
+            temperature=self.temperature,
+            configuration=number,
+            times=self.times,
+            timestep=self.integrator.timestep,
+            replicas=self.ensemble.replicas,
+            equilibration={name: log[name].tolist() for name in ("time", "potential_energy") if name in log},
+        )
+        return header, initial
+
+
+class Starts(Stage):
+    """Take configurations from published or other files, for ensembles to start from."""
+
+    files: CliPositionalArg[tuple[str, ...]] = Field(
+        min_length=1,
+        description="a file for each configuration; #3 after its path stands for the last positions of replica 3 of a "
+        "published ensemble, or for frame 3 of a trajectory",
+    )
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    configurations: Configurations = Field(description="numbers that the configurations get, such as 1-16")
+    liquid: settings.Liquid = settings.Liquid()
+
+    def cli_cmd(self) -> None:
+        from glassbotan.published.starts import read_start
+
+        if len(self.files) != len(self.configurations):
+            raise StudyError(f"{len(self.files)} files were given for {len(self.configurations)} configurations")
+        paths = [
+            (Path(path), int(frame) if frame else None) for path, _, frame in (f.partition("#") for f in self.files)
+        ]
+        provenance = self.provenance(*sorted({path for path, _ in paths}))
+        batch = ConfigurationBatch(
+            self.study,
+            self.stage,
+            self.temperature,
+            self.temperature,
+            self.configurations,
+            [read_start(path, frame, self.liquid) for path, frame in paths],
+            [{} for _ in paths],
+        )
+        write_batch(self.output, batch, provenance.finish())

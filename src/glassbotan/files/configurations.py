@@ -1,4 +1,4 @@
-"""A batch of configurations after one stage of the protocol: `T0.64/{melt,quench,equilibrated}/b001.gsd`.
+"""A batch of configurations after one stage of the protocol: `T0.64/{melt,quench,equilibrated,starts}/b001.gsd`.
 
 One GSD frame for each configuration: position (wrapped), image, velocity, typeid (0 = A, 1 = B), and under `log/` what
 was measured during the stage: `time`, `potential_energy` (per particle), `temperature` and `pressure`, (n,) each.
@@ -20,11 +20,11 @@ from glassbotan.simulate.configurations import Configuration
 
 @dataclass(frozen=True)
 class ConfigurationBatch:
-    """Configurations that one job has melted, quenched or equilibrated."""
+    """Configurations that one job has melted, quenched or equilibrated, or taken from other files."""
 
     study: str
     stage: str
-    """melt, quench or equilibrate"""
+    """melt, quench, equilibrate or starts"""
     temperature: float
     """target temperature of the state point, epsilon_AA / k_B"""
     final_temperature: float
@@ -33,7 +33,7 @@ class ConfigurationBatch:
     """numbers of the configurations"""
     configurations: Sequence[Configuration]
     logs: Sequence[Mapping[str, NDArray]]
-    """what was measured during the stage, for each configuration"""
+    """what was measured during the stage, for each configuration; empty if nothing was"""
 
 
 def write_batch(path: Path, batch: ConfigurationBatch, provenance: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""An isoconfigurational ensemble: `T0.64/ensemble/c0001.gsd`, every replica at every sampling time.
+"""An isoconfigurational ensemble: `T0.64/ensemble/b001/c0001.gsd`, every replica at every sampling time.
 
 Frame 0 is the configuration that all replicas start from, with images zero; each later frame is one replica at one
 step, in the order in which the engine gave them. Positions are wrapped and have images, so that OVITO can open the file
@@ -6,8 +6,8 @@ and displacements across the boundary are exact. Each frame has `log/replica` (c
 (in the full force-shifted form), `log/kinetic_energy`, `log/momentum` and `log/pressure` in double precision.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from glassbotan.files.gsd import append_last, from_frame, open_gsd, to_frame
 from glassbotan.files.header import new_header, require_stage
-from glassbotan.files.plain import atomic_write
+from glassbotan.files.plain import atomic_folder
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Sample
 
@@ -51,7 +51,7 @@ class EnsembleHeader:
     """time step dt, tau"""
     replicas: int
     equilibration: Mapping[str, list[float]]
-    """`time` and `potential_energy` (per particle) during the equilibration of the configuration"""
+    """`time` and `potential_energy` (per particle) during the equilibration; empty if the configuration was given"""
 
 
 @dataclass(frozen=True)
@@ -63,27 +63,59 @@ class Ensemble:
     frames: Callable[[], Iterator[ReplicaFrame]]
 
 
-def write_ensemble(
-    path: Path,
-    header: EnsembleHeader,
-    initial: Configuration,
+def write_ensembles(
+    folder: Path,
+    ensembles: Sequence[tuple[EnsembleHeader, Configuration]],
     samples: Iterable[Sample],
     provenance: Callable[[], Mapping[str, Any]],
 ) -> None:
-    """Write samples as they are produced; `provenance` is called after the last one."""
-    facts = new_header("ensemble", **vars(header), box_length=initial.box_length)
-    with atomic_write(path) as beside, gsd.hoomd.open(beside, mode="w") as trajectory:
-        waiting = to_frame(initial.in_the_box(), velocities=False)
-        # Readers of GSD expect every key in frame 0, but nothing was measured there.
-        waiting.log.update(_log(0, np.nan, np.nan, np.full(3, np.nan), np.nan))
+    """Write the ensembles of several configurations, a file each, from samples as they are produced.
+
+    Parameters
+    ----------
+    folder : folder of the files; it appears when all are complete
+    ensembles : header and initial configuration of each ensemble
+    samples : samples of the replicas of the first configuration, then of the second, ...
+    provenance : called after the last sample
+    """
+    owners = [index for index, (header, _) in enumerate(ensembles) for _ in range(header.replicas)]
+    first = [owners.index(index) for index in range(len(ensembles))]
+    with atomic_folder(folder) as beside, ExitStack() as stack:
+        writers = [
+            stack.enter_context(closing(_Writer(beside / f"c{header.configuration:04d}.gsd", header, initial)))
+            for header, initial in ensembles
+        ]
         for sample in samples:
-            trajectory.append(waiting)
-            now = sample.configuration
-            waiting = to_frame(now, step=sample.step, velocities=False)
-            waiting.log.update(
-                _log(sample.system + 1, sample.potential_energy, now.kinetic_energy, now.momentum, sample.pressure)
-            )
-        append_last(trajectory, waiting, facts, provenance())
+            owner = owners[sample.system]
+            writers[owner].append(sample._replace(system=sample.system - first[owner]))
+        record = provenance()
+        for writer in writers:
+            writer.finish(record)
+
+
+class _Writer:
+    """Writes one ensemble; a frame waits until it is known whether it is the last."""
+
+    def __init__(self, path: Path, header: EnsembleHeader, initial: Configuration) -> None:
+        self._facts = new_header("ensemble", **vars(header), box_length=initial.box_length)
+        self._trajectory = gsd.hoomd.open(path, mode="w")
+        self._waiting = to_frame(initial.in_the_box(), velocities=False)
+        # Readers of GSD expect every key in frame 0, but nothing was measured there.
+        self._waiting.log.update(_log(0, np.nan, np.nan, np.full(3, np.nan), np.nan))
+
+    def append(self, sample: Sample) -> None:
+        self._trajectory.append(self._waiting)
+        now = sample.configuration
+        self._waiting = to_frame(now, step=sample.step, velocities=False)
+        self._waiting.log.update(
+            _log(sample.system + 1, sample.potential_energy, now.kinetic_energy, now.momentum, sample.pressure)
+        )
+
+    def finish(self, provenance: Mapping[str, Any]) -> None:
+        append_last(self._trajectory, self._waiting, self._facts, provenance)
+
+    def close(self) -> None:
+        self._trajectory.close()
 
 
 def _log(
@@ -100,7 +132,7 @@ def _log(
 
 @contextmanager
 def read_ensemble(path: Path) -> Iterator[Ensemble]:
-    """Open an ensemble that `write_ensemble` wrote.
+    """Open an ensemble that `write_ensembles` wrote.
 
     Raises
     ------

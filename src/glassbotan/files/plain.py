@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,14 +25,41 @@ def atomic_write(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         yield beside
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())  # so that a crash of the machine cannot leave an empty file
+        _flush(beside)
         os.replace(beside, path)
     except OSError as error:
         error.filename = error.filename or str(path)  # the error of a failed write lacks the name
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk, so that a crash of the machine cannot leave an empty one."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`, and rename it to `path` if the block ends without an error.
+
+    A folder that is already at `path` is then removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        beside.mkdir()
+        yield beside
+        for file in beside.iterdir():
+            _flush(file)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(beside, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # the error of a failed write lacks the name
+        raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -54,7 +54,8 @@ def measure_ensemble(ensemble: Ensemble, settings: Targets, path: Path) -> tuple
         )
     except ValueError as error:
         raise FileError(f"{path}: {error}") from None
-    equilibration = header.equilibration["time"], header.equilibration["potential_energy"]
+    log = header.equilibration
+    equilibration = (log["time"], log["potential_energy"]) if log else None
     return measured, measure(initial, ends, energies, equilibration)
 
 

@@ -57,7 +57,7 @@ def measure(
     configuration: Configuration,
     ends: Iterable[Configuration],
     energies: Sequence[Energies],
-    equilibration: tuple[Sequence[float], Sequence[float]],
+    equilibration: tuple[Sequence[float], Sequence[float]] | None,
 ) -> Quality:
     """The quality of a simulation.
 
@@ -66,10 +66,11 @@ def measure(
     configuration : initial configuration of the ensemble
     ends : final configurations of its replicas
     energies : energies of every replica at every sampled time
-    equilibration : times during the equilibration, and the potential energies per particle at these times
+    equilibration : times during the equilibration, and the potential energies per particle at these times; None if the
+        configuration was not equilibrated here
     """
     n = len(configuration)
-    trend, fluctuation = _trend(*map(np.asarray, equilibration))
+    trend, fluctuation = _trend(*map(np.asarray, equilibration)) if equilibration else (None, None)
     freedom = 3 * n - 3
     return of_structure(configuration, ends)._replace(
         energy_drift=max(_drift(energies, replica) for replica in {one.replica for one in energies}) / n,

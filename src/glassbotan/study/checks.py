@@ -26,9 +26,10 @@ FEWEST_RELAXATION_TIMES = 6
 def ranges_fit_the_box(study: Study) -> None:
     """Check that the ranges of neighbour lists and pairs fit into the box, and that ranges and replicas agree."""
     length, particles = study.liquid.box_length, study.liquid.particles
-    if length <= 2 * (LARGEST_CUTOFF + study.integrator.neighbor_buffer):
+    buffer = study.integrator.neighbor_buffer or 0.0
+    if length <= 2 * (LARGEST_CUTOFF + buffer):
         raise ValueError(
-            f"integrator.neighbor_buffer {study.integrator.neighbor_buffer:g} and the cutoff {LARGEST_CUTOFF} need "
+            f"integrator.neighbor_buffer {buffer:g} and the cutoff {LARGEST_CUTOFF} need "
             f"a box longer than twice their sum, but the box of {particles} particles is {length:.3f} long"
         )
     if 2 * study.targets.pair_range > length:
@@ -54,7 +55,7 @@ def times_can_be_sampled(study: Study) -> None:
         raise ValueError(f"{twice} is listed twice in temperatures; remove one")
     for point in study.temperatures:
         try:
-            steps = study.integrator.sampling_steps(point.sampling_times)
+            steps = point.integrator(study.integrator).sampling_steps(point.sampling_times)
         except ValueError as error:
             raise ValueError(f"at T = {point.temperature:g}: {error}") from None
         if not study.simulates:
@@ -65,6 +66,10 @@ def times_can_be_sampled(study: Study) -> None:
                     f"{{configuration}} in place of the configuration's number, found {list(point.files)}"
                 )
             continue
+        if point.starts and (most := max(study.configurations.all)) > (given := len(point.starting_points())):
+            raise ValueError(
+                f"at T = {point.temperature:g}: starts has {given} configurations, but the study has number {most}"
+            )
         times = len(study.ensemble.relaxation_steps(steps))
         if times < FEWEST_RELAXATION_TIMES:
             raise ValueError(

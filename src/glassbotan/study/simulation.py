@@ -1,12 +1,15 @@
 """The liquid, the protocol that prepares it, and how its equations of motion are integrated."""
 
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Self, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import LARGEST_CUTOFF, box_length
 from glassbotan.study.section import Section
 
@@ -17,8 +20,8 @@ Engine = Literal["auto", "fused", "hoomd", "lammps"]
 ENGINES: tuple[str, ...] = tuple(name for name in get_args(Engine) if name != "auto")
 """Every engine; each is a module of `glassbotan.simulate.engines`."""
 
-SKIN = 0.2
-"""Default buffer of the engines' neighbour lists, sigma_AA."""
+SMALLEST_SKIN = 0.2
+"""Buffer of neighbour lists that has to fit into the box, sigma_AA."""
 
 
 class Liquid(Section):
@@ -40,12 +43,12 @@ class Liquid(Section):
 
     @model_validator(mode="after")
     def _box_holds_the_interaction(self) -> Self:
-        needed = 2 * (LARGEST_CUTOFF + SKIN)
+        needed = 2 * (LARGEST_CUTOFF + SMALLEST_SKIN)
         if self.box_length <= needed:
             raise ValueError(
                 f"{self.particles} particles at density {self.density:g} make a box {self.box_length:.3f} long, but "
-                f"the cutoff and the neighbour-list buffer ({LARGEST_CUTOFF} + {SKIN}) need more than {needed:g}, "
-                "twice their sum; use more particles"
+                f"the cutoff and the neighbour-list buffer ({LARGEST_CUTOFF} + {SMALLEST_SKIN}) need more than "
+                f"{needed:g}, twice their sum; use more particles"
             )
         return self
 
@@ -53,7 +56,10 @@ class Liquid(Section):
 class Integrator(Section):
     """How the equations of motion are integrated."""
 
-    timestep: PositiveFloat = Field(1e-3, description="time step dt [tau]")
+    # Up to 0.005, propensities, F_s and energies do not depend on the time step within their errors (docs/engines.md).
+    timestep: PositiveFloat = Field(
+        0.005, description="time step dt; the paper's is 0.001, but the results are the same [tau]"
+    )
     # With a slow Nose-Hoover thermostat the energy keeps oscillating: with coupling time 0.5, the energy of 256
     # particles has six times its canonical variance even 25 tau after a quench. With 0.1 the thermostat is in resonance
     # with the vibrations of the liquid, which damp the oscillation within 10 tau.
@@ -66,7 +72,9 @@ class Integrator(Section):
     systems_per_launch: PositiveInt | None = Field(
         None, description="number of independent systems that are advanced together; by default, the engine chooses it"
     )
-    neighbor_buffer: PositiveFloat = Field(SKIN, description="buffer of the neighbour lists [sigma_AA]")
+    neighbor_buffer: PositiveFloat | None = Field(
+        None, description="buffer of the neighbour lists; by default, the engine chooses it [sigma_AA]"
+    )
     neighbor_check_delay: PositiveInt = Field(
         1, description="steps from one check of HOOMD-blue's neighbour list to the next"
     )
@@ -113,6 +121,35 @@ class Equilibration(Section):
     relaxation_times: PositiveFloat = Field(40.0, description="duration in units of tau_alpha")
 
 
+@dataclass(frozen=True)
+class Batches:
+    """Configurations in batches, each of which one job simulates; batches are counted from 1."""
+
+    configurations: tuple[int, ...]
+    size: int
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the batches."""
+        return range(1, -(-len(self.configurations) // self.size) + 1)
+
+    def members(self, number: int) -> tuple[int, ...]:
+        """The configurations of a batch."""
+        return self.configurations[(number - 1) * self.size : number * self.size]
+
+    def of(self, configuration: int) -> int:
+        """Number of the batch that a configuration is in.
+
+        Raises
+        ------
+        StudyError
+            if there is no such configuration
+        """
+        if configuration not in self.configurations:
+            raise StudyError(f"the study has no configuration {configuration}")
+        return self.configurations.index(configuration) // self.size + 1
+
+
 class Ensemble(Section):
     """Step 4 of the protocol: NVE runs from one configuration with fresh Maxwell-Boltzmann momenta."""
 
@@ -149,6 +186,40 @@ class StatePoint(Section):
         description="paths of published trajectories, with {configuration} in place of the configuration's number and "
         "* for any folder: one path for each sampling time in the format botan, one path in the other formats",
     )
+
+    timestep: PositiveFloat | None = Field(
+        None,
+        description="time step at this temperature, by default `integrator.timestep`; sampling times have to be "
+        "multiples of it [tau]",
+    )
+    starts: tuple[str, ...] = Field(
+        (),
+        description="files of configurations that the ensembles start from, instead of melt, quench and equilibration; "
+        "configuration 1 is the first. {1-10} in a path stands for ten paths; a published ensemble or a trajectory "
+        "followed by #1-4 gives the last positions of replicas 1 to 4, or frames 1 to 4",
+    )
+
+    def integrator(self, default: Integrator) -> Integrator:
+        """How the equations of motion are integrated at this temperature."""
+        return default if self.timestep is None else default.model_copy(update={"timestep": self.timestep})
+
+    def starting_points(self) -> list[tuple[str, int | None]]:
+        """Path of each initial configuration in `starts`, and number of the replica or frame after #, if any."""
+        found: list[tuple[str, int | None]] = []
+        for entry in self.starts:
+            pattern, _, chosen = entry.partition("#")
+            first, last = re.search(r"\{(\d+)-(\d+)\}", pattern), None
+            paths = [pattern]
+            if first:
+                numbers = range(int(first[1]), int(first[2]) + 1)
+                paths = [pattern.replace(first[0], str(number)) for number in numbers]
+            if chosen:
+                begin, _, last = chosen.partition("-")
+                frames: Sequence[int | None] = range(int(begin), int(last or begin) + 1)
+            else:
+                frames = (None,)
+            found += [(path, frame) for path in paths for frame in frames]
+        return found
 
     def files_of(self, configuration: int) -> list[str]:
         """Paths of the published files of one configuration, in order of the sampling times; they may contain *."""

@@ -11,6 +11,7 @@ from glassbotan.study.evaluation import Scores
 from glassbotan.study.learning import Ablation, LearningCurve, Split, Transfer
 from glassbotan.study.section import Section
 from glassbotan.study.simulation import (
+    Batches,
     Device,
     Ensemble,
     Equilibration,
@@ -48,6 +49,11 @@ class Study(Section):
     simulation_batch: PositiveInt = Field(
         16, description="number of configurations that one job melts, quenches or equilibrates"
     )
+    ensemble_batch: PositiveInt = Field(
+        1,
+        description="number of configurations whose ensembles one job runs; a GPU is busy with as many systems as it "
+        "has multiprocessors, and each configuration has `ensemble.replicas` of them",
+    )
     temperatures: tuple[StatePoint, ...] = Field(min_length=1, description="the state points")
     configurations: Split
     targets: Targets = Targets()
@@ -81,20 +87,15 @@ class Study(Section):
         """Whether the trajectories are simulated, and not read from published files."""
         return self.source == "simulation"
 
-    def batch(self, number: int) -> tuple[int, ...]:
-        """The configurations of simulation batch `number`, counted from 1."""
-        return self.configurations.all[(number - 1) * self.simulation_batch : number * self.simulation_batch]
+    @property
+    def simulation_batches(self) -> Batches:
+        """The configurations that are melted, quenched and equilibrated together."""
+        return Batches(self.configurations.all, self.simulation_batch)
 
     @property
-    def batches(self) -> range:
-        """Numbers of the simulation batches."""
-        return range(1, -(-len(self.configurations.all) // self.simulation_batch) + 1)
-
-    def batch_of(self, configuration: int) -> int:
-        """Number of the simulation batch that a configuration is in."""
-        if configuration not in self.configurations.all:
-            raise StudyError(f"study {self.name} has no configuration {configuration}")
-        return self.configurations.all.index(configuration) // self.simulation_batch + 1
+    def ensemble_batches(self) -> Batches:
+        """The configurations whose ensembles run together."""
+        return Batches(self.configurations.all, self.ensemble_batch)
 
     def point(self, label: str) -> StatePoint:
         """The state point with this label."""

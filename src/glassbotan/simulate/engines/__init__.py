@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from glassbotan.devices import DeviceError, gpu_driver
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.study.simulation import ENGINES, SKIN, Device
+from glassbotan.study.simulation import ENGINES, Device
 
 
 class Thermostat(NamedTuple):
@@ -48,8 +48,8 @@ class Dynamics(NamedTuple):
     """each system has a thermostat of its own; None means NVE"""
     end: int = 0
     """step at which the run, and with it a temperature ramp, ends"""
-    neighbor_buffer: float = SKIN
-    """buffer of the neighbour lists, sigma_AA"""
+    neighbor_buffer: float | None = None
+    """buffer of the neighbour lists, sigma_AA; None for the buffer with which the engine is fastest"""
     neighbor_check_delay: int = 1
     """steps between two checks of the neighbour lists, used by engines that can detect a check that came too late"""
 

@@ -25,6 +25,8 @@ from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
 from glassbotan.study.simulation import Device
 
+BUFFER = 0.2
+"""Buffer of the neighbour lists, sigma_AA."""
 SYSTEMS_PER_LAUNCH = 16
 """Systems to advance together; the parameters of many more do not fit into the shared memory of a GPU."""
 SYSTEMS_FOR_CELL_LIST = 4
@@ -181,7 +183,7 @@ class _Launch:
 
     def _forces(self) -> Any:
         options: dict[str, Any] = {
-            "buffer": self._dynamics.neighbor_buffer,
+            "buffer": self._dynamics.neighbor_buffer or BUFFER,
             "rebuild_check_delay": self._dynamics.neighbor_check_delay,
             "exclusions": (),
         }

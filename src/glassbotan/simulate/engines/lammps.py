@@ -29,6 +29,8 @@ from glassbotan.study.simulation import Device
 
 PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
 """Particle-steps between two reports of progress: about half a second of one core."""
+BUFFER = 0.2
+"""Buffer of the neighbour lists, sigma_AA."""
 QUIET = ["-log", "none", "-screen", "none"]
 
 
@@ -168,7 +170,7 @@ class _Launch:
         )
         self._lmp.commands_list(
             [
-                f"neighbor {dynamics.neighbor_buffer!r} bin",
+                f"neighbor {dynamics.neighbor_buffer or BUFFER!r} bin",
                 "neigh_modify every 1 delay 0 check yes",  # LAMMPS reports late checks only in its log
                 f"timestep {dynamics.timestep!r}",
                 "thermo_modify norm no",

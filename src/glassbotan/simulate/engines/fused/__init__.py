@@ -27,6 +27,8 @@ from glassbotan.simulate.engines.fused.processor import Processor
 from glassbotan.simulate.engines.fused.systems import Systems, liquid_record
 from glassbotan.study.simulation import Device
 
+BUFFER = 0.4
+"""Buffer of the neighbour lists, sigma_AA."""
 VERSION = "1"
 """Raised when the physics changes."""
 
@@ -69,7 +71,7 @@ class Launch:
         self._timestep = dynamics.timestep
         self._motion = _motion(dynamics)
         self._mode = records.CONSTANT_ENERGY if dynamics.thermostat is None else records.THERMOSTATTED
-        liquid = liquid_record(systems[0].box_length, dynamics.neighbor_buffer)
+        liquid = liquid_record(systems[0].box_length, dynamics.neighbor_buffer or BUFFER)
         if state is None:
             batch = Batch.of(systems, liquid, processor.lanes)
         else:

@@ -16,7 +16,7 @@ from glassbotan.simulate.engines.fused.batch import Batch, aligned
 from glassbotan.simulate.engines.fused.processor import Processor
 from glassbotan.simulate.engines.fused.systems import NAME, Systems, liquid_record
 
-SKIN = 0.3
+BUFFER = 0.3
 """Buffer of the neighbour lists of particles that hardly move, sigma_AA."""
 MOST_STEPS = 20_000
 """Steps after which a minimisation is given up."""
@@ -112,7 +112,7 @@ def cage_states(
         )
         for system, seed in zip(systems, seeds, strict=True)
     ]
-    liquid = liquid_record(systems[0].box_length, SKIN)
+    liquid = liquid_record(systems[0].box_length, BUFFER)
     batch = Batch.of(moving, liquid, processor.lanes)
     batch.variables["seed"] = seeds
     batch.centers = batch.positions.copy()
@@ -156,7 +156,7 @@ def inherent_states(
     at_rest = [
         Configuration.at_rest(system.wrapped().positions, system.species, system.box_length) for system in systems
     ]
-    liquid = liquid_record(systems[0].box_length, SKIN)
+    liquid = liquid_record(systems[0].box_length, BUFFER)
     batch = Batch.of(at_rest, liquid, processor.lanes)
     batch.variables["fire_step"], batch.variables["fire_mixing"] = FIRST_STEP, FIRST_MIXING
     starts = [batch.unwrapped(index, system.box_length) for index, system in enumerate(at_rest)]
