@@ -1,10 +1,13 @@
-"""Particle-steps per second of each engine as a function of systems per launch and of simultaneous processes.
+"""Particle-steps per second of each engine, in one run, so that their ratios hold on a noisy machine.
 
-    python benchmarks/engines.py [--repeats 3] [--seconds 5] [--output engines.csv]
-    python benchmarks/engines.py --buffers          # buffer and check delay of HOOMD-blue's neighbour lists
+    python benchmarks/engines.py [--device cpu] [--repeats 3] [--seconds 3] [--output engines.csv]
+    python benchmarks/engines.py --device gpu      # under three minutes, with the compilation of the engine
 
-The runs are NVE with N = 4096 in a liquid at T = 0.5, with one core for each process. Every repeat runs all cases one
-after the other. The CSV file can be given to `glassbotan cost --speeds`; a plot is written beside it.
+Every repeat measures all cases one after the other: each engine with N = 1000, 4096 and 16,384 in a liquid at T = 0.5,
+dt = 0.005, at constant energy, and with N = 4096 also with the thermostat. On a CPU each engine has one core, and then
+all; the buffer of its neighbour lists is the best of several, found first. On a GPU the engines have several numbers of
+systems. Ratios are those of the engine `fused` to the best of each other engine in the same repeat. The CSV file can be
+given to `glassbotan cost --speeds`; a plot is written beside it.
 """
 
 import argparse
@@ -17,170 +20,207 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import pandas as pd
 
 from glassbotan.errors import EngineError
-from glassbotan.simulate.configurations import lattice, random_generator
-from glassbotan.simulate.engines import Dynamics, Thermostat, load_engine
+from glassbotan.simulate.configurations import Configuration, lattice, random_generator
+from glassbotan.simulate.engines import Dynamics, Engine, Thermostat, load_engine
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
 from glassbotan.study.simulation import ENGINES, Liquid
 
 TEMPERATURE = 0.5
-SYSTEMS = (1, 4, 8, 16, 32)
-BUFFERS = (0.1, 0.2, 0.3, 0.4, 0.5)
-DELAYS = (1, 5, 10)
+TIMESTEP = 0.005
+SIZES = (1000, 4096, 16_384)
+BUFFERS = (0.2, 0.3, 0.4, 0.5)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+COLUMNS = ["activity", "engine", "version", "device", "processor", "dynamics", "particles", "systems", "processes"]
+COLUMNS += ["minimum", "median", "maximum", "source"]
 
 
-def liquid(particles: int):
-    """A liquid at the temperature of the measurement, made with the first engine that is installed."""
+class Case(NamedTuple):
+    """One thing that is measured."""
+
+    engine: str
+    dynamics: str
+    particles: int
+    systems: int
+    """that advance together"""
+    cores: int = 1
+    buffer: float | None = None
+
+
+def liquid(engine: Engine, particles: int) -> Configuration:
+    """A liquid at the temperature of the measurement."""
     start = lattice(Liquid(particles=particles), 2.0, random_generator(0, TEMPERATURE, 1, 0))
-    engine = load_engine("auto", "cpu", systems_per_launch=1)  # GPUs are left to the worker processes
-    for begin, end in ((2.0, 2.0), (2.0, TEMPERATURE), (TEMPERATURE, TEMPERATURE)):
-        (sample,) = advance(engine, [start], [2000], Dynamics(1e-3, Thermostat(begin, end, 0.1)))
+    for begin, end, steps in ((2.0, 2.0, 600), (2.0, TEMPERATURE, 600), (TEMPERATURE, TEMPERATURE, 1200)):
+        (sample,) = advance(engine, [start], [steps], Dynamics(TIMESTEP, Thermostat(begin, end, 0.1)))
         start = sample.configuration
     return start
 
 
-def measure(path: Path, name: str, systems: int, seconds: float, dynamics: Dynamics) -> None:
-    """Print the speed of one launch; this runs in a separate process."""
-    engine = load_engine(name, systems_per_launch=systems)
-    kind = "cpu" if "cpu" in engine.device.lower() else "gpu"
-    print(json.dumps({"version": engine.version, "device": kind, "processor": processor(engine.device)}))
-    starts = replicas(pickle.loads(path.read_bytes()), TEMPERATURE, systems, seed=0, number=1)
+def measure(folder: Path, case: Case, device: str, seconds: float) -> None:
+    """Print the speed of one launch and what it ran on; this runs in a separate process."""
+    engine = load_engine(case.engine, device, systems_per_launch=case.systems, threads=case.cores)
+    start = pickle.loads((folder / str(case.particles)).read_bytes())
+    starts = replicas(start, TEMPERATURE, case.systems, seed=os.getpid(), number=1)
+    thermostat = Thermostat(TEMPERATURE, TEMPERATURE, 0.1) if case.dynamics == "NVT" else None
+    dynamics = Dynamics(TIMESTEP, thermostat, end=1, neighbor_buffer=case.buffer)
     particles = sum(map(len, starts))
     with engine.launch(starts, dynamics) as launch:
-        launch.run_until(20, lambda work: None)
+        step = 50
+        launch.run_until(step, lambda work: None)
         began = time.perf_counter()
-        step = 20
-        while (spent := time.perf_counter() - began) < seconds:
-            step += 20 if spent == 0 else max(20, int((step - 20) / spent * min(1.0, seconds / 5)))
+        first, spent = step, 0.0
+        while spent < seconds:
+            left = (seconds - spent) * (step - first) / spent if spent else 50
+            step += max(20, int(min(left, 4 * (step - first) or 50)))
             launch.run_until(step, lambda work: None)
-        spent = time.perf_counter() - began
-    print((step - 20) * particles / spent)
+            spent = time.perf_counter() - began
+    described = {"version": engine.version, "device": device, "processor": processor(engine.device)}
+    print(json.dumps({"speed": (step - first) * particles / spent, **described}))
 
 
-def side_by_side(
-    path: Path, name: str, systems: int, processes: int, seconds: float, *more: str
-) -> tuple[float, dict[str, str]]:
-    """Total speed of several simultaneous processes, and their description of the engine and its processor."""
-    command = [sys.executable, __file__, "--worker", str(path), name, str(systems), "--seconds", str(seconds), *more]
-    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
-    lines = [worker.communicate()[0].splitlines() for worker in workers]
-    return sum(float(line[-1]) for line in lines), json.loads(lines[0][0])
+def speed(folder: Path, case: Case, device: str, seconds: float) -> dict:
+    """The speed of a case; for an engine that uses one core, that of as many processes as there are cores together."""
+    together = case.cores if case.engine == "lammps" else 1
+    command = [sys.executable, __file__, "--worker", str(folder), json.dumps(case), "--device", device]
+    workers = [
+        subprocess.Popen([*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True)
+        for _ in range(together)
+    ]
+    found = [json.loads(worker.communicate()[0].splitlines()[-1]) for worker in workers]
+    return found[0] | {"speed": sum(one["speed"] for one in found)}
 
 
-def cases(name: str) -> list[tuple[int, int]]:
-    """The cases to measure: systems per launch and number of processes."""
-    together = [(1, 1)] if name == "lammps" else [(systems, 1) for systems in SYSTEMS]
-    return [*together, *((1, processes) for processes in (2, 4, 8, 16) if processes <= (os.cpu_count() or 1))]
+def cases_on_cpu(folder: Path, engines: list[str], seconds: float) -> list[Case]:
+    """One core and all cores, each engine with its best buffer."""
+    cases = []
+    for particles in SIZES:
+        for engine in engines:
+            tried = {
+                buffer: speed(folder, Case(engine, "NVE", particles, 1, 1, buffer), "cpu", seconds / 2)["speed"]
+                for buffer in BUFFERS
+            }
+            best = max(tried, key=lambda buffer: tried[buffer])
+            print(f"{engine}, N = {particles}: best buffer {best} of {', '.join(map(str, BUFFERS))}", flush=True)
+            kinds = ("NVE", "NVT") if particles == 4096 else ("NVE",)
+            cases += [Case(engine, dynamics, particles, 1, 1, best) for dynamics in kinds]
+            if CORES > 1 and engine != "hoomd":
+                systems = 2 * CORES if engine == "fused" else 1
+                cases.append(Case(engine, "NVE", particles, systems, CORES, best))
+    return cases
+
+
+def cases_on_gpu(engines: list[str]) -> list[Case]:
+    """As many systems as the GPU has multiprocessors, and fewer; HOOMD-blue with the numbers at which it is fastest."""
+    cases = []
+    if "fused" in engines:
+        most = load_engine("fused", "gpu").systems_per_launch
+        for particles in SIZES:
+            cases += [Case("fused", "NVE", particles, systems) for systems in (1, 32, most)]
+        cases += [Case("fused", "NVE", 4096, 2 * most), Case("fused", "NVT", 4096, most)]
+    if "hoomd" in engines:
+        cases += [Case("hoomd", "NVE", 4096, systems) for systems in (1, 4, 16)]
+        cases += [Case("hoomd", "NVE", 1000, 16), Case("hoomd", "NVT", 4096, 16)]
+    return cases
+
+
+def print_speeds(speeds: dict[Case, list[float]]) -> None:
+    """The speeds, and the ratios of the engine `fused` to the others in the same repeat."""
+    print("million particle-steps per second")
+    print("engine  dynamics      N   systems   cores         min      median         max")
+    for case, found in speeds.items():
+        row = f"{case.engine:7} {case.dynamics:8} {case.particles:6} {case.systems:9} {case.cores:7}"
+        print(row, " ".join(f"{value / 1e6:11.3f}" for value in extent(found)))
+    print("fused relative to the other engine, in the same repeat")
+    for other in sorted({case.engine for case in speeds} - {"fused"}):
+        for key in dict.fromkeys((case.dynamics, case.particles, case.cores) for case in speeds):
+            ours, theirs = (
+                [found for case, found in speeds.items() if case.engine == name and (case[1], case[2], case[4]) == key]
+                for name in ("fused", other)
+            )
+            if ours and theirs:
+                ratios = [
+                    max(mine) / max(others)
+                    for mine, others in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True)
+                ]
+                row = f"{other:7} {key[0]:8} {key[1]:6} {'':9} {key[2]:7}"
+                print(row, " ".join(f"{value:11.2f}" for value in extent(ratios)))
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Plot the speed against systems per launch and against the number of processes."""
-    from matplotlib.ticker import LogLocator
-
+    """Plot the speed of each engine against the number of particles, with the most systems or cores."""
     from glassbotan.evaluate.figures.style import COLORS, MARKERS, panels
 
-    figure, axes = panels(2, sharey=True)
-    for ax, column, other in zip(
-        axes[0], ("systems_per_launch", "processes"), ("processes", "systems_per_launch"), strict=True
-    ):
-        for index, (name, rows) in enumerate(table[table[other] == 1].groupby("engine")):
-            rows = rows.sort_values(column)
-            spread = [rows["median"] - rows["minimum"], rows["maximum"] - rows["median"]]
-            style = {"color": COLORS[index], "marker": MARKERS[index], "label": f"{name} on {rows.device.iloc[0]}"}
-            ax.errorbar(rows[column], rows["median"] / 1e6, [bar / 1e6 for bar in spread], capsize=2, **style)
-        ax.set(xscale="log", yscale="log", xlabel=column.replace("_", " "))
-        ax.set_xticks(sorted(table[column].unique()), [str(value) for value in sorted(table[column].unique())])
-        ax.minorticks_off()
-        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.yaxis.set_major_formatter("{x:g}")
-    axes[0, 0].set_ylabel("million particle-steps per second")
-    axes[0, 0].legend()
+    figure, axes = panels(1)
+    ax = axes[0, 0]
+    best = table[table.dynamics == "NVE"].sort_values("median").groupby(["engine", "particles"]).tail(1)
+    for index, (name, rows) in enumerate(best.groupby("engine")):
+        rows = rows.sort_values("particles")
+        spread = [rows["median"] - rows["minimum"], rows["maximum"] - rows["median"]]
+        style = {"color": COLORS[index], "marker": MARKERS[index], "label": f"{name} on {rows.device.iloc[0]}"}
+        ax.errorbar(rows.particles, rows["median"] / 1e6, [bar / 1e6 for bar in spread], capsize=2, **style)
+    ax.set(xscale="log", yscale="log", xlabel="particles $N$", ylabel="million particle-steps per second")
+    ax.set_xticks(SIZES, [str(size) for size in SIZES])
+    ax.minorticks_off()
+    ax.legend()
     figure.savefig(path)
 
 
 def main() -> None:
     """Measure the speeds, print them, and write the table and the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--particles", type=int, default=4096)
-    parser.add_argument("--seconds", type=float, default=5.0, help="duration of one measurement in seconds")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--seconds", type=float, default=None, help="duration of one measurement in seconds")
+    parser.add_argument("--repeats", type=int, default=None)
     parser.add_argument("--output", type=Path, help="CSV file to write; a PNG is written beside it")
-    parser.add_argument("--buffers", action="store_true", help="compare settings of neighbour lists instead")
-    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--buffer", type=float, help=argparse.SUPPRESS)
-    parser.add_argument("--delay", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    seconds = arguments.seconds or (3.0 if arguments.device == "cpu" else 1.0)
     if arguments.worker:
-        path, name, systems = arguments.worker
-        dynamics = Dynamics(1e-3, neighbor_buffer=arguments.buffer, neighbor_check_delay=arguments.delay)
-        measure(Path(path), name, int(systems), arguments.seconds, dynamics)
+        folder, case = arguments.worker
+        measure(Path(folder), Case(*json.loads(case)), arguments.device, seconds)
         return
-
     engines = []
     for name in ENGINES:
         try:
-            load_engine(name, "cpu")  # on the CPU, since GPUs are left to the worker processes
+            load_engine(name, arguments.device)
             engines.append(name)
         except EngineError as error:
             print(error, file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "liquid"
-        path.write_bytes(pickle.dumps(liquid(arguments.particles)))
-        if arguments.buffers:
-            compare_buffers(path, arguments)
-            return
-        speeds: dict[tuple[str, int, int], list[float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for particles in SIZES:
+            start = liquid(load_engine("auto", threads=CORES), particles)
+            (folder / str(particles)).write_bytes(pickle.dumps(start))
+        cases = cases_on_gpu(engines) if arguments.device == "gpu" else cases_on_cpu(folder, engines, seconds)
+        speeds: dict[Case, list[float]] = {}
         described = {}
-        for _ in range(arguments.repeats):
-            for name in engines:
-                for systems, processes in cases(name):
-                    found, described[name] = side_by_side(path, name, systems, processes, arguments.seconds)
-                    speeds.setdefault((name, systems, processes), []).append(found)
-    rows = []
-    print(f"N = {arguments.particles}, million particle-steps per second")
-    print("engine   systems per launch   processes      min   median      max")
-    for (name, systems, processes), found in speeds.items():
-        print(f"{name:8} {systems:18d} {processes:11d} {in_millions(found)}")
-        made_with = [name, *described[name].values(), arguments.particles]
-        speed = [round(value) for value in extent(found)]
-        rows.append(["simulate", *made_with, systems, processes, *speed, "benchmarks/engines.py"])
+        for _ in range(arguments.repeats or (3 if arguments.device == "cpu" else 2)):
+            for case in cases:
+                found = speed(folder, case, arguments.device, seconds)
+                speeds.setdefault(case, []).append(found.pop("speed"))
+                described[case] = found
+    print_speeds(speeds)
     if arguments.output:
-        columns = ["activity", "engine", "version", "device", "processor", "particles", "systems_per_launch"]
-        columns += ["processes", "minimum", "median", "maximum", "source"]
-        table = pd.DataFrame(rows, columns=columns)
+        rows = [
+            ["simulate", case.engine, *described[case].values(), *case[1:5],
+             *(round(value) for value in extent(found)), "benchmarks/engines.py"]
+            for case, found in speeds.items()
+        ]  # fmt: skip
+        table = pd.DataFrame(rows, columns=COLUMNS)
         table.to_csv(arguments.output, index=False)
         draw(table, arguments.output.with_suffix(".png"))
-
-
-def compare_buffers(path: Path, arguments: argparse.Namespace) -> None:
-    """Print the speed of HOOMD-blue with several buffers of the neighbour list and several delays between checks."""
-    print("buffer   check delay      min   median      max")
-    speeds: dict[tuple[float, int], list[float]] = {}
-    for _ in range(arguments.repeats):
-        for buffer in BUFFERS:
-            for delay in DELAYS:
-                more = ("--buffer", str(buffer), "--delay", str(delay))
-                speeds.setdefault((buffer, delay), []).append(
-                    side_by_side(path, "hoomd", 16, 1, arguments.seconds, *more)[0]
-                )
-    for (buffer, delay), found in speeds.items():
-        print(f"{buffer:6.1f} {delay:13d} {in_millions(found)}")
 
 
 def extent(found: list[float]) -> tuple[float, float, float]:
     """Minimum, median and maximum."""
     return min(found), statistics.median(found), max(found)
-
-
-def in_millions(found: list[float]) -> str:
-    """Minimum, median and maximum in millions, for a row of a table."""
-    return " ".join(f"{value / 1e6:8.3f}" for value in extent(found))
 
 
 def processor(device: str) -> str:

@@ -1,8 +1,11 @@
 """Comparison with the published trajectories and with an independent simulation of the same liquid."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from physics import reference_configuration  # in the folder benchmarks
+from resimulate import known, simulated
 
 from glassbotan.dynamics.pairs import lengths, neighbor_pairs
 from glassbotan.dynamics.targets import dynamical_targets
@@ -58,6 +61,29 @@ def test_energy_of_a_published_configuration(published):
     content = np.load(published / "test" / "isoconfig_N4096T0.44_401_tc07.npz")
     result = interactions(content["initial_positions"], content["types"], box_length(4096, 1.2))
     assert result.potential_energy / 4096 == pytest.approx(-6.24, abs=0.01)
+
+
+def test_published_configurations_simulated_anew(fused, published):
+    """Propensities at t = 13 from eight replicas, against 32 of another program, as far as their noise allows."""
+    reference = published.parent.parent.parent / "resimulated"
+    if not reference.is_dir():
+        pytest.skip("the simulations of the other program are not beside this checkout")
+    content = np.load(published / "test" / "isoconfig_N4096T0.44_401_tc07.npz")
+    start = Configuration.at_rest(
+        content["initial_positions"], content["types"].astype(np.uint8), box_length(4096, 1.2)
+    )
+    found, change = simulated(fused, start, count=8, until=13.0)
+    assert change < 3e-4
+    of_a = start.species == 0
+    compared = dict(known(Path("x_y_401_z.npz"), content["positions"] - start.positions, of_a, reference))
+    for at, here in found.items():
+        there = compared[at]
+        expected = np.sqrt(here.reliability * there.reliability)
+        # The standard error of a correlation of 3277 particles is 0.01; that of both reliabilities comes in addition.
+        assert np.corrcoef(here.propensity, there.propensity)[0, 1] == pytest.approx(expected, abs=0.05)
+        error = np.hypot(here.scattering[1], there.scattering[1])
+        assert abs(here.scattering[0] - there.scattering[0]) < 4 * error
+        assert here.propensity.mean() == pytest.approx(there.propensity.mean(), rel=0.04)
 
 
 def test_mean_squared_displacement_at_short_times(reference):
