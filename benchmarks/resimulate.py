@@ -8,9 +8,9 @@ At the time of the release, the propensity S of A particles is compared with the
 compared with that of `--reference`, a folder with files `c401.npz` that hold `times`, `propensity_halves` and `F_s`.
 
 Printed for each configuration and time: the mean propensity <S> and F_s(2 pi, t), each from here and from there, F_s
-with its standard error over replicas; the correlation rho between both propensities; and the correlation that is expected
-if they differ by the noise of their replicas alone: the square root of the product of both reliabilities, each from the
-correlation of its half-ensembles by the formula of Spearman and Brown, for the number of its replicas.
+with its standard error over replicas; the correlation rho between both propensities; and the correlation that is
+expected if they differ by the noise of their replicas alone: the square root of the product of both reliabilities, each
+from the correlation of its half-ensembles by the formula of Spearman and Brown, for the number of its replicas.
 """
 
 import argparse

@@ -12,7 +12,9 @@ Units throughout the package are reduced Lennard-Jones: lengths in sigma_AA, ene
 times in tau = sigma_AA sqrt(m / epsilon_AA), temperatures in epsilon_AA / k_B.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -28,14 +30,53 @@ class Species(IntEnum):
     B = 1
 
 
-EPSILON = np.array([[1.0, 1.5], [1.5, 0.5]])
-"""Well depths epsilon_ab, shape (2, 2), indexed by species."""
-SIGMA = np.array([[1.0, 0.8], [0.8, 0.88]])
-"""Diameters sigma_ab, shape (2, 2), indexed by species."""
-CUTOFF = 2.5 * SIGMA
-"""Cutoff radii r_c, shape (2, 2), indexed by species."""
-LARGEST_CUTOFF = float(CUTOFF.max())
-MASS = 1.0
+@dataclass(frozen=True)
+class Mixture:
+    """Two species of particles that interact by force-shifted Lennard-Jones forces; by default Kob and Andersen's.
+
+    Numbers for pairs of species are in the order AA, AB, BB.
+    """
+
+    epsilon: tuple[float, float, float] = (1.0, 1.5, 0.5)
+    """well depths epsilon_ab"""
+    sigma: tuple[float, float, float] = (1.0, 0.8, 0.88)
+    """diameters sigma_ab"""
+    cutoff: tuple[float, float, float] = (2.5, 2.5, 2.5)
+    """cutoff radii r_c in units of sigma_ab"""
+    mass: tuple[float, float] = (1.0, 1.0)
+    """masses of A and B"""
+
+    @cached_property
+    def epsilons(self) -> NDArray[np.float64]:
+        """Well depths, shape (2, 2), indexed by species."""
+        return _table(self.epsilon)
+
+    @cached_property
+    def sigmas(self) -> NDArray[np.float64]:
+        """Diameters, shape (2, 2), indexed by species."""
+        return _table(self.sigma)
+
+    @cached_property
+    def cutoffs(self) -> NDArray[np.float64]:
+        """Cutoff radii in sigma_AA, shape (2, 2), indexed by species."""
+        return _table(self.cutoff) * self.sigmas
+
+    @property
+    def largest_cutoff(self) -> float:
+        """The largest cutoff radius, sigma_AA."""
+        return float(self.cutoffs.max())
+
+    def masses(self, species: NDArray) -> NDArray[np.float64]:
+        """Mass of each particle, (N,)."""
+        return np.array(self.mass)[species]
+
+
+def _table(of_pairs: tuple[float, float, float]) -> NDArray[np.float64]:
+    aa, ab, bb = of_pairs
+    return np.array([[aa, ab], [ab, bb]])
+
+
+KOB_ANDERSEN = Mixture()
 
 
 def box_length(particles: int, density: float) -> float:
@@ -58,22 +99,26 @@ def _lennard_jones(r: NDArray, epsilon: NDArray, sigma: NDArray) -> tuple[NDArra
     return energy, slope, curvature
 
 
-def pair_potential(r: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+def pair_potential(
+    r: ArrayLike, first: ArrayLike, second: ArrayLike, mixture: Mixture = KOB_ANDERSEN
+) -> tuple[NDArray, NDArray, NDArray]:
     """Force-shifted V, V' and V'' of pairs at distance `r`.
 
     Parameters
     ----------
     r : (n,) distances
     first, second : (n,) or scalar, species of the two particles
+    mixture : how the species interact
 
     Returns
     -------
     V, V', V'' : (n,) each, zero at and beyond the cutoff
     """
     r, first, second = np.broadcast_arrays(np.asarray(r, dtype=float), first, second)
-    cutoff = CUTOFF[first, second]
-    energy, slope, curvature = _lennard_jones(r, EPSILON[first, second], SIGMA[first, second])
-    energy_c, slope_c, _ = (at_cutoff[first, second] for at_cutoff in _lennard_jones(CUTOFF, EPSILON, SIGMA))
+    epsilons, sigmas, cutoffs = mixture.epsilons, mixture.sigmas, mixture.cutoffs
+    cutoff = cutoffs[first, second]
+    energy, slope, curvature = _lennard_jones(r, epsilons[first, second], sigmas[first, second])
+    energy_c, slope_c, _ = (at_cutoff[first, second] for at_cutoff in _lennard_jones(cutoffs, epsilons, sigmas))
     inside = r < cutoff
     return (
         np.where(inside, energy - energy_c - (r - cutoff) * slope_c, 0.0),
@@ -100,7 +145,9 @@ class Interactions(NamedTuple):
         return float(self.energies.sum())
 
 
-def pair_interactions(r_ij: NDArray, pairs: NDArray, species: NDArray) -> tuple[float, NDArray[np.float64]]:
+def pair_interactions(
+    r_ij: NDArray, pairs: NDArray, species: NDArray, mixture: Mixture = KOB_ANDERSEN
+) -> tuple[float, NDArray[np.float64]]:
     """U and the forces -dU/dr_i (N, 3) from given pairs; pairs beyond the cutoff contribute nothing.
 
     Parameters
@@ -108,10 +155,11 @@ def pair_interactions(r_ij: NDArray, pairs: NDArray, species: NDArray) -> tuple[
     r_ij : (n_p, 3), separations r_j - r_i, minimum image
     pairs : (n_p, 2), indices i and j of the particles
     species : (N,) values of `Species`
+    mixture : how the species interact
     """
     i, j = pairs.T
     r = np.sqrt(np.einsum("nx,nx->n", r_ij, r_ij))
-    energy, slope, _ = pair_potential(r, species[i], species[j])
+    energy, slope, _ = pair_potential(r, species[i], species[j], mixture)
     return float(energy.sum()), _forces(i, j, (slope / r)[:, None] * r_ij, len(species))
 
 
@@ -123,7 +171,9 @@ def _forces(i: NDArray, j: NDArray, force_on_i: NDArray, n: int) -> NDArray[np.f
     )
 
 
-def interactions(positions: NDArray, species: NDArray, box_length: float) -> Interactions:
+def interactions(
+    positions: NDArray, species: NDArray, box_length: float, mixture: Mixture = KOB_ANDERSEN
+) -> Interactions:
     """Energies, forces, Laplacian and virial of one configuration.
 
     Parameters
@@ -131,11 +181,12 @@ def interactions(positions: NDArray, species: NDArray, box_length: float) -> Int
     positions : (N, 3), inside or outside the periodic box
     species : (N,) values of `Species`
     box_length : edge of the cubic box, at least twice the largest cutoff
+    mixture : how the species interact
     """
-    i, j = neighbor_pairs(positions, box_length, LARGEST_CUTOFF).T
+    i, j = neighbor_pairs(positions, box_length, mixture.largest_cutoff).T
     r_ij = minimum_image(positions[j] - positions[i], box_length)
     r = np.linalg.norm(r_ij, axis=-1)
-    energy, slope, curvature = pair_potential(r, species[i], species[j])
+    energy, slope, curvature = pair_potential(r, species[i], species[j], mixture)
     n = len(positions)
     return Interactions(
         energies=0.5 * (np.bincount(i, energy, n) + np.bincount(j, energy, n)),

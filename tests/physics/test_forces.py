@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from glassbotan.kob_andersen import CUTOFF, EPSILON, SIGMA, Species, box_length, interactions, pair_potential
+from glassbotan.kob_andersen import KOB_ANDERSEN, Species, box_length, interactions, pair_potential
 from glassbotan.simulate.configurations import Configuration, maxwell_boltzmann
 from glassbotan.simulate.engines import Dynamics
 from glassbotan.simulate.running import advance
 
+EPSILON, SIGMA, CUTOFF = KOB_ANDERSEN.epsilons, KOB_ANDERSEN.sigmas, KOB_ANDERSEN.cutoffs
 PAIRS = [(Species.A, Species.A), (Species.A, Species.B), (Species.B, Species.B)]
 
 
@@ -146,7 +147,7 @@ def test_configurational_temperature_of_a_liquid(engine, liquid_at_one, rng):
     start = Configuration(
         liquid_at_one.positions,
         liquid_at_one.images,
-        maxwell_boltzmann(256, 1.0, rng),
+        maxwell_boltzmann(liquid_at_one.masses, 1.0, rng),
         liquid_at_one.species,
         liquid_at_one.box_length,
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glassbotan.errors import EngineError
-from glassbotan.kob_andersen import LARGEST_CUTOFF, Species, box_length, interactions
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture, Species, box_length, interactions
 from glassbotan.simulate.configurations import Configuration, lattice, maxwell_boltzmann, random_generator
 from glassbotan.simulate.engines import Dynamics, Thermostat
 from glassbotan.simulate.engines.fused import Fused, Launch
@@ -72,7 +72,7 @@ def test_lists_never_miss_a_pair_of_a_hot_liquid(fused, buffer, rng):
     dynamics = Dynamics(0.002, Thermostat(3.0, 3.0, 0.1), neighbor_buffer=buffer)
     for sample in advance(fused, [hot_liquid(300, rng)], range(5000, 100_001, 5000), dynamics):
         now = sample.configuration
-        assert now.box_length > 2 * LARGEST_CUTOFF
+        assert now.box_length > 2 * KOB_ANDERSEN.largest_cutoff
         r = now.positions[:, None] - now.positions
         r -= now.box_length * np.rint(r / now.box_length)
         distance = np.sqrt((r**2).sum(axis=-1))[np.triu_indices(300, 1)]
@@ -282,7 +282,9 @@ def test_small_and_odd_systems_of_one_or_two_species(processor, particles, rng):
 
 def test_systems_of_different_kinds_are_refused(fused, liquid_at_one):
     other = lattice(Liquid(particles=300), 1.0, random_generator(1, 1.0, 2, 0))
-    with pytest.raises(EngineError, match=r"need the same particles and box, but one has 256 particles.*another 300"):
+    with pytest.raises(
+        EngineError, match=r"need the same particles, interactions and box, but one has 256.*another 300"
+    ):
         list(advance(fused, [liquid_at_one, other], [10], Dynamics(1e-3)))
 
 
@@ -294,9 +296,56 @@ def test_too_many_particles_are_refused_with_the_largest_number(fused):
 
 
 def test_momenta_of_the_start_are_kept(fused, liquid_at_one, rng):
-    velocities = maxwell_boltzmann(256, 1.0, rng) + np.array([0.3, -0.1, 0.2])
+    velocities = maxwell_boltzmann(liquid_at_one.masses, 1.0, rng) + np.array([0.3, -0.1, 0.2])
     moving = Configuration(
         liquid_at_one.positions, liquid_at_one.images, velocities, liquid_at_one.species, liquid_at_one.box_length
     )
     (sample,) = advance(fused, [moving], [5000], Dynamics(0.004))
     assert np.allclose(sample.configuration.momentum, moving.momentum, rtol=0, atol=256e-8)
+
+
+OTHER = Mixture(epsilon=(1.0, 1.2, 0.7), sigma=(1.0, 1.1, 1.2), cutoff=(2.5, 2.0, 2.2), mass=(1.0, 3.0))
+"""Another liquid: B is larger and heavier than A, and the cutoffs differ."""
+
+
+@pytest.fixture(scope="module")
+def other_liquid(fused):
+    """A liquid of equal parts of A and B that are not those of Kob and Andersen."""
+    liquid = Liquid(
+        particles=400, density=0.8, fraction_of_a=0.5, epsilon=OTHER.epsilon, sigma=OTHER.sigma, cutoff=OTHER.cutoff,
+        mass=OTHER.mass,
+    )  # fmt: skip
+    assert liquid.mixture == OTHER
+    start = lattice(liquid, 2.0, random_generator(0, 1.5, 1, 0))
+    for begin, stop in ((3.0, 3.0), (3.0, 1.5), (1.5, 1.5)):
+        (sample,) = advance(fused, [start], [3000], Dynamics(0.003, Thermostat(begin, stop, 0.1)))
+        start = sample.configuration
+    return start
+
+
+def test_another_mixture_has_the_forces_of_its_formula(processor, other_liquid):
+    with Launch(processor, [other_liquid], Dynamics(0.003), None) as run:
+        (sample,) = run.samples([0])
+    reference = interactions(other_liquid.positions, other_liquid.species, other_liquid.box_length, OTHER)
+    assert sample.potential_energy == pytest.approx(reference.potential_energy, rel=1e-6)
+    assert sample.configuration.mixture == OTHER
+
+
+def test_another_mixture_moves_as_in_other_engines(engine, fused, other_liquid):
+    steps = [100, 200]
+    ours = list(advance(fused, [other_liquid], steps, Dynamics(0.002)))
+    theirs = list(advance(engine, [other_liquid], steps, Dynamics(0.002)))
+    for first, second in zip(ours, theirs, strict=True):
+        assert np.abs(first.configuration.unwrapped - second.configuration.unwrapped).max() < 1e-4
+        assert first.potential_energy == pytest.approx(second.potential_energy, rel=1e-5)
+        assert first.pressure == pytest.approx(second.pressure, rel=1e-5)
+
+
+def test_another_mixture_shares_its_heat_evenly(fused, other_liquid):
+    """Equipartition between light and heavy particles, with a thermostat; 200 samples of 200 particles each."""
+    dynamics = Dynamics(0.003, Thermostat(1.5, 1.5, 0.1))
+    samples = advance(fused, [other_liquid], range(1000, 21_001, 100), dynamics)
+    squares = np.mean([(s.configuration.velocities**2).sum(axis=1) for s in samples], axis=0)
+    for species in Species:
+        of_species = squares[other_liquid.species == species].mean()
+        assert OTHER.mass[species] * of_species / 3 == pytest.approx(1.5, rel=0.02)

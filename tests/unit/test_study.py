@@ -163,7 +163,7 @@ def changed(settings, path, value):
             "ablations.loss_weight: p = 2 cannot be set .*less than or equal to 1",
         ),
         ("ablations.learning-rate", {}, "ablations.learning-rate"),
-        ("ensemble.relaxation_replicas", 9, "ensemble.relaxation_replicas is 9, but ensemble.replicas is 8; reduce"),
+        ("ensemble.relaxation_replicas", 17, "ensemble.relaxation_replicas is 17, but ensemble.replicas is 16; reduce"),
         ("models.3.descriptors", {"smallest_radius": 3}, "radii of shells have to increase, but they are 3, 2, 5"),
         ("models.3.descriptors", {"bond_order_radii": []}, "models.3.*bond_order_radii.*at least 1 item"),
         ("models", ..., "models is missing"),
@@ -203,7 +203,7 @@ def changed(settings, path, value):
         ("targets.pair_range", 5.0, "targets.pair_range 5 needs a box of at least twice that length"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.3], "must increase, but 0.3 follows 0.52"),
         ("temperatures.0.sampling_times", [0.1, 0.52, 0.52], "must increase"),
-        ("temperatures.0.sampling_times", [0.1, 1.65, 2.00005], "2.00005 is not a multiple of the time step 0.0025"),
+        ("temperatures.0.sampling_times", [0.1, 1.65, 2.00005], "2.00005 is not a multiple of the time step 0.005"),
         ("temperatures.0.temperature", 0.6432, "two decimals"),
         ("configurations.test", "8-12", "configuration 8 is in both train and test"),
         ("configurations.validation", [11], "configuration 11 is in both validation and test"),
@@ -347,7 +347,7 @@ def test_fewer_replicas_are_fewer_than_targets_are_averaged_over(settings):
 
 
 def test_the_transfer_of_a_joint_predictor_has_one_time_in_each_file(settings):
-    transfer = {"model": "ridge", "between": [[0.64, 0.52], [0.64, 8.25]]}
+    transfer = {"model": "ridge", "between": [[0.64, 0.52], [0.64, 16.5]]}
     study = study_from(changed(settings, "transfer", transfer), "test")
     names = [path.rpartition("/")[2] for path in layout.compared(study, "transfer").predictions]
     assert names == [f"t0{one}-on-T0.64-t0{other}.npz" for one in (2, 4) for other in (2, 4)]

@@ -38,7 +38,7 @@ class ImportTrajectories(Stage):
         provenance = self.provenance(*self.inputs)
         published = READERS[self.format](self.inputs, self.liquid.density)
         structure, measured, quality = measure_published(
-            published, self.times, self.targets, self.liquid.particles, self.inputs[0]
+            published, self.times, self.targets, self.liquid, self.inputs[0]
         )
         write_targets(
             self.output,
@@ -116,6 +116,7 @@ class Weights(Stage):
             train=self.learnt_from,
             seen=self.learnt_from,
             replicas=None,
+            mixture=self.liquid.mixture,
         )
         fitted = from_weights[self.model.kind](self.input, self.model, domain)
         write_fitted(self.output, FittedFile(self.study, self.model.name, self.seed, fitted), provenance.finish())

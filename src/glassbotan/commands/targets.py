@@ -36,7 +36,13 @@ class Targets(Stage):
             initial = ensemble.initial
             write_targets(
                 self.output,
-                StaticStructure(initial.positions, initial.species, initial.box_length, measured.pairs),
+                StaticStructure(
+                    initial.positions,
+                    initial.species,
+                    initial.box_length,
+                    measured.pairs,
+                    mixture=initial.mixture,
+                ),
                 measured,
                 provenance.finish(),
                 study=self.study,

@@ -5,7 +5,7 @@ was measured during the stage: `time`, `potential_energy` (per particle), `tempe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import gsd.hoomd
 from numpy.typing import NDArray
 
 from glassbotan.files.gsd import append_last, from_frame, open_gsd, to_frame
-from glassbotan.files.header import new_header, require_stage
+from glassbotan.files.header import mixture_in, new_header, require_stage
 from glassbotan.files.plain import atomic_write
 from glassbotan.simulate.configurations import Configuration
 
@@ -48,6 +48,7 @@ def write_batch(path: Path, batch: ConfigurationBatch, provenance: Mapping[str, 
         final_temperature=batch.final_temperature,
         configurations=list(batch.numbers),
         box_length=batch.configurations[-1].box_length,
+        mixture=asdict(batch.configurations[-1].mixture),
     )
     *others, last = frames
     with atomic_write(path) as beside, gsd.hoomd.open(beside, mode="w") as trajectory:
@@ -67,6 +68,6 @@ def read_batch(path: Path, *stages: str) -> ConfigurationBatch:
             temperature=header["temperature"],
             final_temperature=header["final_temperature"],
             numbers=tuple(header["configurations"]),
-            configurations=[from_frame(frame, header["box_length"]) for frame in frames],
+            configurations=[from_frame(frame, header["box_length"], mixture_in(header)) for frame in frames],
             logs=[dict(frame.log) for frame in frames],
         )

@@ -8,7 +8,7 @@ and displacements across the boundary are exact. Each frame has `log/replica` (c
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.files.gsd import append_last, from_frame, open_gsd, to_frame
-from glassbotan.files.header import new_header, require_stage
+from glassbotan.files.header import mixture_in, new_header, require_stage
 from glassbotan.files.plain import atomic_folder
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Sample
@@ -97,7 +97,9 @@ class _Writer:
     """Writes one ensemble; a frame waits until it is known whether it is the last."""
 
     def __init__(self, path: Path, header: EnsembleHeader, initial: Configuration) -> None:
-        self._facts = new_header("ensemble", **vars(header), box_length=initial.box_length)
+        self._facts = new_header(
+            "ensemble", **vars(header), box_length=initial.box_length, mixture=asdict(initial.mixture)
+        )
         self._trajectory = gsd.hoomd.open(path, mode="w")
         self._waiting = to_frame(initial.in_the_box(), velocities=False)
         # Readers of GSD expect every key in frame 0, but nothing was measured there.
@@ -143,7 +145,7 @@ def read_ensemble(path: Path) -> Iterator[Ensemble]:
         require_stage(path, facts, "ensemble")
         known = {name: facts[name] for name in EnsembleHeader.__dataclass_fields__}
         header = EnsembleHeader(**known | {"times": tuple(known["times"])})
-        initial = from_frame(trajectory[0], facts["box_length"])
+        initial = from_frame(trajectory[0], facts["box_length"], mixture_in(facts))
         start = initial.unwrapped
 
         def frames() -> Iterator[ReplicaFrame]:
@@ -152,7 +154,7 @@ def read_ensemble(path: Path) -> Iterator[Ensemble]:
                 yield ReplicaFrame(
                     replica=int(frame.log["replica"][0]),
                     step=int(frame.configuration.step),
-                    displacements=from_frame(frame, initial.box_length).unwrapped - start,
+                    displacements=from_frame(frame, initial.box_length, initial.mixture).unwrapped - start,
                     log=frame.log,
                 )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from glassbotan.errors import FileError
-from glassbotan.files.header import new_header, require_stage
+from glassbotan.files.header import mixture_in, new_header, require_stage
 from glassbotan.files.plain import atomic_write, write_csv
 from glassbotan.predictors.contract import FittedPredictor
 from glassbotan.predictors.domain import Domain
@@ -81,7 +81,8 @@ def read_fitted(path: Path) -> FittedFile:
             f"the installed kinds are {', '.join(kinds())}"
         )
     module = kinds()[header["kind"]]
-    domain = Domain(**{name: _tupled(value) for name, value in entries["domain"].items()})
+    facts = {name: _tupled(value) for name, value in entries["domain"].items() if name != "mixture"}
+    domain = Domain(**facts, mixture=mixture_in(entries["domain"]))
     try:
         settings = module.Settings.model_validate(entries["settings"])
         predictor = module.Fitted.restore(settings, domain, tensors, entries["details"])

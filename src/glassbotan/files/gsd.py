@@ -14,7 +14,7 @@ import gsd.hoomd
 import numpy as np
 
 from glassbotan.errors import FileError
-from glassbotan.kob_andersen import SIGMA, Species
+from glassbotan.kob_andersen import Mixture, Species
 from glassbotan.simulate.configurations import Configuration
 
 HEADER_CHUNK, PROVENANCE_CHUNK = "glassbotan/header", "glassbotan/provenance"
@@ -29,7 +29,9 @@ def to_frame(configuration: Configuration, step: int = 0, velocities: bool = Tru
     frame.particles.N = len(configuration)
     frame.particles.types = [species.name for species in Species]
     # Without diameters, OVITO draws B in the size of boron.
-    frame.particles.type_shapes = [{"type": "Sphere", "diameter": SIGMA[species, species]} for species in Species]
+    frame.particles.type_shapes = [
+        {"type": "Sphere", "diameter": configuration.mixture.sigmas[species, species]} for species in Species
+    ]
     frame.particles.typeid = configuration.species
     frame.particles.position = configuration.positions
     frame.particles.image = configuration.images
@@ -38,7 +40,7 @@ def to_frame(configuration: Configuration, step: int = 0, velocities: bool = Tru
     return frame
 
 
-def from_frame(frame: gsd.hoomd.Frame, box_length: float) -> Configuration:
+def from_frame(frame: gsd.hoomd.Frame, box_length: float, mixture: Mixture) -> Configuration:
     """The configuration in a GSD frame; `box_length` is in double precision, whereas the frame has it in single."""
     return Configuration(
         positions=frame.particles.position.astype(np.float64),
@@ -46,6 +48,7 @@ def from_frame(frame: gsd.hoomd.Frame, box_length: float) -> Configuration:
         velocities=frame.particles.velocity.astype(np.float64),
         species=frame.particles.typeid.astype(np.uint8),
         box_length=box_length,
+        mixture=mixture,
     ).wrapped()
 
 

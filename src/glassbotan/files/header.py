@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from glassbotan.errors import FileError
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture
 from glassbotan.provenance import STAGE_VERSIONS
 
 
 def new_header(stage: str, study: str, **facts: Any) -> dict[str, Any]:
     """The header of a product that is made by this version of a stage."""
     return {"stage": stage, "stage_version": STAGE_VERSIONS[stage], "study": study, **facts}
+
+
+def mixture_in(header: Mapping[str, Any]) -> Mixture:
+    """How the particles of a file interact, from its header."""
+    facts = header.get("mixture")
+    return Mixture(**{name: tuple(values) for name, values in facts.items()}) if facts else KOB_ANDERSEN
 
 
 def require_stage(path: Path, header: Mapping[str, Any], *stages: str) -> None:

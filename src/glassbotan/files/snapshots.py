@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from glassbotan.errors import FileError
 from glassbotan.files.gsd import to_frame
 from glassbotan.files.plain import atomic_write, write_text
-from glassbotan.kob_andersen import SIGMA, Species, box_length
+from glassbotan.kob_andersen import Species, box_length
 from glassbotan.simulate.configurations import Configuration
 
 CUBIC = 1e-3
@@ -111,7 +111,7 @@ def _extended_xyz(configuration: Configuration, properties: Mapping[str, NDArray
         str(len(configuration)),
         f'Lattice="{lattice}" Origin="{origin}" Properties={":".join(columns)} pbc="T T T"',
     ]
-    radii = SIGMA.diagonal()[configuration.species] / 2
+    radii = configuration.mixture.sigmas.diagonal()[configuration.species] / 2
     numbers = np.column_stack([radii, configuration.positions, *properties.values()])
     names = [Species(kind).name for kind in configuration.species]
     lines += [f"{name} " + " ".join(f"{value:.7g}" for value in row) for name, row in zip(names, numbers, strict=True)]

@@ -7,7 +7,7 @@ such as `S_halves` (n_t, 2, N); `mean_displacement` (n_t, N, 3); `overlap` (n_t,
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from glassbotan.dynamics.registry import targets
 from glassbotan.dynamics.targets import DynamicalTargets
 from glassbotan.errors import FileError
-from glassbotan.files.header import new_header, require, require_stage
+from glassbotan.files.header import mixture_in, new_header, require, require_stage
 from glassbotan.files.npz import StoredArrays, read_npz, write_npz
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture
 from glassbotan.simulate.quality import Quality
 from glassbotan.structure.static import StaticStructure
 from glassbotan.study.targets import Targets as TargetSettings
@@ -46,6 +47,8 @@ class Targets:
     """(n_s,) times of F_s, tau"""
     arrays: StoredArrays
     """all arrays of the file"""
+    mixture: Mixture = KOB_ANDERSEN
+    """how the particles interact"""
 
     @property
     def means(self) -> Mapping[str, NDArray[np.float32]]:
@@ -80,7 +83,7 @@ class Targets:
     def structure(self) -> StaticStructure:
         """The static structure at t = 0."""
         positions, species, box_length, pairs = self.arrays.read("positions", "species", "box_length", "pairs")
-        return StaticStructure(positions, species, float(box_length), pairs, str(self.path))
+        return StaticStructure(positions, species, float(box_length), pairs, str(self.path), self.mixture)
 
     def require_known(self, symbols: Iterable[str]) -> None:
         """Raise an error if the file lacks one of these targets.
@@ -151,6 +154,7 @@ def write_targets(
         configuration=configuration,
         settings=settings.model_dump(),
         quality=quality._asdict(),
+        mixture=asdict(structure.mixture),
     )
     arrays: dict[str, Any] = {
         "species": structure.species,
@@ -185,6 +189,7 @@ def read_targets(path: Path) -> Targets:
         times=times,
         scattering_times=scattering_times,
         arrays=arrays,
+        mixture=mixture_in(header),
     )
 
 

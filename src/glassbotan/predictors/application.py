@@ -112,7 +112,12 @@ def predict_configuration(
         is too small for the pair range
     """
     structure = StaticStructure.of_positions(
-        configuration.positions, configuration.species, configuration.box_length, predictor.domain.pair_range, name
+        configuration.positions,
+        configuration.species,
+        configuration.box_length,
+        predictor.domain.pair_range,
+        name,
+        predictor.domain.mixture,  # files of other programs do not say how their particles interact
     )
     predictor.domain.require_liquid(structure, f"the predictor {predictor.settings.name}")
     structure.require_states(predictor.settings.needs, predictor.settings.name)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from glassbotan.errors import FileError
 from glassbotan.files.targets import Targets
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture
 from glassbotan.structure.static import StaticStructure
 
 DENSITY_TOLERANCE, COMPOSITION_TOLERANCE = 0.01, 0.02
@@ -34,6 +35,8 @@ class Domain:
     """numbers of all configurations that were used to fit, validate or pretrain it, and so cannot be used to test it"""
     replicas: int | None
     """number of replicas over which its targets were averaged, where that is known"""
+    mixture: Mixture = KOB_ANDERSEN
+    """how the particles of the liquid interact"""
 
     def require_like(self, targets: Targets, structure: StaticStructure, predictor: str) -> None:
         """Raise an error if a targets file differs from what the predictor was fitted to in its liquid or pairs.
@@ -75,4 +78,9 @@ class Domain:
                 f"{structure.name} is another liquid than the one that {predictor} is fitted to: density "
                 f"{structure.density:.4g} and {100 * structure.fraction_of_a:.3g} % A, but {self.density:.4g} and "
                 f"{100 * self.fraction_of_a:.3g} % A were expected; use configurations and a predictor of one liquid"
+            )
+        if structure.mixture != self.mixture:
+            raise FileError(
+                f"{structure.name} is another liquid than the one that {predictor} is fitted to: its particles "
+                f"interact by {structure.mixture}, but {self.mixture} was expected"
             )

@@ -102,4 +102,5 @@ def _domain(first: Targets, time_indices: tuple[int, ...], train: tuple[int, ...
         train=train,
         seen=seen,
         replicas=first.replicas,
+        mixture=structure.mixture,
     )

@@ -49,4 +49,4 @@ def read_start(path: Path, frame: int | None, liquid: Liquid) -> Configuration:
             f"{path} has {len(configuration)} particles, {of_a} of them A, at density {density:.4g}, but the study's "
             f"liquid has {asked[0]}, {asked[1]} and {liquid.density:g}; use another file, or change the section liquid"
         )
-    return configuration.in_the_box()
+    return replace(configuration, mixture=liquid.mixture).in_the_box()

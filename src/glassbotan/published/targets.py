@@ -13,11 +13,12 @@ from glassbotan.published.trajectories import Isoconfiguration
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.quality import Quality, of_structure
 from glassbotan.structure.static import StaticStructure
+from glassbotan.study.simulation import Liquid
 from glassbotan.study.targets import Targets
 
 
 def measure_published(
-    published: Isoconfiguration, times: Sequence[float], settings: Targets, particles: int, path: Path
+    published: Isoconfiguration, times: Sequence[float], settings: Targets, liquid: Liquid, path: Path
 ) -> tuple[StaticStructure, DynamicalTargets, Quality]:
     """The structure of a published configuration, its targets, and the quality that follows from its positions.
 
@@ -26,7 +27,7 @@ def measure_published(
     published : the configuration, and its displacements or its propensity
     times : its sampling times, tau
     settings : ranges of the targets
-    particles : expected number of particles N
+    liquid : the liquid that is expected
     path : path of the published file, for error messages
 
     Raises
@@ -35,21 +36,22 @@ def measure_published(
         if the number of particles or times is not the expected one, the configuration cannot be a liquid, or the
         number of replicas is not the same at all times
     """
-    if len(published.species) != particles:
+    if len(published.species) != liquid.particles:
         raise FileError(
-            f"{path} has {len(published.species)} particles, but {particles} were expected; check liquid.particles"
+            f"{path} has {len(published.species)} particles, but {liquid.particles} were expected; check "
+            "liquid.particles"
         )
     found = len(published.propensity) if published.propensity is not None else len(published.displacements)
     if found != len(times):
         raise FileError(f"{path} has {found} sampling times, but {len(times)} were named; name every time")
     structure = StaticStructure.of_positions(
-        published.positions, published.species, published.box_length, settings.pair_range, str(path)
+        published.positions, published.species, published.box_length, settings.pair_range, str(path), liquid.mixture
     )
     try:
         measured = _measure(published, np.array(times), structure, settings)
     except ValueError as error:
         raise FileError(f"{path}: {error}") from None
-    initial = Configuration.at_rest(published.positions, published.species, published.box_length)
+    initial = Configuration.at_rest(published.positions, published.species, published.box_length, liquid.mixture)
     return structure, measured, of_structure(initial)
 
 

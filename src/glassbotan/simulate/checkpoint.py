@@ -125,6 +125,7 @@ class SavedLegs:
                     velocities=columns["velocities"][index],
                     species=self.systems[columns["system"][index]].species,
                     box_length=self.systems[columns["system"][index]].box_length,
+                    mixture=self.systems[columns["system"][index]].mixture,
                 ),
                 potential_energy=float(columns["potential_energy"][index]),
                 pressure=float(columns["pressure"][index]),

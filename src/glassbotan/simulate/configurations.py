@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import wrap
-from glassbotan.kob_andersen import MASS, species_of
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture, species_of
 from glassbotan.study.simulation import Liquid
 
 
@@ -25,12 +25,14 @@ class Configuration:
     """(N,), values of `Species`"""
     box_length: float
     """edge L of the cubic box, sigma_AA"""
+    mixture: Mixture = KOB_ANDERSEN
+    """how its particles interact, and their masses"""
 
     @classmethod
-    def at_rest(cls, positions: NDArray, species: NDArray, box_length: float) -> Self:
+    def at_rest(cls, positions: NDArray, species: NDArray, box_length: float, mixture: Mixture = KOB_ANDERSEN) -> Self:
         """A configuration of which only positions are known: its images and velocities are zero."""
         zero = np.zeros_like(positions)
-        return cls(positions, zero.astype(np.int32), zero, species, box_length)
+        return cls(positions, zero.astype(np.int32), zero, species, box_length, mixture)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -43,13 +45,18 @@ class Configuration:
     @property
     def kinetic_energy(self) -> float:
         """Kinetic energy, sum of m v^2 / 2, epsilon_AA."""
-        return float(0.5 * MASS * (self.velocities**2).sum())
+        return float(0.5 * (self.masses * (self.velocities**2).sum(axis=1)).sum())
 
     @property
     def momentum(self) -> NDArray[np.float64]:
         """Total momentum, sum of m v, (3,)."""
-        total: NDArray[np.float64] = MASS * self.velocities.sum(axis=0)
+        total: NDArray[np.float64] = self.masses @ self.velocities
         return total
+
+    @property
+    def masses(self) -> NDArray[np.float64]:
+        """Mass of each particle, (N,)."""
+        return self.mixture.masses(self.species)
 
     def wrapped(self) -> Self:
         """The same configuration with every particle strictly inside the box and its images set accordingly.
@@ -73,10 +80,10 @@ def random_generator(root: int, temperature: float, configuration: int, replica:
     return np.random.default_rng(np.random.SeedSequence((root, round(100 * temperature), configuration, replica)))
 
 
-def maxwell_boltzmann(particles: int, temperature: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Maxwell-Boltzmann velocities at `temperature` with the centre of mass at rest, shape (N, 3)."""
-    velocities = rng.normal(scale=np.sqrt(temperature / MASS), size=(particles, 3))
-    return velocities - velocities.mean(axis=0)
+def maxwell_boltzmann(masses: NDArray, temperature: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Maxwell-Boltzmann velocities of particles with the given masses, with the centre of mass at rest, (N, 3)."""
+    velocities = np.sqrt(temperature / masses)[:, None] * rng.normal(size=(len(masses), 3))
+    return velocities - masses @ velocities / masses.sum()
 
 
 def lattice(liquid: Liquid, temperature: float, rng: np.random.Generator) -> Configuration:
@@ -84,10 +91,12 @@ def lattice(liquid: Liquid, temperature: float, rng: np.random.Generator) -> Con
     n, length = liquid.particles, liquid.box_length
     sites_per_edge = next(edge for edge in range(1, n + 1) if edge**3 >= n)
     sites = np.stack(np.unravel_index(rng.permutation(sites_per_edge**3)[:n], (sites_per_edge,) * 3), axis=-1)
+    species = species_of(n, liquid.fraction_of_a)
     return Configuration(
         positions=(sites + 0.5) * length / sites_per_edge - length / 2,
         images=np.zeros((n, 3), dtype=np.int32),
-        velocities=maxwell_boltzmann(n, temperature, rng),
-        species=species_of(n, liquid.fraction_of_a),
+        velocities=maxwell_boltzmann(liquid.mixture.masses(species), temperature, rng),
+        species=species,
         box_length=length,
+        mixture=liquid.mixture,
     )

@@ -73,7 +73,7 @@ def replicas(
     """Initial configurations of an isoconfigurational ensemble: the same positions, different random momenta."""
     streams = (random_generator(seed, temperature, number, replica=replica) for replica in range(1, count + 1))
     return [
-        replace(configuration.in_the_box(), velocities=maxwell_boltzmann(len(configuration), temperature, stream))
+        replace(configuration.in_the_box(), velocities=maxwell_boltzmann(configuration.masses, temperature, stream))
         for stream in streams
     ]
 

@@ -84,7 +84,7 @@ def measure(
 
 def of_structure(configuration: Configuration, ends: Iterable[Configuration] = ()) -> Quality:
     """The quality as far as it follows from positions: of the configuration and, if given, the ends of its replicas."""
-    statics = [interactions(one.positions, one.species, one.box_length) for one in (configuration, *ends)]
+    statics = [interactions(one.positions, one.species, one.box_length, one.mixture) for one in (configuration, *ends)]
     gradient = np.mean([(static.forces**2).sum() for static in statics])
     return Quality(
         configurational_temperature=float(gradient / np.mean([static.laplacian for static in statics])),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.errors import FileError
-from glassbotan.kob_andersen import LARGEST_CUTOFF, pair_interactions
+from glassbotan.kob_andersen import pair_interactions
 from glassbotan.structure.static import StaticStructure
 
 SKIN = 0.4
@@ -46,7 +46,8 @@ def inherent_structure(structure: StaticStructure) -> InherentStructure:
     from scipy.optimize import minimize
 
     start, box, species = structure.positions, structure.box_length, structure.species
-    within = min(LARGEST_CUTOFF + SKIN, box / 2)
+    cutoff = structure.mixture.largest_cutoff
+    within = min(cutoff + SKIN, box / 2)
     listed_at = start
     pairs = neighbor_pairs(start, box, within)
 
@@ -54,10 +55,10 @@ def inherent_structure(structure: StaticStructure) -> InherentStructure:
         nonlocal listed_at, pairs
         positions = start + displacement.reshape(-1, 3)
         moved = np.sort(((positions - listed_at) ** 2).sum(axis=1))[-2:]
-        if np.sqrt(moved).sum() > within - LARGEST_CUTOFF:
+        if np.sqrt(moved).sum() > within - cutoff:
             listed_at, pairs = positions, neighbor_pairs(positions, box, within)
         r_ij = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], box)
-        energy, force = pair_interactions(r_ij, pairs, species)
+        energy, force = pair_interactions(r_ij, pairs, species, structure.mixture)
         return energy, -force.ravel()
 
     found = minimize(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.errors import FileError
-from glassbotan.kob_andersen import Species, interactions
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture, Species, interactions
 
 State = Literal["thermal"]
 """The positions that a predictor uses; `thermal` are those of the configuration itself."""
@@ -32,10 +32,18 @@ class StaticStructure:
     """(n_p, 2), i < j, r_ij <= r_e"""
     name: str = "the configuration"
     """name of the configuration in messages"""
+    mixture: Mixture = KOB_ANDERSEN
+    """how its particles interact"""
 
     @classmethod
     def of_positions(
-        cls, positions: NDArray, species: NDArray, box_length: float, pair_range: float, name: str = "the configuration"
+        cls,
+        positions: NDArray,
+        species: NDArray,
+        box_length: float,
+        pair_range: float,
+        name: str = "the configuration",
+        mixture: Mixture = KOB_ANDERSEN,
     ) -> "StaticStructure":
         """The structure of a configuration, after checking that it can be a liquid.
 
@@ -45,7 +53,7 @@ class StaticStructure:
             if two particles are closer than `CLOSEST`, one has no neighbour, or the box is too small for the pairs
         """
         pairs = liquid_pairs(positions, box_length, pair_range, name)
-        return cls(positions, species, box_length, pairs, name)
+        return cls(positions, species, box_length, pairs, name, mixture)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -63,7 +71,7 @@ class StaticStructure:
     @property
     def energies(self) -> NDArray[np.float64]:
         """Potential energy of each particle, half of the sum of its pair energies, (N,), epsilon_AA."""
-        return interactions(self.positions, self.species, self.box_length).energies
+        return interactions(self.positions, self.species, self.box_length, self.mixture).energies
 
     @cached_property
     def separations(self) -> NDArray[np.float64]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from glassbotan.errors import StudyError
-from glassbotan.kob_andersen import LARGEST_CUTOFF
 from glassbotan.study.learning import RunSelector
 
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ FEWEST_RELAXATION_TIMES = 6
 def ranges_fit_the_box(study: Study) -> None:
     """Check that the ranges of neighbour lists and pairs fit into the box, and that ranges and replicas agree."""
     length, particles = study.liquid.box_length, study.liquid.particles
-    buffer = study.integrator.neighbor_buffer or 0.0
-    if length <= 2 * (LARGEST_CUTOFF + buffer):
+    buffer, cutoff = study.integrator.neighbor_buffer or 0.0, study.liquid.mixture.largest_cutoff
+    if length <= 2 * (cutoff + buffer):
         raise ValueError(
-            f"integrator.neighbor_buffer {buffer:g} and the cutoff {LARGEST_CUTOFF} need "
+            f"integrator.neighbor_buffer {buffer:g} and the cutoff {cutoff:g} need "
             f"a box longer than twice their sum, but the box of {particles} particles is {length:.3f} long"
         )
     if 2 * study.targets.pair_range > length:

@@ -10,7 +10,7 @@ from typing import Literal, Self, get_args
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from glassbotan.errors import StudyError
-from glassbotan.kob_andersen import LARGEST_CUTOFF, box_length
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture, box_length
 from glassbotan.study.section import Section
 
 Device = Literal["auto", "gpu", "cpu"]
@@ -24,12 +24,24 @@ SMALLEST_SKIN = 0.2
 """Buffer of neighbour lists that has to fit into the box, sigma_AA."""
 
 
+PairNumbers = tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+
+
 class Liquid(Section):
-    """The Kob-Andersen liquid."""
+    """The liquid: by default that of Kob and Andersen, or any other of two species with Lennard-Jones forces."""
 
     particles: PositiveInt = Field(4096, description="number of particles N")
     density: PositiveFloat = Field(1.2, description="number density rho [sigma_AA^-3]")
     fraction_of_a: float = Field(0.8, gt=0, lt=1, description="fraction of particles of species A")
+    epsilon: PairNumbers = Field((1.0, 1.5, 0.5), description="well depths AA, AB and BB [epsilon_AA]")
+    sigma: PairNumbers = Field((1.0, 0.8, 0.88), description="diameters AA, AB and BB [sigma_AA]")
+    cutoff: PairNumbers = Field((2.5, 2.5, 2.5), description="cutoff radii AA, AB and BB [sigma of the pair]")
+    mass: tuple[PositiveFloat, PositiveFloat] = Field((1.0, 1.0), description="masses of A and B [m]")
+
+    @property
+    def mixture(self) -> Mixture:
+        """How the particles interact."""
+        return Mixture(self.epsilon, self.sigma, self.cutoff, self.mass)
 
     @property
     def box_length(self) -> float:
@@ -39,15 +51,16 @@ class Liquid(Section):
     @property
     def is_the_papers(self) -> bool:
         """Whether it has the density and composition of the paper's liquid, for which results are published."""
-        return (self.density, self.fraction_of_a) == (1.2, 0.8)
+        return (self.density, self.fraction_of_a, self.mixture) == (1.2, 0.8, KOB_ANDERSEN)
 
     @model_validator(mode="after")
     def _box_holds_the_interaction(self) -> Self:
-        needed = 2 * (LARGEST_CUTOFF + SMALLEST_SKIN)
+        cutoff = self.mixture.largest_cutoff
+        needed = 2 * (cutoff + SMALLEST_SKIN)
         if self.box_length <= needed:
             raise ValueError(
                 f"{self.particles} particles at density {self.density:g} make a box {self.box_length:.3f} long, but "
-                f"the cutoff and the neighbour-list buffer ({LARGEST_CUTOFF} + {SMALLEST_SKIN}) need more than "
+                f"the cutoff and the neighbour-list buffer ({cutoff:g} + {SMALLEST_SKIN}) need more than "
                 f"{needed:g}, twice their sum; use more particles"
             )
         return self

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.kob_andersen import SIGMA
 from glassbotan.structure.static import StaticStructure
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def draw_particles(
     """Draw particles as circles that are coloured by their values, those with larger z on top."""
     order = np.argsort(structure.positions[shown, 2])
     positions = structure.positions[shown][order]
-    radii = np.diag(SIGMA)[structure.species[shown][order]] / 2
+    radii = np.diag(structure.mixture.sigmas)[structure.species[shown][order]] / 2
     # The circles are to scale: points per sigma_AA, for a panel of 2.35 inches.
     points = 72 * 2.35 / structure.box_length
     ax.scatter(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import EngineError
-from glassbotan.kob_andersen import CUTOFF, EPSILON, MASS, SIGMA, Species, interactions
+from glassbotan.kob_andersen import Species, interactions
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
 from glassbotan.study.simulation import Device
@@ -160,6 +160,7 @@ class _Launch:
                     velocities=particles.velocity[place].astype(np.float64),
                     species=system.species,
                     box_length=system.box_length,
+                    mixture=system.mixture,
                 ).wrapped()
             )
             start += len(system)
@@ -178,7 +179,7 @@ class _Launch:
         snapshot.particles.position[:] = np.concatenate([system.positions[order] for system, order in ordered])
         snapshot.particles.image[:] = np.concatenate([system.images[order] for system, order in ordered])
         snapshot.particles.velocity[:] = np.concatenate([system.velocities[order] for system, order in ordered])
-        snapshot.particles.mass[:] = MASS
+        snapshot.particles.mass[:] = np.concatenate([system.masses[order] for system, order in ordered])
         return snapshot
 
     def _forces(self) -> Any:
@@ -195,11 +196,14 @@ class _Launch:
         forces = hoomd.md.pair.ForceShiftedLJ(nlist=nlist, default_r_cut=0.0)
         forces.params.default = {"epsilon": 0.0, "sigma": 1.0}
         for index in range(len(self._systems)):
-            names = _names(index)
+            names, mixture = _names(index), self._systems[index].mixture
             for a, b in itertools.combinations_with_replacement(Species, 2):
                 pair = names[a], names[b]
-                forces.params[pair] = {"epsilon": float(EPSILON[a, b]), "sigma": float(SIGMA[a, b])}
-                forces.r_cut[pair] = float(CUTOFF[a, b])
+                forces.params[pair] = {
+                    "epsilon": float(mixture.epsilons[a, b]),
+                    "sigma": float(mixture.sigmas[a, b]),
+                }
+                forces.r_cut[pair] = float(mixture.cutoffs[a, b])
         return forces
 
     def _own_thermostats(self) -> Iterator[Any]:
@@ -238,7 +242,9 @@ def _sample(system: int, step: int, configuration: Configuration) -> Sample:
     """A sample whose energy and pressure are computed here, since HOOMD-blue's energy lacks the constant -V_LJ(r_c)."""
     energy, virial = np.nan, np.nan
     if np.isfinite(configuration.positions).all():
-        static = interactions(configuration.positions, configuration.species, configuration.box_length)
+        static = interactions(
+            configuration.positions, configuration.species, configuration.box_length, configuration.mixture
+        )
         energy, virial = static.potential_energy, static.virial
     pressure = (2 * configuration.kinetic_energy + virial) / (3 * configuration.box_length**3)
     return Sample(system, step, configuration, energy, pressure)

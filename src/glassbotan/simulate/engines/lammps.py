@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from glassbotan.devices import DeviceError
 from glassbotan.errors import EngineError
-from glassbotan.kob_andersen import CUTOFF, EPSILON, LARGEST_CUTOFF, MASS, SIGMA, Species
+from glassbotan.kob_andersen import Species
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
 from glassbotan.study.simulation import Device
@@ -132,7 +132,7 @@ class _Launch:
     def _create(self) -> None:
         """Create the box, the species, the forces and the particles."""
         system = self._system.wrapped()
-        half = system.box_length / 2
+        half, mixture = system.box_length / 2, system.mixture
         self._lmp.commands_list(
             [
                 "units lj",
@@ -141,10 +141,11 @@ class _Launch:
                 "boundary p p p",
                 f"region box block {-half!r} {half!r} {-half!r} {half!r} {-half!r} {half!r}",
                 f"create_box {len(Species)} box",
-                f"mass * {MASS}",
-                f"pair_style lj/smooth/linear {LARGEST_CUTOFF!r}",
+                *(f"mass {species + 1} {mixture.mass[species]}" for species in Species),
+                f"pair_style lj/smooth/linear {mixture.largest_cutoff!r}",
                 *(
-                    f"pair_coeff {a + 1} {b + 1} {EPSILON[a, b]} {SIGMA[a, b]} {float(CUTOFF[a, b])!r}"
+                    f"pair_coeff {a + 1} {b + 1} {mixture.epsilons[a, b]} {mixture.sigmas[a, b]} "
+                    f"{float(mixture.cutoffs[a, b])!r}"
                     for a, b in itertools.combinations_with_replacement(Species, 2)
                 ),
             ]
@@ -202,4 +203,5 @@ def _configuration(lmp: Any, start: Configuration) -> Configuration:
         velocities=gathered("v", 1, np.float64),
         species=start.species,
         box_length=start.box_length,
+        mixture=start.mixture,
     ).wrapped()

@@ -71,7 +71,7 @@ class Launch:
         self._timestep = dynamics.timestep
         self._motion = _motion(dynamics)
         self._mode = records.CONSTANT_ENERGY if dynamics.thermostat is None else records.THERMOSTATTED
-        liquid = liquid_record(systems[0].box_length, dynamics.neighbor_buffer or BUFFER)
+        liquid = liquid_record(systems[0].box_length, dynamics.neighbor_buffer or BUFFER, systems[0].mixture)
         if state is None:
             batch = Batch.of(systems, liquid, processor.lanes)
         else:
@@ -120,6 +120,7 @@ class Launch:
             velocities=batch.in_order(index, velocities),
             species=system.species,
             box_length=system.box_length,
+            mixture=system.mixture,
         ).wrapped()
 
 

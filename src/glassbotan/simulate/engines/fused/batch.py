@@ -60,9 +60,9 @@ class Batch:
         n, split = len(first), int((first.species == Species.A).sum())
         for system in systems:
             found = len(system), int((system.species == Species.A).sum()), system.box_length
-            if found != (n, split, first.box_length):
+            if (*found, system.mixture) != (n, split, first.box_length, first.mixture):
                 raise EngineError(
-                    "fused: systems advanced together need the same particles and box, but one has "
+                    "fused: systems advanced together need the same particles, interactions and box, but one has "
                     f"{n} particles, {split} of them A, in a box {first.box_length:g} long, another "
                     f"{found[0]}, {found[1]} and {found[2]:g}"
                 )

@@ -106,13 +106,14 @@ def cage_states(
         Configuration(
             system.positions,
             system.images,
-            maxwell_boltzmann(len(system), restraint.temperature, np.random.default_rng((seed, 1))),
+            maxwell_boltzmann(system.masses, restraint.temperature, np.random.default_rng((seed, 1))),
             system.species,
             system.box_length,
+            system.mixture,
         )
         for system, seed in zip(systems, seeds, strict=True)
     ]
-    liquid = liquid_record(systems[0].box_length, BUFFER)
+    liquid = liquid_record(systems[0].box_length, BUFFER, systems[0].mixture)
     batch = Batch.of(moving, liquid, processor.lanes)
     batch.variables["seed"] = seeds
     batch.centers = batch.positions.copy()
@@ -154,9 +155,10 @@ def inherent_states(
         if a minimum isn't reached
     """
     at_rest = [
-        Configuration.at_rest(system.wrapped().positions, system.species, system.box_length) for system in systems
+        Configuration.at_rest(system.wrapped().positions, system.species, system.box_length, system.mixture)
+        for system in systems
     ]
-    liquid = liquid_record(systems[0].box_length, BUFFER)
+    liquid = liquid_record(systems[0].box_length, BUFFER, systems[0].mixture)
     batch = Batch.of(at_rest, liquid, processor.lanes)
     batch.variables["fire_step"], batch.variables["fire_mixing"] = FIRST_STEP, FIRST_MIXING
     starts = [batch.unwrapped(index, system.box_length) for index, system in enumerate(at_rest)]

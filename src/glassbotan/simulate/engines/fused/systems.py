@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.errors import EngineError
-from glassbotan.kob_andersen import CUTOFF, EPSILON, MASS, SIGMA, Species
+from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture, Species
 from glassbotan.simulate.engines import Progress, blown_up
 from glassbotan.simulate.engines.fused import records
 from glassbotan.simulate.engines.fused.batch import Batch
@@ -135,25 +135,26 @@ class Systems:
             self._make_lists()
 
 
-def liquid_record(box_length: float, skin: float) -> records.Liquid:
-    """The record of the Kob-Andersen liquid in a box, for neighbour lists with the given buffer.
+def liquid_record(box_length: float, skin: float, mixture: Mixture = KOB_ANDERSEN) -> records.Liquid:
+    """The record of a liquid in a box, for neighbour lists with the given buffer.
 
     Raises
     ------
     EngineError
         if the box is smaller than twice the largest cutoff
     """
-    pairs = [_pair_record(a, b, skin) for a, b in itertools.combinations_with_replacement(Species, 2)]
+    pairs = [_pair_record(mixture, a, b, skin) for a, b in itertools.combinations_with_replacement(Species, 2)]
     longest = max(pair.cutoff for pair in pairs)
     if box_length <= 2 * longest:
         raise EngineError(
             f"{NAME}: the box is {box_length:g} long, but must be longer than {2 * longest:g}, two cutoffs"
         )
-    return records.Liquid(*pairs, MASS, MASS, box_length, skin, longest + skin)
+    return records.Liquid(*pairs, *mixture.mass, box_length, skin, longest + skin)
 
 
-def _pair_record(a: int, b: int, skin: float) -> records.Pair:
-    epsilon, sigma, cutoff = (float(table[a, b]) for table in (EPSILON, SIGMA, CUTOFF))
+def _pair_record(mixture: Mixture, a: int, b: int, skin: float) -> records.Pair:
+    tables = mixture.epsilons, mixture.sigmas, mixture.cutoffs
+    epsilon, sigma, cutoff = (float(table[a, b]) for table in tables)
     s6 = (sigma / cutoff) ** 6
     energy = 4 * epsilon * (s6**2 - s6)
     slope = -24 * epsilon * (2 * s6**2 - s6) / cutoff
