@@ -9,6 +9,7 @@ import torch
 
 from glassbotan.cli import main
 from glassbotan.dynamics.pairs import minimum_image
+from glassbotan.errors import FileError
 from glassbotan.files.fitted import read_fitted
 from glassbotan.files.npz import read_npz_provenance
 from glassbotan.files.targets import read_targets
@@ -16,13 +17,16 @@ from glassbotan.learn.graphs import pair_average, structure_graph
 from glassbotan.predictors.botan import Network
 from glassbotan.predictors.botan.network import BOTAN
 from glassbotan.predictors.botan.weights import read_weights
+from glassbotan.published.starts import read_start
 from glassbotan.simulate.engines import Dynamics, load_engine
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
 from glassbotan.statistics import correlation
 from glassbotan.structure.static import StaticStructure
+from glassbotan.study.simulation import Liquid
 
 STEPS = [200, 2000]
+LIQUID = Liquid(particles=256)
 TIMES = "0.2,2.0"
 
 
@@ -361,3 +365,22 @@ def test_published_weights_on_published_trajectories(published, configuration, e
     near = structure.pairs_of_a(1.35)
     predicted = pair_average(graph, ours[1]).numpy()
     assert correlation(predicted[near], found.means["E"][0][near]) == pytest.approx(expected, abs=0.006)
+
+
+def test_ensembles_start_from_published_configurations_and_their_ends(ensemble, tmp_path):
+    ends, start = ensemble
+    path = write_botan(tmp_path, ends, start)[1]
+    first = read_start(path, None, LIQUID)
+    assert np.allclose(minimum_image(first.positions - start.positions, start.box_length), 0, atol=1e-9)
+    third = read_start(path, 3, LIQUID)
+    assert np.allclose(minimum_image(third.positions - ends[1, 2], start.box_length), 0, atol=1e-6)
+    assert np.abs(third.positions).max() <= start.box_length / 2
+    assert not third.images.any()
+
+
+def test_a_start_of_another_liquid_or_replica_is_refused(ensemble, tmp_path):
+    path = write_botan(tmp_path, *ensemble)[0]
+    with pytest.raises(FileError, match="has replicas 1 to 4, but replica 5 was asked for"):
+        read_start(path, 5, LIQUID)
+    with pytest.raises(FileError, match=r"has 256 particles, 205 of them A, .* but the study's liquid has 300, 240"):
+        read_start(path, None, Liquid(particles=300))

@@ -13,7 +13,7 @@ from glassbotan.simulate.configurations import random_generator
 from glassbotan.study.reading import read_study, resolved, study_from
 from glassbotan.study.runs import ablation_runs, every_run, learning_curve_runs, runs_of, start_of
 from glassbotan.study.schema import study_schema
-from glassbotan.study.simulation import Integrator
+from glassbotan.study.simulation import Integrator, StatePoint
 from glassbotan.study.study import Study
 from glassbotan.study.summary import summary
 
@@ -245,6 +245,16 @@ def test_batches_hold_every_configuration_once(settings):
         assert number in batches.members(batches.of(number))
     with pytest.raises(StudyError, match="no configuration 4711"):
         batches.of(4711)
+
+
+def test_starting_points_are_listed_in_order():
+    point = StatePoint(
+        temperature=0.44, relaxation_time=1, sampling_times=[1], starts=["a_{8-10}.npz#1-2", "b.gsd#7", "c.xyz"]
+    )
+    assert point.starting_points() == [
+        *(("a_8.npz", 1), ("a_8.npz", 2), ("a_9.npz", 1), ("a_9.npz", 2), ("a_10.npz", 1), ("a_10.npz", 2)),
+        *(("b.gsd", 7), ("c.xyz", None)),
+    ]
 
 
 def test_a_study_without_a_validation_set(settings):

@@ -48,6 +48,7 @@ TINY = {
     "equilibration": {"relaxation_times": 1.0},
     "ensemble": {"replicas": 4, "relaxation_replicas": 4},
     "simulation_batch": 2,
+    "ensemble_batch": 2,
     "temperatures": [{"temperature": 0.9, "relaxation_time": 2.0, "sampling_times": [0.1, 1.0]}],
     "configurations": {"train": "1-2", "validation": 3, "test": "4-5"},
     "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},

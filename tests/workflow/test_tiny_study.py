@@ -60,7 +60,7 @@ def test_every_product_is_there(finished):
         "T0.90/melt/b003.gsd",
         "T0.90/quench/b001.gsd",
         "T0.90/equilibrated/b002.gsd",
-        "T0.90/ensemble/b005/c0005.gsd",
+        "T0.90/ensemble/b003/c0005.gsd",
         "T0.90/targets/c0001.npz",
         "T0.90/relaxation.csv",
         "T0.90/relaxation.json",
@@ -189,11 +189,11 @@ def test_second_run_has_nothing_to_do(finished):
         ("T0.90/ensemble/b003", {"melt": 1, "quench": 1, "equilibrate": 1, "ensemble": 1}),
         (
             "T0.90/t01/pretraining/seed0/model.safetensors",
-            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "fit": 1},
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 2, "targets": 3, "accept": 1, "fit": 1},
         ),
         (
             "T0.90/t02/NT-GNN/seed0/history.csv",
-            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 3, "targets": 3, "accept": 1, "fit": 1},
+            {"melt": 2, "quench": 2, "equilibrate": 2, "ensemble": 2, "targets": 3, "accept": 1, "fit": 1},
         ),
         (
             "tables/ablation_shells.csv",
@@ -201,7 +201,7 @@ def test_second_run_has_nothing_to_do(finished):
                 "melt": 3,
                 "quench": 3,
                 "equilibrate": 3,
-                "ensemble": 5,
+                "ensemble": 3,
                 "targets": 5,
                 "accept": 1,
                 "fit": 2,
@@ -215,6 +215,33 @@ def test_a_file_plans_what_it_needs_and_nothing_else(finished, target, expected)
     result = finished.snakemake("-n", "--forceall", f"results/tiny/{target}")
     assert result.returncode == 0, result.stderr
     assert jobs(result) == expected
+
+
+def test_ensembles_start_from_given_configurations(finished, checkout, tiny_settings):
+    """Two frames of a batch and one snapshot, in the place of melt, quench and equilibration."""
+    made = finished.results / "T0.90"
+    snapshot = checkout.path / "snapshot of mine.gsd"
+    shutil.copy(made / "equilibrated" / "b002.gsd", snapshot)
+    point = tiny_settings["temperatures"][0]
+    starts = [f"{made}/equilibrated/b00{{1-2}}.gsd#1-2", str(snapshot)]
+    checkout.configure({**tiny_settings, "temperatures": [{**point, "starts": starts}]})
+    planned = jobs(checkout.snakemake("-n", "results/tiny/T0.90/ensemble/b001"))
+    assert planned == {"starts": 1, "ensemble": 1}
+    result = checkout.snakemake("results/tiny/T0.90/ensemble/b003", "results/tiny/T0.90/targets/c0003.npz")
+    assert result.returncode == 0, result.stdout + result.stderr
+    for number, batch in ((3, "b002"), (5, "b003")):
+        path = f"T0.90/ensemble/{batch}/c{number:04d}.gsd"
+        with (
+            gsd.hoomd.open(checkout.results / path) as ours,
+            gsd.hoomd.open(made / path.replace("b003", "b002").replace("0005", "0004")) as theirs,
+        ):
+            assert np.allclose(ours[0].particles.position, theirs[0].particles.position, atol=1e-5)
+    checkout.configure({**tiny_settings, "temperatures": [{**point, "starts": starts[:1]}]})
+    result = checkout.snakemake("-n")
+    assert "starts has 4 configurations, but the study has number 5" in result.stderr + result.stdout
+    checkout.configure({**tiny_settings, "temperatures": [{**point, "starts": ["none.gsd#1-5"]}]})
+    result = checkout.snakemake("-n")
+    assert "none.gsd, of which the ensembles are to start, does not exist" in result.stderr + result.stdout
 
 
 def with_setting(settings, section, key, value):
@@ -267,7 +294,7 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
         assert planned_with("fit") == {"fit": 9, **predict, "draw": 7}
         targets = {"targets": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 9, **predict, "draw": 10}
         assert planned_with("targets") == targets
-        assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 5, **targets}
+        assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 3, **targets}
     finally:
         source.unlink()
         source.symlink_to(ROOT / "src")
