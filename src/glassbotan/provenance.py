@@ -24,7 +24,7 @@ STAGE_VERSIONS = {
     "equilibrate": 2,
     "starts": 1,
     "ensemble": 2,
-    "targets": 4,
+    "targets": 5,
     "quality": 1,
     "accept": 1,
     "relaxation": 1,

@@ -65,11 +65,11 @@ static bool run_block(void (*function)(void*), void* of) {
         makecontext(&contexts[thread], begin, 0);
     }
     memset(shared_memory, 0xff, sizeof shared_memory);  // what a block finds there means nothing
-    for (;;) {
+    for (int round = 0;; ++round) {
         int ended = 0;
         flags = 0;
         for (int turn = 0; turn < THREADS; ++turn) {
-            running = THREADS - 1 - turn;  // an order that no code may rely on
+            running = round % 2 ? turn : THREADS - 1 - turn;  // one order and then the other: no code may rely on it
             swapcontext(&scheduler, &contexts[running]);
             ended += finished[running];
         }

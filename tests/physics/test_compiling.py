@@ -175,6 +175,21 @@ def test_without_a_compiler_lammps_runs_and_says_so(empty_cache, monkeypatch, ca
     assert "lammps, which is slower, is used instead" in said
 
 
+def test_the_cache_may_be_a_relative_folder_or_lack_a_home(compiler, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(compiling.CACHE, ".")
+    path, _ = compiling.compiled()
+    assert path.parent == tmp_path
+    monkeypatch.delenv(compiling.CACHE)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def no_home(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert compiling.cache_folder().exists()
+
+
 def test_a_folder_that_cannot_be_written_is_no_obstacle(compiler, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(compiling.CACHE, str(tmp_path / "file" / "cache"))

@@ -266,6 +266,44 @@ def test_lists_that_become_too_long_are_enlarged_without_a_trace(processor, rng)
     assert sample.potential_energy == pytest.approx(reference.potential_energy, abs=1e-6)
 
 
+def test_lists_that_become_too_long_on_the_way_leave_no_trace(processor, liquid_at_one, monkeypatch):
+    """With room for the first lists alone, a run makes room several times; it equals a run that has enough of it."""
+    hot = Configuration(
+        liquid_at_one.positions,
+        liquid_at_one.images,
+        2 * liquid_at_one.velocities,
+        liquid_at_one.species,
+        liquid_at_one.box_length,
+    )
+    found = []
+    for room in (None, (1, 1)):
+        with monkeypatch.context() as patched:
+            if room:
+                patched.setattr("glassbotan.simulate.engines.fused.batch._expected_words", lambda *liquid: room)
+                patched.setattr("glassbotan.simulate.engines.fused.systems.GROWTH_OF_LISTS", 1.0)
+            with Launch(processor, [hot], Dynamics(2e-3, Thermostat(4.0, 4.0, 0.1), end=300), None) as run:
+                first = run._systems.batch.capacity
+                run.run_until(300, lambda done: None)
+                grown = run._systems.batch.capacity != first
+                found.append(next(iter(run.samples([0]))))
+    assert grown
+    assert np.array_equal(found[0].configuration.unwrapped, found[1].configuration.unwrapped)
+    assert np.array_equal(found[0].configuration.velocities, found[1].configuration.velocities)
+
+
+def test_a_particle_that_is_too_fast_is_found_while_lists_are_renewed(processor):
+    """Two of three distant particles: one moves half the buffer, so that lists are renewed, the other too far."""
+    start = Configuration.at_rest(np.array([[-12.0, 0, 0], [0, 0, 0], [12.0, 0, 0]]), np.zeros(3, dtype=np.uint8), 40.0)
+    velocities = np.array([[3.0, 0, 0], [0, 0, 0], [30.0, 0, 0]])
+    for order in (slice(None), slice(None, None, -1)):
+        system = Configuration(start.positions[order], start.images, velocities[order], start.species, start.box_length)
+        with (
+            launch(processor, [system], Dynamics(0.01, neighbor_buffer=0.05), None) as run,
+            pytest.raises(EngineError, match="moved farther than 0.25 sigma in step 1"),
+        ):
+            run.run_until(50, lambda done: None)
+
+
 @pytest.mark.parametrize("particles", [2, 31, 33, 100])
 def test_small_and_odd_systems_of_one_or_two_species(processor, particles, rng):
     for of_a in (particles, particles // 2, 0):

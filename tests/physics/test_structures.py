@@ -48,6 +48,14 @@ def test_a_minimum_that_is_not_reached_is_an_error(fused, liquid_at_one):
         list(inherent_states(fused.processor, [liquid_at_one], force_tolerance=1e-9))
 
 
+def test_particles_at_the_same_place_have_no_structure(processor, liquid_at_one):
+    positions = liquid_at_one.positions.copy()
+    positions[200] = positions[17]
+    doubled = Configuration.at_rest(positions, liquid_at_one.species, liquid_at_one.box_length)
+    with pytest.raises(EngineError, match="is at the place of another one"):
+        list(inherent_states(processor, [doubled]))
+
+
 def test_particles_stay_in_their_spheres_at_the_temperature_of_the_bath(processor, liquid_at_one):
     """A sphere of 0.2: the mean position lies in it, and the fluctuation below that of an even distribution."""
     systems = replicas(liquid_at_one, 1.0, 2, seed=1, number=1)

@@ -42,7 +42,7 @@ def run():
 
 def test_a_good_run_is_within_the_limits(run):
     quality = measure(*run)
-    assert quality.energy_drift < 5e-5
+    assert quality.energy_drift < 1e-4
     assert quality.momentum < 1e-8
     assert quality.temperature == pytest.approx(1.0, abs=0.1)
     assert quality.configurational_temperature == pytest.approx(1.0, abs=0.1)
@@ -59,9 +59,9 @@ def test_each_fault_is_named(run):
         case = {"configuration": start, "ends": ends, "energies": energies, "equilibration": equilibration, **changed}
         return " ".join(limit_violations(measure(**case), 1.0, limits))
 
-    drifting = [one._replace(potential=one.potential + 500 * 1e-3 * one.time) for one in energies]
+    drifting = [one._replace(potential=one.potential + 500 * 1e-2 * one.time) for one in energies]
     assert "energy_drift" in fault(energies=drifting)
-    assert measure(start, ends, drifting, equilibration).energy_drift == pytest.approx(1e-3, rel=0.05)
+    assert measure(start, ends, drifting, equilibration).energy_drift == pytest.approx(1.8e-2, rel=0.05)  # 1.8 tau
     moving = [one._replace(momentum=one.momentum + 0.1) for one in energies]
     assert "momentum" in fault(energies=moving)
     hot = [one._replace(kinetic=1.3 * one.kinetic) for one in energies]

@@ -134,7 +134,7 @@ def test_the_table_is_printed_and_tidy(finished):
 def test_every_stage_says_how_it_was_made(finished):
     melt = read_gsd_provenance(finished.results / "T0.90" / "melt" / "b001.gsd")
     assert melt["engine"]["name"] in ENGINES
-    assert melt["particle_steps"] == 2 * 256 * 1000
+    assert melt["particle_steps"] == 2 * 256 * 200
     targets = read_npz_provenance(finished.results / "T0.90" / "targets" / "c0003.npz")
     model = read_fitted_provenance(finished.results / "T0.90" / "t02" / "BOTAN" / "seed0" / "model.safetensors")
     table = json.loads((finished.results / "tables" / "pearson.provenance.json").read_text())
@@ -160,7 +160,7 @@ def test_simulated_ensembles_are_isoconfigurational(finished):
             moved = frame.particles.position + length * frame.particles.image - start
             replica, step = int(frame.log["replica"][0]), frame.configuration.step
             seen[replica, step] = moved
-            assert np.abs(frame.log["momentum"]).max() < 1e-6  # of 256 particles; 32-bit forces
+            assert np.abs(frame.log["momentum"]).max() < 1e-5  # of 256 particles; 32-bit forces
             assert np.linalg.norm(moved, axis=1).max() < 6
         assert {(replica, step) for replica in range(1, 5) for step in (100, 1000)} <= seen.keys()
         # The replicas start with the same positions and different momenta. Up to t = 0.1 the motion is ballistic, by

@@ -39,7 +39,8 @@ class Quality(NamedTuple):
     crystal_fraction: float
     """fraction of particles with crystal-like surroundings"""
     energy_drift: float | None = None
-    """largest slope of a straight line through a replica's total energy, epsilon_AA per particle and tau"""
+    """largest change of a replica's total energy over its run, from a straight line through it, epsilon_AA per
+    particle"""
     momentum: float | None = None
     """largest total momentum of a replica, per particle"""
     temperature: float | None = None
@@ -96,8 +97,9 @@ def _drift(energies: Sequence[Energies], replica: int) -> float:
     own = [one for one in energies if one.replica == replica]
     if len(own) < 2:
         return 0.0
-    slope = np.polyfit([one.time for one in own], [one.potential + one.kinetic for one in own], 1)[0]
-    return abs(float(slope))
+    times = [one.time for one in own]
+    slope = np.polyfit(times, [one.potential + one.kinetic for one in own], 1)[0]
+    return abs(float(slope) * float(np.ptp(times)))
 
 
 def _trend(times: NDArray, potential_energies: NDArray) -> tuple[float, float]:

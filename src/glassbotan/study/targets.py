@@ -28,8 +28,9 @@ class Limits(Section):
 
     enforce: bool = Field(True, description="whether a training or validation run outside the limits is an error")
     energy_drift: PositiveFloat = Field(
-        1e-4,
-        description="slope of a straight line fitted to a replica's total energy [epsilon_AA per particle and tau]",
+        0.005,
+        description="change of a replica's total energy over its run, from a straight line fitted to it [epsilon_AA "
+        "per particle]",
     )
     momentum: PositiveFloat = Field(1e-6, description="total momentum per particle [sqrt(m epsilon_AA)]")
     temperature: PositiveFloat = Field(0.1, description="relative deviation of the kinetic temperature from the target")

@@ -22,7 +22,7 @@ def draw(files: FigureFiles) -> Drawing:
         ("temperature", r"kinetic $T$ / target", limits.temperature),
         ("configurational_temperature", r"configurational $T$ / target", limits.configurational_temperature),
         ("pressure", r"pressure $[\epsilon_{AA}/\sigma_{AA}^3]$", None),
-        ("energy_drift", r"NVE drift $[\epsilon_{AA}/N\tau]$", limits.energy_drift),
+        ("energy_drift", r"NVE drift $[\epsilon_{AA}/N]$", limits.energy_drift),
         ("potential_energy_trend", r"$\Delta U$ in equilibration, in $\sigma_U$", limits.potential_energy_trend),
         ("crystal_fraction", "crystal-like particles", limits.crystal_fraction),
     ]

@@ -139,9 +139,8 @@ def load_engine(
     """
     if name != "auto" and name not in ENGINES:
         raise EngineError(f"engine {name!r} is not one of {', '.join(ENGINES)}")
-    candidates = [(name, device)]
-    if name == "auto":
-        candidates = [(engine, on) for engine, on in PREFERENCE if device in ("auto", on)]
+    candidates = [(engine, on) for engine, on in PREFERENCE if name in ("auto", engine) and device in ("auto", on)]
+    candidates = candidates or [(name, device)]
     failures: dict[tuple[str, Device], str] = {}
     for module, on in candidates:
         try:

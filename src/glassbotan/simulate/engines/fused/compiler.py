@@ -152,10 +152,9 @@ def _compile(compiler: Compiler, options: list[str], sources: dict[str, bytes], 
 def cache_folder() -> Path:
     """The folder of compiled engines, which is made if it isn't there; one for this process if none can be written."""
     named = os.environ.get(CACHE)
-    base = (
-        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "glassbotan"
-    )
     try:
+        base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "glassbotan"
+        base = base.expanduser().absolute()
         base.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=base):
             return base

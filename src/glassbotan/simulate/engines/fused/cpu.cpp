@@ -159,6 +159,7 @@ struct Block {
 
     INLINE_MEMBER int status(const System&) { return s.variables->status; }
     INLINE_MEMBER void set_status(const System&, int status, int particle) {
+        if (s.variables->status != RUNNING) return;
         s.variables->status = status;
         s.variables->particle = particle;
     }

@@ -16,6 +16,8 @@ from glassbotan.simulate.engines.fused.batch import MOST_PARTICLES, Batch, Memor
 from glassbotan.simulate.engines.fused.compiler import compiled
 from glassbotan.simulate.engines.fused.records import AXES, Liquid, Motion
 
+MOST_CELLS = 64
+"""Cells along an edge at most: a box that would hold more of them is nearly empty."""
 CELLS_OF_RANGE = 2
 """Cells along the range of the neighbour lists: smaller cells fit the sphere better, larger ones have fewer rows."""
 
@@ -23,6 +25,7 @@ CELLS_OF_RANGE = 2
 class Cpu:
     """The processor as a whole."""
 
+    particle_steps_between_reports = 5_000_000
     largest_system = MOST_PARTICLES
     systems_per_launch = 32
     # Whatever the number of threads, so that a run can be continued with another one.
@@ -33,7 +36,7 @@ class Cpu:
         self._library = ctypes.CDLL(str(library))
         self.lanes = int(self._library.glassbotan_width())
         self.threads = threads
-        self.particle_steps_between_reports = 5_000_000 * threads
+        self.at_a_time = threads
         self.name = f"cpu ({platform.machine()}, vectors of {self.lanes})"
 
     def hold(self, batch: Batch, liquid: Liquid) -> HeldByCpu:
@@ -105,4 +108,4 @@ class HeldByCpu:
 
 def cells_per_edge(liquid: Liquid) -> int:
     """Number of cells along each edge of the box, into which particles are sorted to make neighbour lists."""
-    return max(1, int(CELLS_OF_RANGE * liquid.box_length / liquid.longest_range))
+    return max(1, min(MOST_CELLS, int(CELLS_OF_RANGE * liquid.box_length / liquid.longest_range)))

@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,13 @@ def compile_for(capability: int, settings: Mapping[str, int]) -> tuple[bytes, st
     )
     known = _checked(nvrtc, nvrtc.nvrtcGetSupportedArchs())
     is_known = capability in known
-    target = f"sm_{capability}" if is_known else f"compute_{max(arch for arch in known if arch < capability)}"
+    older = [architecture for architecture in known if architecture < capability]
+    if not is_known and not older:
+        raise EngineError(
+            f"fused: NVRTC {'.'.join(map(str, _checked(nvrtc, nvrtc.nvrtcVersion())))} does not compile for compute "
+            f"capability {capability / 10} any more, but for {min(known) / 10} and newer; install an older CUDA"
+        )
+    target = f"sm_{capability}" if is_known else f"compute_{max(older)}"
     words = [option.encode() for option in options(target, settings)]
     (failed,) = nvrtc.nvrtcCompileProgram(program, len(words), words)
     log = b" " * _checked(nvrtc, nvrtc.nvrtcGetProgramLogSize(program))
@@ -105,9 +112,9 @@ class Cuda:
         except (ImportError, RuntimeError) as error:
             raise DeviceError(f"the package cuda-bindings does not work ({error}); {INSTALL}") from None
         self._driver = driver
+        self._context = None
         self._device = self._call("cuDeviceGet", index)
         self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
-        self._call("cuCtxSetCurrent", self._context)
         self.name = self._call("cuDeviceGetName", 256, self._device).split(b"\0")[0].decode()
         self.capability = 10 * self._attribute("COMPUTE_CAPABILITY_MAJOR") + self._attribute("COMPUTE_CAPABILITY_MINOR")
         if self.capability < OLDEST:
@@ -144,6 +151,7 @@ class Cuda:
         EngineError
             if there are not enough
         """
+        self._driver.cuCtxSetCurrent(self._context)
         status, address = self._driver.cuMemAlloc(size)
         if status == self._driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY:
             raise EngineError(
@@ -158,13 +166,16 @@ class Cuda:
 
     def upload(self, address: int, array: NDArray) -> None:
         """Copy an array to the device."""
-        self._call("cuMemcpyHtoD", address, np.ascontiguousarray(array).ctypes.data, array.nbytes)
+        contiguous = np.ascontiguousarray(array)
+        self._call("cuMemcpyHtoD", address, contiguous.ctypes.data, contiguous.nbytes)
 
     def download(self, array: NDArray, address: int) -> None:
         """Fill a contiguous array from the device."""
         self._call("cuMemcpyDtoH", array.ctypes.data, address, array.nbytes)
 
     def _call(self, name: str, *arguments: Any) -> Any:
+        if self._context is not None:  # other libraries may have chosen another one since
+            self._driver.cuCtxSetCurrent(self._context)
         return _checked(self._driver, getattr(self._driver, name)(*arguments))
 
     def _attribute(self, name: str) -> int:
@@ -175,15 +186,15 @@ class Cuda:
         """The compiled kernels, from the cache or new."""
         folder = resources.files(__package__)
         version = _checked(_nvrtc(), _nvrtc().nvrtcVersion())
-        key = hashlib.sha256(repr((version, self.capability, sorted(settings.items()))).encode())
+        key = hashlib.sha256(repr((version, options(f"sm_{self.capability}", settings))).encode())
         for name in (*HEADERS, SOURCE):
             key.update((folder / name).read_bytes())
         path = cache_folder() / f"fused-sm{self.capability}-{key.hexdigest()[:16]}.cubin"
         if not path.exists():
             code, _ = compile_for(self.capability, settings)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(code)
-            os.replace(file.name, path)
+            with tempfile.TemporaryDirectory(dir=path.parent) as beside:
+                (Path(beside) / path.name).write_bytes(code)
+                os.replace(Path(beside) / path.name, path)
         return path.read_bytes()
 
 

@@ -48,14 +48,16 @@ class Gpu:
     """The processor as a whole."""
 
     lanes = LANES
-    particle_steps_between_reports = 1_000_000_000
+    particle_steps_between_reports = 10_000_000
 
     def __init__(self, cuda: Any, most_threads: int = MOST_THREADS) -> None:
         self._cuda = cuda
         self._most_threads = most_threads
         self.name = cuda.name
         self.largest_system = largest_system(cuda.shared_memory)
-        self.systems_per_launch = cuda.multiprocessors * MOST_THREADS // most_threads
+        self.at_a_time = self.systems_per_launch = cuda.multiprocessors
+        # Whether the kernels can be compiled for this GPU has to show now, while another engine can still be taken.
+        _kernels(cuda, most_threads, True, cuda.shared_memory)
 
     def hold(self, batch: Batch, liquid: Liquid) -> HeldByGpu:
         """Copy a batch to the GPU."""
@@ -82,10 +84,10 @@ class Shape:
         """
         threads = min(most_threads, LANES * math.ceil(particles / LANES))
         finest = cells_per_edge(liquid)
-        for cells in (finest, max(1, finest // 2)):
+        for cells in dict.fromkeys((finest, finest // 2, finest // 4, 1)):
             for shares_numbers in (True, False):
                 shape = cls(particles, cells, threads, shares_numbers)
-                if shape.shared_bytes <= cuda.shared_memory:
+                if cells and shape.shared_bytes <= cuda.shared_memory:
                     return shape
         raise EngineError(
             f"fused: {particles} particles do not fit into the {cuda.shared_memory} bytes of shared memory of a block "

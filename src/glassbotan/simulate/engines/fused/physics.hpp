@@ -374,7 +374,7 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
         forces(b, s, liquid);
         b.sync();  // all threads have read the positions
         const double damping = MODE == THERMOSTATTED ? exp(-0.5 * xi * dt) : 1.0;
-        bool far = false, blown_up = false;
+        bool far = false;
         double kinetic = 0.0;
         b.each_particle([&](int i) {
             double* v = s.velocities + AXES * i;
@@ -392,14 +392,15 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
                     v[axis] = damping * damping * v[axis] + kick * (double)b.force(i, axis);
             }
             int32 moved[AXES];
+            bool too_fast = false;
             for (int axis = 0; axis < Block::AXES_IN_USE; ++axis) {
                 const double distance = v[axis] * to_grid;
                 const bool near = distance > -farthest && distance < farthest;  // false if it is not a number
                 moved[axis] = near ? to_nearest(distance) : 0;
-                blown_up |= !near;
+                too_fast |= !near;
                 kinetic += mass * v[axis] * v[axis];
             }
-            if (blown_up && !far) b.set_status(s, BLOWN_UP, i);
+            if (too_fast) b.set_status(s, BLOWN_UP, i);
             if (MODE == RESTRAINED) {
                 // Reflection at the wall of the sphere: a step that would leave it is not made, and the radial velocity
                 // is reversed.
@@ -422,7 +423,7 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
                 }
             }
             for (int axis = 0; axis < Block::AXES_IN_USE; ++axis) b.move(i, axis, moved[axis]);
-            far |= blown_up | has_moved_far(b, s, i, grid, half_skin2);
+            far |= too_fast | has_moved_far(b, s, i, grid, half_skin2);
         });
         step += 1;
         if (MODE == RESTRAINED && step > motion.settling && step % motion.average_every == 0)
@@ -452,6 +453,7 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
 template <class Block>
 INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Motion& motion, int steps) {
     constexpr int DELAY = 20;
+    constexpr double SHORTEST = 1e-4;  // time step
     constexpr double GROWTH = 1.1, SHRINKAGE = 0.5, MIXING = 0.25, MIXING_DECAY = 0.99;
     if (s.variables->status != RUNNING) return;
     const float grid = grid_of(liquid);
@@ -494,7 +496,7 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
         } else {
             downhill = 0;
             if (step > 0) {
-                dt *= SHRINKAGE;
+                dt = dt * SHRINKAGE > SHORTEST ? dt * SHRINKAGE : SHORTEST;
                 mixing = MIXING;
                 back = 0.5 * dt;  // half a step back from where the path went uphill
             }
@@ -507,7 +509,7 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
             for (int axis = 0; axis < 3; ++axis) {
                 double* v = s.velocities + AXES * i + axis;
                 const double f = b.force(i, axis), before = *v;
-                *v = kept * before + (turned + dt) * f;
+                *v = (stopped ? 0.0 : kept * before) + (turned + dt) * f;
                 double distance = (dt * *v - back * before) * per_grid;
                 distance = distance > -longest ? distance : -longest;
                 distance = distance < longest ? distance : longest;

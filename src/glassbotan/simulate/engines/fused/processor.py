@@ -51,8 +51,10 @@ class Processor(Protocol):
     """number of systems that keep it busy"""
     largest_system: int
     """largest number of particles that a system can have"""
+    at_a_time: int
+    """number of systems that advance at the same time"""
     particle_steps_between_reports: int
-    """particle-steps between two reports of progress: about half a second of work"""
+    """particle-steps of a system between two reports of progress: about half a second of work"""
 
     def hold(self, batch: Batch, liquid: Liquid) -> Held:
         """Take a batch of systems into the memory of the processor."""

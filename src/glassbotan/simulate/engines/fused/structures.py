@@ -169,7 +169,7 @@ def inherent_states(
     for index, start in enumerate(starts):
         largest = float(np.linalg.norm(forces[index, :, :3], axis=1).max())
         steps = int(batch.variables["step"][index])
-        if batch.variables["status"][index] != records.MINIMISED:
+        if batch.variables["status"][index] != records.MINIMISED or not np.isfinite(energies[index]).all():
             raise EngineError(
                 f"{NAME}: the inherent structure of system {index} was not reached in {steps} steps: the largest force "
                 f"is {largest:.2g}, but {force_tolerance:g} was asked for; forces of 32 bits reach about 1e-4"

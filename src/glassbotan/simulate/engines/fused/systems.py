@@ -30,6 +30,7 @@ class Systems:
         self._held = processor.hold(batch, liquid)
         try:
             self._make_lists()
+            self._require_places()
         except BaseException:
             self._held.close()
             raise
@@ -49,8 +50,9 @@ class Systems:
             if a system blows up
         """
         variables = self.batch.variables
-        work = self._processor.particle_steps_between_reports
-        stretch = max(1, work // (self.batch.particles * self.batch.systems))
+        processor, batch = self._processor, self.batch
+        turns = -(-batch.systems // processor.at_a_time)
+        stretch = max(1, processor.particle_steps_between_reports // (batch.particles * turns))
         while True:
             left = np.where(variables["status"] == records.MINIMISED, 0, until - variables["step"])
             if not left.any():
@@ -61,20 +63,9 @@ class Systems:
             progress(int(variables["step"].sum() - before) * self.batch.particles)
 
     def begin(self, timestep: float) -> None:
-        """Take the velocities half a step back, from the time of the positions.
-
-        Raises
-        ------
-        EngineError
-            if two particles are at the same place
-        """
+        """Take the velocities half a step back, from the time of the positions."""
         _, _, forces = self._held.measure()
         batch = self.batch
-        if not np.isfinite(forces).all():
-            system, row, _ = np.argwhere(~np.isfinite(forces))[0]
-            raise blown_up(
-                NAME, f"particle {batch.order[system, row]} of system {system} is at the place of another one"
-            )
         masses = self.masses[:, None]
         batch.velocities[..., :3] -= 0.5 * timestep * forces[..., :3] / masses
         batch.variables["momentum"] = (masses * batch.velocities[..., :3]).sum(axis=1)
@@ -119,6 +110,14 @@ class Systems:
             self._held = self._processor.hold(batch, self.liquid)
         batch.variables["status"] = np.where(status == records.LIST_TOO_LONG, records.RUNNING, status)
         self._held.push()
+
+    def _require_places(self) -> None:
+        """Raise an error if two particles are at the same place, where their force is not a number."""
+        _, _, forces = self._held.measure()
+        if not np.isfinite(forces).all():
+            system, row, _ = np.argwhere(~np.isfinite(forces))[0]
+            particle = self.batch.order[system, row]
+            raise blown_up(NAME, f"particle {particle} of system {system} is at the place of another one")
 
     def _attend_to_status(self, mode: int) -> None:
         """Go on from what ended a stretch early; raise an error if a system blew up."""
