@@ -1,7 +1,6 @@
 """Inherent structures and cage states by the engine `fused`."""
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines.fused.structures import Restraint, cage_states, inherent_states
 from glassbotan.simulate.protocol import replicas
 from glassbotan.structure.inherent import inherent_structure
+from glassbotan.structure.static import StaticStructure
 
 
 def test_inherent_structures_are_minima(processor, liquid_at_one):
@@ -34,10 +34,7 @@ def test_inherent_structures_are_those_of_another_minimiser(fused, published):
         content["initial_positions"], content["types"].astype(np.uint8), box_length(4096, 1.2)
     )
     (found,) = inherent_states(fused.processor, [start])
-    structure = SimpleNamespace(
-        positions=start.positions, species=start.species, box_length=start.box_length, name="configuration 401"
-    )
-    other = inherent_structure(structure)
+    other = inherent_structure(StaticStructure.of_positions(start.positions, start.species, start.box_length, 2.0))
     assert found.potential_energy / 4096 == pytest.approx(other.potential_energy / 4096, abs=1e-6)
     assert np.sqrt(((found.displacement - other.displacement) ** 2).sum(axis=1).mean()) < 1e-2
     assert np.abs(found.displacement.mean(axis=0)).max() < 1e-5
