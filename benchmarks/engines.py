@@ -26,7 +26,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import pandas as pd
 
-from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration, lattice, random_generator
 from glassbotan.simulate.engines import Dynamics, Engine, Thermostat, load_engine
 from glassbotan.simulate.protocol import replicas
@@ -69,7 +68,7 @@ def measure(folder: Path, case: Case, device: str, seconds: float) -> None:
     start = pickle.loads((folder / str(case.particles)).read_bytes())
     starts = replicas(start, TEMPERATURE, case.systems, seed=os.getpid(), number=1)
     thermostat = Thermostat(TEMPERATURE, TEMPERATURE, 0.1) if case.dynamics == "NVT" else None
-    dynamics = Dynamics(TIMESTEP, thermostat, end=1, neighbor_buffer=case.buffer)
+    dynamics = Dynamics(TIMESTEP, thermostat, end=10**9, neighbor_buffer=case.buffer)
     particles = sum(map(len, starts))
     with engine.launch(starts, dynamics) as launch:
         step = 50
@@ -97,7 +96,7 @@ def speed(folder: Path, case: Case, device: str, seconds: float) -> dict:
     return found[0] | {"speed": sum(one["speed"] for one in found)}
 
 
-def cases_on_cpu(folder: Path, engines: list[str], seconds: float) -> list[Case]:
+def cases_on_cpu(folder: Path, engines: dict[str, int], seconds: float) -> list[Case]:
     """One core and all cores, each engine with its best buffer."""
     cases = []
     for particles in SIZES:
@@ -116,11 +115,27 @@ def cases_on_cpu(folder: Path, engines: list[str], seconds: float) -> list[Case]
     return cases
 
 
-def cases_on_gpu(engines: list[str]) -> list[Case]:
+def systems_of(name: str, device: str) -> int | None:
+    """How many systems an engine advances together if it chooses; None if it does not work on the device.
+
+    Another process finds it out, so that this one holds no GPU.
+    """
+    code = (
+        "import sys; from glassbotan.simulate.engines import load_engine; "
+        "print(load_engine(*sys.argv[1:]).systems_per_launch)"
+    )
+    asked = subprocess.run([sys.executable, "-c", code, name, device], capture_output=True, text=True)
+    if asked.returncode:
+        print(asked.stderr.strip().splitlines()[-1], file=sys.stderr)
+        return None
+    return int(asked.stdout)
+
+
+def cases_on_gpu(engines: dict[str, int]) -> list[Case]:
     """As many systems as the GPU has multiprocessors, and fewer; HOOMD-blue with the numbers at which it is fastest."""
     cases = []
     if "fused" in engines:
-        most = load_engine("fused", "gpu").systems_per_launch
+        most = engines["fused"]
         for particles in SIZES:
             cases += [Case("fused", "NVE", particles, systems) for systems in (1, 32, most)]
         cases += [Case("fused", "NVE", 4096, 2 * most), Case("fused", "NVT", 4096, most)]
@@ -186,17 +201,12 @@ def main() -> None:
         folder, case = arguments.worker
         measure(Path(folder), Case(*json.loads(case)), arguments.device, seconds)
         return
-    engines = []
-    for name in ENGINES:
-        try:
-            load_engine(name, arguments.device)
-            engines.append(name)
-        except EngineError as error:
-            print(error, file=sys.stderr)
+    found_systems = {name: systems_of(name, arguments.device) for name in ENGINES}
+    engines = {name: systems for name, systems in found_systems.items() if systems is not None}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for particles in SIZES:
-            start = liquid(load_engine("auto", threads=CORES), particles)
+            start = liquid(load_engine("auto", "cpu"), particles)
             (folder / str(particles)).write_bytes(pickle.dumps(start))
         cases = cases_on_gpu(engines) if arguments.device == "gpu" else cases_on_cpu(folder, engines, seconds)
         speeds: dict[Case, list[float]] = {}

@@ -100,14 +100,14 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Plot everything against the time step."""
+    """Plot everything against the time step, relative to the smallest or as the difference from it."""
     from glassbotan.evaluate.figures.style import COLORS, MARKERS, panels
 
-    figure, axes = panels(4)
+    figure, axes = panels(2, rows=2)
     names = {
-        "S": r"$\langle S\rangle$, relative to the smallest $\Delta t$",
-        "F_s": r"$F_s$, difference from the smallest $\Delta t$",
-        "U": r"$U/N$, difference from the smallest $\Delta t$ [$\epsilon$]",
+        "S": r"$\langle S\rangle$, relative",
+        "F_s": r"$F_s$, difference",
+        "U": r"$U/N$, difference [$\epsilon$]",
         "drift": r"|drift of $E/N$| [$\epsilon/\tau$]",
     }
     for ax, (name, label) in zip(axes.flat, names.items(), strict=True):

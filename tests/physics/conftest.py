@@ -7,6 +7,7 @@ from glassbotan.errors import EngineError
 from glassbotan.simulate.engines.fused import Fused
 from glassbotan.simulate.engines.fused.compiler import compiled, find_compiler, level_of_processor
 from glassbotan.simulate.engines.fused.cpu import Cpu
+from glassbotan.simulate.engines.fused.cuda import Cuda, count_gpus
 from glassbotan.simulate.engines.fused.gpu import Gpu
 
 LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")
@@ -35,11 +36,15 @@ def emulated_gpu(compiler, tmp_path_factory):
         pytest.fail(f"the CUDA source does not compile: {error}")
 
 
-@pytest.fixture(scope="session", params=[*LEVELS, "emulated GPU"])
+@pytest.fixture(scope="session", params=[*LEVELS, "emulated GPU", "GPU"])
 def processor(request, compiler):
-    """Each processor that this machine can be: every level of x86-64 that it has, and an emulated GPU."""
+    """Each processor of this machine: every level of x86-64 that it has, an emulated GPU, and a GPU if there is one."""
     if request.param == "emulated GPU":
         return request.getfixturevalue("emulated_gpu")
+    if request.param == "GPU":
+        if not count_gpus():
+            pytest.skip("there is no GPU here")
+        return Gpu(Cuda(0))
     own = level_of_processor()
     if own not in LEVELS:
         if request.param == LEVELS[0]:

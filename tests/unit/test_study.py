@@ -163,7 +163,7 @@ def changed(settings, path, value):
             "ablations.loss_weight: p = 2 cannot be set .*less than or equal to 1",
         ),
         ("ablations.learning-rate", {}, "ablations.learning-rate"),
-        ("ensemble.relaxation_replicas", 17, "ensemble.relaxation_replicas is 17, but ensemble.replicas is 16; reduce"),
+        ("ensemble.relaxation_replicas", 13, "ensemble.relaxation_replicas is 13, but ensemble.replicas is 12; reduce"),
         ("models.3.descriptors", {"smallest_radius": 3}, "radii of shells have to increase, but they are 3, 2, 5"),
         ("models.3.descriptors", {"bond_order_radii": []}, "models.3.*bond_order_radii.*at least 1 item"),
         ("models", ..., "models is missing"),

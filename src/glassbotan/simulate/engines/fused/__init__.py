@@ -27,7 +27,7 @@ from glassbotan.simulate.engines.fused.processor import Processor
 from glassbotan.simulate.engines.fused.systems import Systems, liquid_record
 from glassbotan.study.simulation import Device
 
-BUFFER = 0.4
+BUFFER = 0.5
 """Buffer of the neighbour lists, sigma_AA."""
 VERSION = "1"
 """Raised when the physics changes."""
