@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,10 +97,10 @@ def speed(folder: Path, case: Case, device: str, seconds: float) -> dict:
     return found[0] | {"speed": sum(one["speed"] for one in found)}
 
 
-def cases_on_cpu(folder: Path, engines: dict[str, int], seconds: float) -> list[Case]:
+def cases_on_cpu(folder: Path, engines: dict[str, int], sizes: Sequence[int], seconds: float) -> list[Case]:
     """One core and all cores, each engine with its best buffer."""
     cases = []
-    for particles in SIZES:
+    for particles in sizes:
         for engine in engines:
             tried = {
                 buffer: speed(folder, Case(engine, "NVE", particles, 1, 1, buffer), "cpu", seconds / 2)["speed"]
@@ -131,17 +132,19 @@ def systems_of(name: str, device: str) -> int | None:
     return int(asked.stdout)
 
 
-def cases_on_gpu(engines: dict[str, int]) -> list[Case]:
+def cases_on_gpu(engines: dict[str, int], sizes: Sequence[int]) -> list[Case]:
     """As many systems as the GPU has multiprocessors, and fewer; HOOMD-blue with the numbers at which it is fastest."""
     cases = []
     if "fused" in engines:
         most = engines["fused"]
-        for particles in SIZES:
+        for particles in sizes:
             cases += [Case("fused", "NVE", particles, systems) for systems in (1, 32, most)]
-        cases += [Case("fused", "NVE", 4096, 2 * most), Case("fused", "NVT", 4096, most)]
+        middle = sizes[len(sizes) // 2]
+        cases += [Case("fused", "NVE", middle, 2 * most), Case("fused", "NVT", middle, most)]
     if "hoomd" in engines:
-        cases += [Case("hoomd", "NVE", 4096, systems) for systems in (1, 4, 16)]
-        cases += [Case("hoomd", "NVE", 1000, 16), Case("hoomd", "NVT", 4096, 16)]
+        middle = sizes[len(sizes) // 2]
+        cases += [Case("hoomd", "NVE", middle, systems) for systems in (1, 4, 16)]
+        cases += [Case("hoomd", "NVE", sizes[0], 16), Case("hoomd", "NVT", middle, 16)]
     return cases
 
 
@@ -181,7 +184,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         style = {"color": COLORS[index], "marker": MARKERS[index], "label": f"{name} on {rows.device.iloc[0]}"}
         ax.errorbar(rows.particles, rows["median"] / 1e6, [bar / 1e6 for bar in spread], capsize=2, **style)
     ax.set(xscale="log", yscale="log", xlabel="particles $N$", ylabel="million particle-steps per second")
-    ax.set_xticks(SIZES, [str(size) for size in SIZES])
+    ax.set_xticks(sorted(set(best.particles)), [str(size) for size in sorted(set(best.particles))])
     ax.minorticks_off()
     ax.legend()
     figure.savefig(path)
@@ -191,6 +194,7 @@ def main() -> None:
     """Measure the speeds, print them, and write the table and the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--particles", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seconds", type=float, default=None, help="duration of one measurement in seconds")
     parser.add_argument("--repeats", type=int, default=None)
     parser.add_argument("--output", type=Path, help="CSV file to write; a PNG is written beside it")
@@ -203,12 +207,18 @@ def main() -> None:
         return
     found_systems = {name: systems_of(name, arguments.device) for name in ENGINES}
     engines = {name: systems for name, systems in found_systems.items() if systems is not None}
+    if not engines:
+        raise SystemExit(f"no engine works on a {arguments.device} here")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for particles in SIZES:
+        for particles in arguments.particles:
             start = liquid(load_engine("auto", "cpu"), particles)
             (folder / str(particles)).write_bytes(pickle.dumps(start))
-        cases = cases_on_gpu(engines) if arguments.device == "gpu" else cases_on_cpu(folder, engines, seconds)
+        cases = (
+            cases_on_gpu(engines, arguments.particles)
+            if arguments.device == "gpu"
+            else cases_on_cpu(folder, engines, arguments.particles, seconds)
+        )
         speeds: dict[Case, list[float]] = {}
         described = {}
         for _ in range(arguments.repeats or (3 if arguments.device == "cpu" else 2)):

@@ -1,6 +1,6 @@
 """Compare particle-steps per second of an engine alone with those of the same run as a stage of the workflow.
 
-    python benchmarks/stage_overhead.py [--engine lammps] [--particles 4096] [--steps 20000] [--repeats 5]
+    python benchmarks/stage_overhead.py [--engine fused] [--particles 4096] [--steps 100000] [--repeats 5]
 
 Both advance one configuration with the thermostat at one temperature on one core, and they are run alternately. The
 stage includes everything that the subcommand does: starting Python, reading and hashing its input, and writing its
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--particles", type=int, default=4096)
-    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     engine = load_engine(arguments.engine)
