@@ -15,18 +15,18 @@ struct Arguments {
 
 }  // namespace
 
-#define FUNCTION(NAME, CALL)                                                                          \
-    extern "C" int emulated_##NAME(const Arguments* a, int blocks_x, int blocks_y) {                  \
-        for (blockIdx.y = 0; blockIdx.y < blocks_y; ++blockIdx.y)                                     \
-            for (blockIdx.x = 0; blockIdx.x < blocks_x; ++blockIdx.x)                                 \
-                if (!fibers::run_block(                                                               \
-                        [](void* given) {                                                             \
-                            const Arguments& a = *(const Arguments*)given;                            \
-                            CALL;                                                                     \
-                        },                                                                            \
-                        (void*)a))                                                                    \
-                    return 1;                                                                         \
-        return 0;                                                                                     \
+#define FUNCTION(NAME, CALL)                                                         \
+    extern "C" int emulated_##NAME(const Arguments* a, int blocks_x, int blocks_y) { \
+        for (blockIdx.y = 0; blockIdx.y < blocks_y; ++blockIdx.y)                    \
+            for (blockIdx.x = 0; blockIdx.x < blocks_x; ++blockIdx.x)                \
+                if (!fibers::run_block(                                              \
+                        [](void* given) {                                            \
+                            const Arguments& a = *(const Arguments*)given;           \
+                            CALL;                                                    \
+                        },                                                           \
+                        (void*)a))                                                   \
+                    return 1;                                                        \
+        return 0;                                                                    \
     }
 
 FUNCTION(glassbotan_make_lists, glassbotan_make_lists(a.liquid, a.arrays, a.scratch))

@@ -1,7 +1,7 @@
 // Runs the engine's CUDA source on a CPU: every thread of a block is a fiber, which runs until the next barrier.
 //
-// The source that is included after this header is the one that NVRTC compiles for a GPU. Here the parts of CUDA that it uses
-// have the same meaning, so an error in its use of blocks, warps and shared memory shows without a GPU.
+// The source that is included after this header is the one that NVRTC compiles for a GPU. Here the parts of CUDA that
+// it uses have the same meaning, so an error in its use of blocks, warps and shared memory shows without a GPU.
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -123,7 +123,9 @@ static inline int atomicCAS(int* address, int expected, int value) {
     return before;
 }
 template <class T>
-static inline T __ldcg(const T* address) { return *address; }
+static inline T __ldcg(const T* address) {
+    return *address;
+}
 static inline float __int2float_rn(int value) { return (float)value; }
 static inline int __double2int_rn(double value) { return (int)rint(value); }
 static inline float rsqrtf(float value) { return 1.0f / sqrtf(value); }

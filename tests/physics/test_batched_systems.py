@@ -67,3 +67,19 @@ def test_each_thermostat_serves_its_own_system(hoomd, liquid_at_one):
     assert np.abs(correlations).max() < 0.4
     assert hot.kinetic_energy > 3.5 * FREEDOM / 2
     assert kinetic[1:, :10].mean(axis=1) == pytest.approx([FREEDOM / 2] * 4, rel=0.06)
+
+
+def test_the_thermostat_of_our_engine_is_hoomds(hoomd, liquid_at_one):
+    """The same extended system step by step: with a coupling time that matters, both go the same way up a ramp."""
+    try:
+        fused = load_engine("fused", "cpu")
+    except EngineError as error:
+        pytest.skip(str(error))
+    dynamics = Dynamics(0.002, Thermostat(1.0, 1.5, 0.1))
+    for ours, theirs in zip(
+        advance(fused, [liquid_at_one], [50, 150], dynamics),
+        advance(hoomd, [liquid_at_one], [50, 150], dynamics),
+        strict=True,
+    ):
+        assert np.abs(ours.configuration.unwrapped - theirs.configuration.unwrapped).max() < 1e-5
+        assert ours.configuration.kinetic_energy == pytest.approx(theirs.configuration.kinetic_energy, rel=1e-5)

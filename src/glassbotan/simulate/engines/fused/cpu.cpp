@@ -194,16 +194,24 @@ int glassbotan_make_lists(const Liquid* liquid, const Arrays* arrays, int index)
     return 0;
 }
 
-int glassbotan_advance(const Liquid* liquid, const Motion* motion, const Arrays* arrays, int index, int mode, int steps) {
+int glassbotan_advance(const Liquid* liquid, const Motion* motion, const Arrays* arrays, int index, int mode,
+                       int steps) {
     const System s = system_of(*arrays, index);
     Scratch scratch(s);
     if (!scratch.memory) return 1;
     Block block{s, scratch};
     switch (mode) {
-        case CONSTANT_ENERGY: advance<CONSTANT_ENERGY>(block, s, *liquid, *motion, steps); break;
-        case THERMOSTATTED: advance<THERMOSTATTED>(block, s, *liquid, *motion, steps); break;
-        case RESTRAINED: advance<RESTRAINED>(block, s, *liquid, *motion, steps); break;
-        default: minimise(block, s, *liquid, *motion, steps);
+        case CONSTANT_ENERGY:
+            advance<CONSTANT_ENERGY>(block, s, *liquid, *motion, steps);
+            break;
+        case THERMOSTATTED:
+            advance<THERMOSTATTED>(block, s, *liquid, *motion, steps);
+            break;
+        case RESTRAINED:
+            advance<RESTRAINED>(block, s, *liquid, *motion, steps);
+            break;
+        default:
+            minimise(block, s, *liquid, *motion, steps);
     }
     return 0;
 }
@@ -218,7 +226,8 @@ int glassbotan_forces(const Liquid* liquid, const Arrays* arrays, int index, flo
     return 0;
 }
 
-int glassbotan_measure(const Liquid* liquid, const Arrays* arrays, int index, double* energy, double* virial, double* force) {
+int glassbotan_measure(const Liquid* liquid, const Arrays* arrays, int index, double* energy, double* virial,
+                       double* force) {
     const System s = system_of(*arrays, index);
     for (int i = 0; i < s.n; ++i) measure(s, *liquid, i, energy + i, virial + i, force + AXES * (uint64)i);
     return 0;

@@ -1,10 +1,10 @@
 // The engine on a GPU: a block of THREADS threads advances one system, whose positions lie in shared memory.
 //
-// Given by the compiler's options: THREADS, and SHARED_NUMBERS, 1 if the numbers of the particles in each cell lie in shared
-// memory too.
+// Given by the compiler's options: THREADS, and SHARED_NUMBERS, 1 if the numbers of the particles in each cell lie in
+// shared memory too.
 constexpr int UNROLLED_WORDS = __CUDA_ARCH__ >= 800 ? 4 : 1;
-// Words of two neighbours in a turn of the loop over neighbours: several loads are on their way at a time, as far as the
-// registers allow.
+// Words of two neighbours in a turn of the loop over neighbours: several loads are on their way at a time, as far as
+// the registers allow.
 constexpr int LIST_LANES = 32;
 // Particles whose lists lie side by side: those of a warp, which reads the k-th neighbours of all in one go.
 
@@ -192,7 +192,8 @@ struct Block {
         for (int axis = 0; axis < 3; ++axis) values[axis] = of_block(partial + axis * WARPS);
     }
     INLINE_MEMBER double maximum(double value) {
-        for (int distance = 16; distance > 0; distance /= 2) value = fmax(value, __shfl_xor_sync(0xffffffffu, value, distance));
+        for (int distance = 16; distance > 0; distance /= 2)
+            value = fmax(value, __shfl_xor_sync(0xffffffffu, value, distance));
         if (thread % 32 == 0) partial[3 * WARPS + thread / 32] = value;
         sync();
         UNROLL(1)
@@ -244,12 +245,12 @@ KERNEL glassbotan_make_lists(Liquid liquid, Arrays arrays, Scratch scratch) {
     block.store([](Variables&) {});
 }
 
-#define ADVANCING(NAME, CALL)                                                                                       \
-    KERNEL NAME(Liquid liquid, Motion motion, Arrays arrays, Scratch scratch, const int32* steps) {                 \
-        const System s = system_of(arrays, blockIdx.x);                                                             \
-        if (s.variables->status != RUNNING || steps[blockIdx.x] <= 0) return;                                       \
-        Block block(s, scratch, (unsigned char*)shared_memory);                                                     \
-        CALL(block, s, liquid, motion, steps[blockIdx.x]);                                                          \
+#define ADVANCING(NAME, CALL)                                                                       \
+    KERNEL NAME(Liquid liquid, Motion motion, Arrays arrays, Scratch scratch, const int32* steps) { \
+        const System s = system_of(arrays, blockIdx.x);                                             \
+        if (s.variables->status != RUNNING || steps[blockIdx.x] <= 0) return;                       \
+        Block block(s, scratch, (unsigned char*)shared_memory);                                     \
+        CALL(block, s, liquid, motion, steps[blockIdx.x]);                                          \
     }
 
 ADVANCING(glassbotan_constant_energy, advance<CONSTANT_ENERGY>)

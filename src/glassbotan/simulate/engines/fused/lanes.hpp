@@ -1,8 +1,9 @@
 // Numbers that are computed with together: a vector of the processor on a CPU, one number in each thread on a GPU.
 //
-// F is `WIDTH` floats, I is `WIDTH` 32-bit integers and M the result of comparing two of them. On a CPU they are vectors
-// of the compiler (clang or gcc), and intrinsics serve only where the compiler's vectors have no word: reciprocal square
-// roots, the positions of particles that are scattered in memory, and the packing of those that pass a test.
+// F is `WIDTH` floats, I is `WIDTH` 32-bit integers and M the result of comparing two of them. On a CPU they are
+// vectors of the compiler (clang or gcc), and intrinsics serve only where the compiler's vectors have no word:
+// reciprocal square roots, the positions of particles that are scattered in memory, and the packing of those that pass
+// a test.
 #pragma once
 
 using int16 = short;
@@ -92,9 +93,10 @@ INLINE void scattered(const int32* positions, const uint16* particles, int half,
     const uint16* number = particles + half;
 #if defined(__AVX512F__)
 #define AT(lane) _mm_load_si128((const __m128i*)(positions + 4 * (uint64)number[2 * (lane)]))
-#define ROW(q)                                                                                                      \
-    _mm512_inserti32x4(                                                                                            \
-        _mm512_inserti32x4(_mm512_inserti32x4(_mm512_castsi128_si512(AT(q)), AT(4 + q), 1), AT(8 + q), 2), AT(12 + q), 3)
+#define ROW(q)                                                                                                         \
+    _mm512_inserti32x4(                                                                                                \
+        _mm512_inserti32x4(_mm512_inserti32x4(_mm512_castsi128_si512(AT(q)), AT(4 + q), 1), AT(8 + q), 2), AT(12 + q), \
+        3)
     const __m512i r0 = ROW(0), r1 = ROW(1), r2 = ROW(2), r3 = ROW(3);
     const __m512i xy01 = _mm512_unpacklo_epi32(r0, r1), xy23 = _mm512_unpacklo_epi32(r2, r3);
     const __m512i zw01 = _mm512_unpackhi_epi32(r0, r1), zw23 = _mm512_unpackhi_epi32(r2, r3);

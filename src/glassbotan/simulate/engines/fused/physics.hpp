@@ -1,7 +1,7 @@
 // The physics of the engine: forces, neighbour lists, integration, thermostat, restraint and minimisation.
 //
-// Everything is written for one system and a block of threads that share it: on a GPU a block of CUDA, on a CPU a single
-// thread with vectors of `WIDTH` particles. `Block` is what differs between the two:
+// Everything is written for one system and a block of threads that share it: on a GPU a block of CUDA, on a CPU a
+// single thread with vectors of `WIDTH` particles. `Block` is what differs between the two:
 //
 //     each_group(f)       f(i) for the first particle i of every group of WIDTH particles of this thread
 //     each_particle(f)    f(i) for every particle of this thread
@@ -12,9 +12,9 @@
 //     any(flag)           waits, and says whether the flag of any thread is set
 //     sum(values)         waits, and adds up the values of all threads in a fixed order
 //
-// Positions are 32-bit integers: the box is 2^32 long in every direction, so that the difference of two positions, which
-// wraps around, is the nearest image. A step of the grid is 3.5e-9 sigma for 4096 particles at density 1.2. Forces are
-// 32-bit floats, velocities and all that is summed over particles 64-bit floats.
+// Positions are 32-bit integers: the box is 2^32 long in every direction, so that the difference of two positions,
+// which wraps around, is the nearest image. A step of the grid is 3.5e-9 sigma for 4096 particles at density 1.2.
+// Forces are 32-bit floats, velocities and all that is summed over particles 64-bit floats.
 #pragma once
 #include "lanes.hpp"
 
@@ -49,11 +49,11 @@ struct Motion {
     double timestep;
     double start, stop, coupling_time;  // Nose-Hoover thermostat, whose temperature goes linearly to `stop` at `end`
     int64 end;
-    double radius;       // of the sphere that each particle stays in
-    double temperature;  // of the velocities that are drawn anew
-    double rate;         // at which a particle's velocity is drawn anew
-    int32 average_every;  // steps between two positions that are averaged over
-    int32 settling;       // steps before the first of them
+    double radius;           // of the sphere that each particle stays in
+    double temperature;      // of the velocities that are drawn anew
+    double rate;             // at which a particle's velocity is drawn anew
+    int32 average_every;     // steps between two positions that are averaged over
+    int32 settling;          // steps before the first of them
     double force_tolerance;  // largest force, at which a minimisation ends
 };
 
@@ -62,13 +62,13 @@ enum Mode { CONSTANT_ENERGY = 0, THERMOSTATTED = 1, RESTRAINED = 2, MINIMISING =
 // What a system has beside its arrays.
 struct Variables {
     int64 step;
-    double xi, eta;         // friction of the thermostat, and its integral over time
-    double momentum[3];     // total momentum, which is conserved
+    double xi, eta;                 // friction of the thermostat, and its integral over time
+    double momentum[3];             // total momentum, which is conserved
     double fire_step, fire_mixing;  // time step and mixing of a minimisation
     int64 fire_downhill;            // steps since the last one that went uphill
     double largest_force;
-    uint64 seed;      // of the velocities that are drawn anew
-    int64 rebuilds;   // of the neighbour lists
+    uint64 seed;             // of the velocities that are drawn anew
+    int64 rebuilds;          // of the neighbour lists
     int32 status, particle;  // what ended the run, and the particle at fault
     int32 longest[2];        // longest list of neighbours A and B, in words of two
 };
@@ -76,19 +76,19 @@ struct Variables {
 // Arrays of all systems, one after the other. `padded` is the number of particles, rounded up to whole groups.
 struct Arrays {
     int32 particles, padded;
-    int32 split;        // the particles before it are A, the others B
-    int32 cells;        // cells along each edge of the box
-    int32 capacity[2];  // words of two neighbours in each list, for neighbours A and B
-    int32* positions;   // (systems, padded, AXES)
-    int32* listed;      // positions when the lists were made
-    int32* images;      // numbers of boxes crossed by `listed`
-    double* velocities;     // half a step before `positions`
-    int32* centers;         // centres of the spheres of a restrained run, or null
-    double* averages;       // (systems, 2, padded, AXES) sums of displacements from the centre and, in the fourth place, of
-                            // their squares, over the first and the second half of a restrained run, or null
-    uint32* lists;          // (systems, padded / LIST_LANES, capacity A + B, LIST_LANES)
-    uint16* words;          // (systems, 2, padded) number of words in each list
-    Variables* variables;   // (systems,)
+    int32 split;         // the particles before it are A, the others B
+    int32 cells;         // cells along each edge of the box
+    int32 capacity[2];   // words of two neighbours in each list, for neighbours A and B
+    int32* positions;    // (systems, padded, AXES)
+    int32* listed;       // positions when the lists were made
+    int32* images;       // numbers of boxes crossed by `listed`
+    double* velocities;  // half a step before `positions`
+    int32* centers;      // centres of the spheres of a restrained run, or null
+    double* averages;  // (systems, 2, padded, AXES) sums of displacements from the centre and, in the fourth place, of
+                       // their squares, over the first and the second half of a restrained run, or null
+    uint32* lists;     // (systems, padded / LIST_LANES, capacity A + B, LIST_LANES)
+    uint16* words;     // (systems, 2, padded) number of words in each list
+    Variables* variables;  // (systems,)
 };
 
 struct System {
@@ -136,7 +136,9 @@ INLINE uint32* list_of(const System& s, int i, int of) {
     return s.lists + (group * (s.capacity[0] + s.capacity[1]) + (of ? s.capacity[0] : 0)) * LIST_LANES + i % LIST_LANES;
 }
 
-INLINE double mass_of(const System& s, const Liquid& liquid, int i) { return i < s.split ? liquid.mass_a : liquid.mass_b; }
+INLINE double mass_of(const System& s, const Liquid& liquid, int i) {
+    return i < s.split ? liquid.mass_a : liquid.mass_b;
+}
 
 // -V'(r) / r for squared distances r2, and zero beyond the cutoff and at no distance, where a list is filled up with
 // the particle itself:
@@ -150,8 +152,8 @@ INLINE F pair_force(F r2, F c12, F c6, F slope, F cutoff2) {
     return select((r2 < cutoff2) & (r2 > 0.0f), force, broadcast(0.0f));
 }
 
-// Add the forces of one list on the particles i, i + 1, ... of a group, in units of epsilon / sigma^2 times a step of the
-// grid.
+// Add the forces of one list on the particles i, i + 1, ... of a group, in units of epsilon / sigma^2 times a step of
+// the grid.
 template <class Block>
 INLINE void add_forces(Block& b, const System& s, int i, int of, F c12, F c6, F slope, F cutoff2, float grid2, I x, I y,
                        I z, F& fx, F& fy, F& fz) {
@@ -163,7 +165,8 @@ INLINE void add_forces(Block& b, const System& s, int i, int of, F c12, F c6, F 
         for (int half = 0; half < 2; ++half) {
             I xj, yj, zj;
             b.neighbor_positions(pair, half, xj, yj, zj);
-            const F dx = to_float(difference(x, xj)), dy = to_float(difference(y, yj)), dz = to_float(difference(z, zj));
+            const F dx = to_float(difference(x, xj)), dy = to_float(difference(y, yj)),
+                    dz = to_float(difference(z, zj));
             const F r2 = (dx * dx + dy * dy + dz * dz) * grid2;
             const F force = pair_force(r2, c12, c6, slope, cutoff2);
             fx = fx + force * dx;
@@ -203,13 +206,14 @@ INLINE int reach_of(double range, double box_length, int cells) {
     return 2 * reach + 1 < cells ? reach : cells / 2;
 }
 
-// Sort the particles into cells: `b.sorted` has their numbers, cell after cell, and in order within a cell; those of cell c
-// begin at `b.start(c)`.
+// Sort the particles into cells: `b.sorted` has their numbers, cell after cell, and in order within a cell; those of
+// cell c begin at `b.start(c)`.
 template <class Block>
 INLINE void sort_into_cells(Block& b, const System& s) {
     const int m = s.cells, cells = m * m * m;
     const auto cell = [&](int i) {
-        return (cell_of(b.coordinate(i, 2), m) * m + cell_of(b.coordinate(i, 1), m)) * m + cell_of(b.coordinate(i, 0), m);
+        return (cell_of(b.coordinate(i, 2), m) * m + cell_of(b.coordinate(i, 1), m)) * m +
+               cell_of(b.coordinate(i, 0), m);
     };
     b.each_cell([&](int c) { b.start(c) = 0; }, cells + 1);
     b.sync();
@@ -226,7 +230,8 @@ INLINE void sort_into_cells(Block& b, const System& s) {
 template <class Block, class Function>
 INLINE void each_candidate_range(Block& b, const System& s, int i, int reach, Function f) {
     const int m = s.cells;
-    const int cx = cell_of(b.coordinate(i, 0), m), cy = cell_of(b.coordinate(i, 1), m), cz = cell_of(b.coordinate(i, 2), m);
+    const int cx = cell_of(b.coordinate(i, 0), m), cy = cell_of(b.coordinate(i, 1), m),
+              cz = cell_of(b.coordinate(i, 2), m);
     const int span = 2 * reach + 1 < m ? 2 * reach + 1 : m;  // each cell once, however small the box
     const auto around = [&](int cell) { return cell < 0 ? cell + m : cell >= m ? cell - m : cell; };
     const int low = around(cx - reach), high = low + span;
@@ -260,7 +265,8 @@ INLINE void make_lists(Block& b, const System& s, const Liquid& liquid) {
             for (int p = first; p < last; p += WIDTH) {
                 I xj, yj, zj, j;
                 b.candidates(p, xj, yj, zj, j);
-                const F dx = to_float(difference(x, xj)), dy = to_float(difference(y, yj)), dz = to_float(difference(z, zj));
+                const F dx = to_float(difference(x, xj)), dy = to_float(difference(y, yj)),
+                        dz = to_float(difference(z, zj));
                 const F r2 = (dx * dx + dy * dy + dz * dz) * (grid * grid);
                 const M j_is_b = j >= s.split;
                 const M listed = (r2 < select(j_is_b, broadcast(range2_b), broadcast(range2_a))) & (j != i) &
@@ -293,7 +299,8 @@ INLINE void renew_lists(Block& b, const System& s, const Liquid& liquid, bool ke
         b.sum(momentum);
         const double total = mass_of(s, liquid, 0) * s.split + mass_of(s, liquid, s.n - 1) * (s.n - s.split);
         double lost[3];
-        for (int axis = 0; axis < 3; ++axis) lost[axis] = (share_of_momentum * s.variables->momentum[axis] - momentum[axis]) / total;
+        for (int axis = 0; axis < 3; ++axis)
+            lost[axis] = (share_of_momentum * s.variables->momentum[axis] - momentum[axis]) / total;
         b.each_particle([&](int i) {
             for (int axis = 0; axis < 3; ++axis) s.velocities[AXES * i + axis] += lost[axis];
         });
@@ -431,14 +438,15 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
         far = MODE == THERMOSTATTED ? b.any_and_sum(far, kinetic) : b.any(far);  // all positions are the new ones
         if (MODE == THERMOSTATTED) {
             const double set = motion.start + (motion.stop - motion.start) * (double)(step - 1) / (double)motion.end;
-            const double change = dt / (motion.coupling_time * motion.coupling_time) *
-                                  (kinetic / ((3.0 * s.n - 3.0) * set) - 1.0);
+            const double change =
+                dt / (motion.coupling_time * motion.coupling_time) * (kinetic / ((3.0 * s.n - 3.0) * set) - 1.0);
             eta += dt * (xi + 0.5 * change);
             xi += change;
         }
         if (far) {
             if (b.status(s) != RUNNING) break;
-            const double share = MODE == THERMOSTATTED ? exp(0.5 * dt * xi - eta) : 1.0;  // of the momentum at the start
+            const double share =
+                MODE == THERMOSTATTED ? exp(0.5 * dt * xi - eta) : 1.0;  // of the momentum at the start
             renew_lists(b, s, liquid, MODE != RESTRAINED, share);
             if (b.status(s) != RUNNING) break;
         }
@@ -448,8 +456,8 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
 
 // ---- Minimisation ----
 
-// Take a system to a minimum of its potential energy by up to `steps` steps of FIRE 2.0 (Guenole et al., Comput. Mater. Sci.
-// 175, 109584 (2020)), until the largest force is below the tolerance.
+// Take a system to a minimum of its potential energy by up to `steps` steps of FIRE 2.0 (Guenole et al., Comput. Mater.
+// Sci. 175, 109584 (2020)), until the largest force is below the tolerance.
 template <class Block>
 INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Motion& motion, int steps) {
     constexpr int DELAY = 20;
@@ -548,7 +556,8 @@ INLINE void measure(const System& s, const Liquid& liquid, int i, double* energy
                 if (j == i || r2 >= pair.cutoff * pair.cutoff) continue;
                 const double r = sqrt(r2), s2 = pair.sigma * pair.sigma / r2, s6 = s2 * s2 * s2;
                 const double slope = -24.0 * pair.epsilon * (2.0 * s6 * s6 - s6) / r - pair.slope_at_cutoff;
-                u += 4.0 * pair.epsilon * (s6 * s6 - s6) - pair.energy_at_cutoff - (r - pair.cutoff) * pair.slope_at_cutoff;
+                u += 4.0 * pair.epsilon * (s6 * s6 - s6) - pair.energy_at_cutoff -
+                     (r - pair.cutoff) * pair.slope_at_cutoff;
                 w -= r * slope;
                 for (int axis = 0; axis < 3; ++axis) f[axis] -= slope / r * d[axis];
             }
