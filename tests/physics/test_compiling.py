@@ -9,10 +9,12 @@ import sys
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from emulated_cuda import EmulatedCuda
 
+from glassbotan.devices import DeviceError
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import lattice, random_generator
 from glassbotan.simulate.engines import Dynamics, load_engine
@@ -108,15 +110,42 @@ def test_the_largest_system_is_named_and_fits():
         Shape.of(most + 3000, liquid_record((most / 1.2) ** (1 / 3), 0.2), card)
 
 
-def test_a_gpu_without_memory_gets_a_message(emulated_gpu, liquid_at_one, monkeypatch):
-    from glassbotan.simulate.engines.fused import Launch
+@pytest.fixture
+def card():
+    """A GPU whose driver answers what a test sets: the real enumerations, but no device behind them."""
+    driver = pytest.importorskip("cuda.bindings.driver")
+    found = cuda.Cuda.__new__(cuda.Cuda)
+    found.name, found._context = "a card", None
+    found._driver = SimpleNamespace(CUresult=driver.CUresult, cuCtxSetCurrent=lambda context: (0,))
+    return found
 
-    def allocate(self, size):
-        raise EngineError("fused: a card has no 12 MiB of memory left")
 
-    monkeypatch.setattr(EmulatedCuda, "allocate", allocate)
-    with pytest.raises(EngineError, match="no 12 MiB of memory left"):
-        Launch(emulated_gpu, [liquid_at_one], Dynamics(1e-3), None)
+def test_a_gpu_without_memory_gets_a_message(card):
+    card._driver.cuMemAlloc = lambda size: (card._driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY, 0)
+    with pytest.raises(EngineError, match=r"a card has no 12 MiB of memory left; set integrator.systems_per_launch"):
+        card.allocate(12 * 2**20)
+
+
+def test_an_error_of_the_driver_is_named(card):
+    card._driver.__name__ = "cuda.bindings.driver"
+    card._driver.cuMemFree = lambda address: (card._driver.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,)
+    with pytest.raises(EngineError, match=r"driver says CUDA_ERROR_ILLEGAL_ADDRESS"):
+        card.free(1)
+
+
+def test_a_gpu_that_is_too_old_gets_a_message(monkeypatch):
+    driver = pytest.importorskip("cuda.bindings.driver")
+    answers = {
+        "cuDeviceGet": lambda index: (0, 0),
+        "cuDevicePrimaryCtxRetain": lambda device: (0, 1),
+        "cuCtxSetCurrent": lambda context: (0,),
+        "cuDeviceGetName": lambda length, device: (0, b"an old card\0"),
+        "cuDeviceGetAttribute": lambda attribute, device: (0, 6 if "MAJOR" in attribute.name else 1),
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(driver, name, answer)
+    with pytest.raises(DeviceError, match=r"an old card has compute capability 6.1, but the engine fused needs 7.0"):
+        cuda.Cuda(0)
 
 
 def test_numbers_outside_shared_memory_give_the_same(compiler, tmp_path, liquid_at_one):

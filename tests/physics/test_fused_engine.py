@@ -138,6 +138,22 @@ def test_processors_agree_until_rounding_errors_have_grown(processor, fused, liq
     assert np.abs(found.configuration.unwrapped - expected.configuration.unwrapped).max() < 1e-5
 
 
+def test_the_same_momenta_lead_where_other_engines_lead_until_chaos_takes_over(engine, fused, liquid_at_one):
+    """Propensity, F_s and energy of the same four replicas at t = 0.4, when rounding errors have grown to 1e-5."""
+    systems, origin = replicas(liquid_at_one, 1.0, 4, seed=6, number=1), liquid_at_one.in_the_box().unwrapped
+    moved, energies = {}, {}
+    for name, one in (("ours", fused), ("theirs", engine)):
+        samples = list(advance(one, systems, [200], Dynamics(0.002)))
+        moved[name] = np.array([sample.configuration.unwrapped - origin for sample in samples])
+        energies[name] = [sample.potential_energy for sample in samples]
+    assert np.abs(moved["ours"] - moved["theirs"]).max() < 1e-4
+    propensities = [np.linalg.norm(found, axis=-1).mean(axis=0) for found in moved.values()]
+    assert propensities[0] == pytest.approx(propensities[1], abs=1e-5)
+    scattering = [np.cos(2 * np.pi * found).mean() for found in moved.values()]
+    assert scattering[0] == pytest.approx(scattering[1], abs=1e-6)
+    assert energies["ours"] == pytest.approx(energies["theirs"], rel=1e-6)
+
+
 def test_time_reversal_leads_back_to_the_start(fused, liquid_at_one):
     forward = Dynamics(0.005)
     (there,) = advance(fused, [liquid_at_one], [100], forward)
