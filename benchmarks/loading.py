@@ -26,14 +26,16 @@ def write_targets(folder: Path, configurations: int, particles: int, times: int)
         "melt": ["--configurations", "1", "--melt.time", "1", "--liquid.particles", str(particles)],
         "quench": ["--quench.time", "1"],
         "equilibrate": ["--time", "1"],
-        "ensemble": ["--configuration", "1", "--times", steps, "--ensemble.replicas", "2"],
-        "targets": [],
     }
     before: list[str] = []
     for stage, options in stages.items():
-        output = folder / (stage + (".npz" if stage == "targets" else ".gsd"))
+        output = folder / f"{stage}.gsd"
         glassbotan([stage, *STUDY, *options, *before, "--output", str(output)])
         before = ["--input", str(output)]
+    ensembles, output = folder / "ensembles", folder / "targets.npz"
+    replicas = ["--configurations", "1", "--times", steps, "--ensemble.replicas", "2", str(folder / "equilibrate.gsd")]
+    glassbotan(["ensemble", *STUDY, *replicas, "--output", str(ensembles)])
+    glassbotan(["targets", *STUDY, "--input", str(ensembles / "c0001.gsd"), "--output", str(output)])
     header, arrays = read_npz(output)
     content = dict(zip(arrays, arrays.read(*arrays), strict=True))
     paths = []

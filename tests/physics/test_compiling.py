@@ -18,8 +18,8 @@ from glassbotan.devices import DeviceError
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import lattice, random_generator
 from glassbotan.simulate.engines import Dynamics, load_engine
+from glassbotan.simulate.engines.fused import BUFFER, Launch, cuda
 from glassbotan.simulate.engines.fused import compiler as compiling
-from glassbotan.simulate.engines.fused import cuda
 from glassbotan.simulate.engines.fused.gpu import Gpu, Shape, largest_system
 from glassbotan.simulate.engines.fused.systems import liquid_record
 from glassbotan.simulate.running import advance
@@ -149,10 +149,8 @@ def test_a_gpu_that_is_too_old_gets_a_message(monkeypatch):
 
 
 def test_numbers_outside_shared_memory_give_the_same(compiler, tmp_path, liquid_at_one):
-    from glassbotan.simulate.engines.fused import Launch
-
     found = []
-    exactly = Shape.of(256, liquid_record(liquid_at_one.box_length, 0.2), EmulatedCuda, 64).shared_bytes
+    exactly = Shape.of(256, liquid_record(liquid_at_one.box_length, BUFFER), EmulatedCuda, 64).shared_bytes
     for memory in (exactly, exactly - 1):
         card = EmulatedCuda(tmp_path)
         card.shared_memory = memory

@@ -26,9 +26,9 @@ class Stages:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.commands = {
-            "equilibrate": ["equilibrate", "--temperature", "0.9", "--integrator", INTEGRATOR, "--time", "20",
+            "equilibrate": ["equilibrate", "--temperature", "0.9", "--integrator", INTEGRATOR, "--time", "400",
                             "--input", folder / "quench.gsd"],
-            "ensemble": ["ensemble", "--temperature", "0.9", "--integrator", INTEGRATOR, "--times", "0.1,3.9,12",
+            "ensemble": ["ensemble", "--temperature", "0.9", "--integrator", INTEGRATOR, "--times", "0.1,39,120",
                          "--ensemble", '{"replicas": 4, "relaxation_replicas": 2}', "--configurations", "1-2",
                          folder / "equilibrate.gsd"],
             "fit": ["fit", "--temperature", "0.9", "--time-indices", "2", "--train", "2", "--model", MODEL,
@@ -178,7 +178,7 @@ def test_work_of_another_run_is_set_aside(stages, stage, tmp_path):
     process.kill()
     process.communicate()
     errors = stages.run(*stages.commands[stage], "--output", output)
-    setting = {"equilibrate": "settings.integrator.timestep is 0.002 there, but 0.001 in this run",
+    setting = {"equilibrate": "settings.integrator.timestep is 0.002 there, but 0.005 in this run",
                "fit": "settings.seed is 7 there, but 0 in this run"}[stage]  # fmt: skip
     assert setting in errors
     aside = output.with_name(output.name + ".unfinished.aside1")
