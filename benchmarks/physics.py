@@ -3,8 +3,8 @@
     python benchmarks/physics.py tau-alpha [--cores 2]
     python benchmarks/physics.py displacements FOLDER [--runs 8]
 
-`tau-alpha` runs the study benchmarks/physics.yaml with Snakemake up to its relaxation times (a quarter of an hour on two
-cores; an interrupted run can be continued) and compares them with Shiba et al., J. Chem. Phys. 158, 084503 (2023).
+`tau-alpha` runs the study benchmarks/physics.yaml with Snakemake up to its relaxation times (a quarter of an hour on
+two cores; an interrupted run can be continued) and compares them with Shiba et al., J. Chem. Phys. 158, 084503 (2023).
 
 `displacements` starts from an equilibrated configuration of another code (RUMD, N = 10,000, T = 0.45), draws new
 momenta for each run, and compares mean squared displacements and F_s up to t = 8 with those of that code. FOLDER holds
