@@ -202,10 +202,10 @@ def test_damaged_checkpoint(stages, stage, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of one megabyte and a half."""
+    """A file system of eight megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3072k", "tmpfs", folder], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8192k", "tmpfs", folder], capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("a small file system cannot be mounted here")
     yield folder
@@ -218,11 +218,11 @@ def test_full_disk(stages, stage, small_disk):
     output = output_of(stage, small_disk)
     filling = small_disk / "filling"
     filling.write_bytes(b"")
-    sizes = {"equilibrate": 65_536, "ensemble": 98_304, "fit": 32_768}
+    sizes = {"equilibrate": 196_608, "ensemble": 786_432, "fit": 32_768}
     failures = []
     for attempt in range(40):
         occupied = sum(path.stat().st_blocks * 512 for path in small_disk.rglob("*") if path != filling)
-        space = max(0, 3_072 * 1024 - occupied - attempt * sizes[stage])
+        space = max(0, 8_192 * 1024 - occupied - attempt * sizes[stage])
         filling.write_bytes(bytes(space))
         process = stages.start(*stages.commands[stage], "--output", output)
         _, errors = process.communicate(timeout=120)

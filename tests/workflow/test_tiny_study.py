@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 
 import glassbotan
+from glassbotan.errors import StudyError
 from glassbotan.files.configurations import read_batch
 from glassbotan.files.fitted import read_fitted, read_fitted_provenance
 from glassbotan.files.gsd import read_gsd_provenance
@@ -173,7 +174,7 @@ def test_simulated_ensembles_are_isoconfigurational(finished):
             energies.setdefault(int(frame.log["replica"][0]), []).append(total / 256)
     assert len(energies) == 4
     for values in energies.values():
-        assert np.ptp(values) < 1e-3
+        assert np.ptp(values) < 3e-3  # velocity Verlet at T = 0.9 and dt = 0.005
 
 
 def test_second_run_has_nothing_to_do(finished):
@@ -241,9 +242,8 @@ def test_ensembles_start_from_given_configurations(finished, checkout, tiny_sett
             gsd.hoomd.open(ensemble_of(finished, original)) as theirs,
         ):
             assert np.allclose(ours[0].particles.position, theirs[0].particles.position, atol=1e-5)
-    checkout.configure({**tiny_settings, "temperatures": [{**point, "starts": starts[:1]}]})
-    result = checkout.snakemake("-n")
-    assert "starts has 4 configurations, but the study has number 5" in result.stderr + result.stdout
+    with pytest.raises(StudyError, match="starts has 4 configurations, but the study has number 5"):
+        checkout.configure({**tiny_settings, "temperatures": [{**point, "starts": starts[:1]}]})
     checkout.configure({**tiny_settings, "temperatures": [{**point, "starts": ["none.gsd#1-5"]}]})
     result = checkout.snakemake("-n")
     assert "none.gsd, of which the ensembles are to start, does not exist" in result.stderr + result.stdout
