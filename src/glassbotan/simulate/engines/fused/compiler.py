@@ -23,7 +23,7 @@ CACHE = "GLASSBOTAN_CACHE"
 """Environment variable with the folder in which compiled engines are kept, instead of the user's cache."""
 FLAGS = (
     *("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-exceptions", "-fno-rtti"),
-    *("-fno-math-errno", "-ffp-contract=fast"),
+    *("-fno-math-errno", "-ffp-contract=fast", "-fno-strict-aliasing"),  # lists are written as words, read as halves
 )
 SOURCES = ("lanes.hpp", "physics.hpp", "cpu.cpp")
 NEEDED = {  # features of a processor of each level of x86-64, as Linux names them
@@ -111,7 +111,7 @@ def compiled(level: str | None = None, more_flags: tuple[str, ...] = ()) -> tupl
     if level:
         is_zig = compiler.takes_levels_with == "-mcpu="
         options.append(compiler.takes_levels_with + (level.replace("-", "_") if is_zig else level))
-    key = hashlib.sha256("\0".join([*compiler.command, compiler.version, *options]).encode())
+    key = hashlib.sha256("\0".join([*compiler.command, compiler.version, *platform.libc_ver(), *options]).encode())
     for source in content:
         key.update(source)
     path = cache_folder() / f"fused-{level or platform.machine()}-{key.hexdigest()[:16]}.so"
