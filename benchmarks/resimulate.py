@@ -32,6 +32,7 @@ from glassbotan.simulate.engines import Dynamics
 from glassbotan.simulate.engines.fused import Fused
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
+from glassbotan.statistics import noise_ceiling
 
 TEMPERATURE = 0.44
 PUBLISHED_TIME = 4120.0
@@ -54,11 +55,9 @@ class Measured(NamedTuple):
         mean: NDArray[np.float64] = self.halves.mean(axis=0)
         return mean
 
-    @property
-    def reliability(self) -> float:
-        """Expected correlation of the propensity with that of another ensemble of as many replicas."""
-        half = float(np.corrcoef(*self.halves)[0, 1])
-        return 2 * half / (1 + half)
+    def expected_correlation(self, other: "Measured") -> float:
+        """Correlation of both propensities if they differ by the noise of their replicas alone."""
+        return noise_ceiling(self.halves) * noise_ceiling(other.halves)
 
 
 def measured(displacements: NDArray) -> Measured:
@@ -132,7 +131,7 @@ def main() -> None:
                 continue
             here = found[at]
             rho = np.corrcoef(here.propensity, there.propensity)[0, 1]
-            allowed = np.sqrt(here.reliability * there.reliability)
+            allowed = here.expected_correlation(there)
             curves = "  ".join(f"{curve:.3f} +- {error:.3f}" for curve, error in (here.scattering, there.scattering))
             print(
                 f"{path.stem.split('_')[2]:>4} {at:6g}   {here.propensity.mean():8.4f} "

@@ -9,7 +9,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from glassbotan.errors import FileError
-from glassbotan.files.plain import read_json, write_json
+from glassbotan.files.plain import read_json, remove, write_json
 
 LOCK = "lock"
 STAMP = "stamp.json"
@@ -45,10 +44,7 @@ def checkpoint_folder(output: Path, stamp: Mapping[str, Any], *companions: str) 
         # writes here now.
         beside = [path for name in (output.name, *companions) for path in output.parent.glob(f".partial-*-{name}")]
         for killed in (*beside, *folder.glob(".partial-*")):
-            if killed.is_dir():
-                shutil.rmtree(killed)
-            else:
-                killed.unlink()
+            remove(killed)
         _require_stamp(folder, json.loads(json.dumps(stamp)))
         done = False
         try:

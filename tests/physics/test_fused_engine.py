@@ -39,10 +39,6 @@ def systems_of(processor, configurations, skin=0.3):
     return Systems(processor, Batch.of(configurations, liquid, processor.lanes), liquid)
 
 
-def launch(processor, *arguments):
-    return Launch(processor, *arguments)
-
-
 @pytest.mark.parametrize("name", ["random", "crystal", "overlapping", "straddling"])
 def test_forces_and_energies_are_those_of_the_formula(processor, name, rng):
     configuration = arrangement(name, rng)
@@ -84,7 +80,7 @@ def test_lists_never_miss_a_pair_of_a_hot_liquid(fused, buffer, rng):
 
 def test_lists_never_miss_a_pair_on_any_processor(processor, rng):
     dynamics = Dynamics(0.002, Thermostat(3.0, 3.0, 0.1), neighbor_buffer=0.1, end=400)
-    with launch(processor, [hot_liquid(270, rng)], dynamics, None) as run:
+    with Launch(processor, [hot_liquid(270, rng)], dynamics, None) as run:
         for step in (100, 250, 400):
             run.run_until(step, lambda done: None)
             (sample,) = run.samples([0])
@@ -100,12 +96,12 @@ def test_lists_never_miss_a_pair_on_any_processor(processor, rng):
 def test_a_run_cut_anywhere_equals_the_unbroken_one_bit_for_bit(processor, liquid_at_one, thermostat):
     systems = replicas(liquid_at_one, 1.0, 3, seed=3, number=1)
     dynamics = Dynamics(0.004, thermostat, end=130)
-    with launch(processor, systems, dynamics, None) as unbroken:
+    with Launch(processor, systems, dynamics, None) as unbroken:
         unbroken.run_until(130, lambda done: None)
         expected = list(unbroken.samples([0, 1, 2]))
     state = None
     for step in (1, 38, 39, 97, 130):  # between two renewals of the lists, and beside them
-        with launch(processor, systems, dynamics, state) as part:
+        with Launch(processor, systems, dynamics, state) as part:
             part.run_until(step, lambda done: None)
             found = list(part.samples([0, 1, 2]))
             state = part.state()
@@ -132,7 +128,7 @@ def test_results_do_not_depend_on_what_runs_beside(compiler, liquid_at_one):
 def test_processors_agree_until_rounding_errors_have_grown(processor, fused, liquid_at_one):
     dynamics = Dynamics(0.004, end=100)
     (expected,) = advance(fused, [liquid_at_one], [100], dynamics)
-    with launch(processor, [liquid_at_one], dynamics, None) as run:
+    with Launch(processor, [liquid_at_one], dynamics, None) as run:
         run.run_until(100, lambda done: None)
         (found,) = run.samples([0])
     assert np.abs(found.configuration.unwrapped - expected.configuration.unwrapped).max() < 1e-5
@@ -249,7 +245,7 @@ def test_particles_at_the_same_place_are_named(processor, liquid_at_one):
     positions[200] = positions[17]
     doubled = Configuration.at_rest(positions, liquid_at_one.species, liquid_at_one.box_length)
     with pytest.raises(EngineError, match=r"particle (17|200) of system 0 is at the place of another one"):
-        launch(processor, [doubled], Dynamics(1e-3), None)
+        Launch(processor, [doubled], Dynamics(1e-3), None)
 
 
 def test_a_run_that_blows_up_says_where_and_when(processor, liquid_at_one):
@@ -258,13 +254,13 @@ def test_a_run_that_blows_up_says_where_and_when(processor, liquid_at_one):
     systems = [Configuration.at_rest(p, liquid_at_one.species, liquid_at_one.box_length) for p in (near, near)]
     systems[0] = liquid_at_one
     pattern = r"particle (7|123) of system 1 moved farther than 0.25 sigma in step \d+; .*smaller time step"
-    with launch(processor, systems, Dynamics(1e-3), None) as run, pytest.raises(EngineError, match=pattern):
+    with Launch(processor, systems, Dynamics(1e-3), None) as run, pytest.raises(EngineError, match=pattern):
         run.run_until(100, lambda done: None)
 
 
 def test_a_time_step_that_is_too_large_is_found_within_a_hundred_steps(processor, liquid_at_one):
     with (
-        launch(processor, [liquid_at_one], Dynamics(0.05), None) as run,
+        Launch(processor, [liquid_at_one], Dynamics(0.05), None) as run,
         pytest.raises(EngineError, match=r"in step \d\d?; the run blew up"),
     ):
         run.run_until(1000, lambda done: None)
@@ -274,7 +270,7 @@ def test_lists_that_become_too_long_are_enlarged_without_a_trace(processor, rng)
     """Particles that begin in one corner of a large box have longer lists than the mean density says."""
     crowd = lattice(Liquid(particles=216), 1.0, rng)
     spread = Configuration(crowd.positions, crowd.images, crowd.velocities, crowd.species, 3 * crowd.box_length)
-    with launch(processor, [spread], Dynamics(1e-3), None) as run:
+    with Launch(processor, [spread], Dynamics(1e-3), None) as run:
         run.run_until(50, lambda done: None)
         (sample,) = run.samples([0])
     now = sample.configuration
@@ -309,7 +305,7 @@ def test_a_particle_that_is_too_fast_is_found_while_lists_are_renewed(processor)
     for order in (slice(None), slice(None, None, -1)):
         system = Configuration(start.positions[order], start.images, velocities[order], start.species, start.box_length)
         with (
-            launch(processor, [system], Dynamics(0.01, neighbor_buffer=0.05), None) as run,
+            Launch(processor, [system], Dynamics(0.01, neighbor_buffer=0.05), None) as run,
             pytest.raises(EngineError, match=r"moved farther than 0\.25 sigma in step 1"),
         ):
             run.run_until(50, lambda done: None)
@@ -321,7 +317,7 @@ def test_small_and_odd_systems_of_one_or_two_species(processor, particles, rng):
         start = lattice(Liquid(particles=particles, density=min(1.0, particles / 200)), 0.5, rng)
         species = (np.arange(particles) >= of_a).astype(np.uint8)
         system = Configuration(start.positions, start.images, start.velocities, species, start.box_length)
-        with launch(processor, [system], Dynamics(2e-3), None) as run:
+        with Launch(processor, [system], Dynamics(2e-3), None) as run:
             (before,) = run.samples([0])
             run.run_until(50, lambda done: None)
             (after,) = run.samples([0])

@@ -78,7 +78,7 @@ def test_published_configurations_simulated_anew(fused, published):
     compared = dict(known(Path("x_y_401_z.npz"), content["positions"] - start.positions, of_a, reference))
     for at, here in found.items():
         there = compared[at]
-        expected = np.sqrt(here.reliability * there.reliability)
+        expected = here.expected_correlation(there)
         # The standard error of a correlation of 3277 particles is 0.01; that of both reliabilities comes in addition.
         assert np.corrcoef(here.propensity, there.propensity)[0, 1] == pytest.approx(expected, abs=0.05)
         error = np.hypot(here.scattering[1], there.scattering[1])

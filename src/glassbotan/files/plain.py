@@ -20,24 +20,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     So there is never an incomplete file at `path`, and an older file stays as it was if anything fails.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept, since matplotlib and others take the format from it.
-    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
+    with _beside(path) as beside:
         yield beside
         _flush(beside)
         os.replace(beside, path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # the error of a failed write lacks the name
-        raise
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file is on the disk, so that a crash of the machine cannot leave an empty one."""
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -46,20 +32,42 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     A folder that is already at `path` is then removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
+    with _beside(path) as beside:
         beside.mkdir()
         yield beside
         for file in beside.iterdir():
             _flush(file)
-        shutil.rmtree(path, ignore_errors=True)
+        remove(path)
         os.replace(beside, path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`; what is there at the end is removed, and errors name `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix is kept, since matplotlib and others take the format from it.
+    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield beside
     except OSError as error:
         error.filename = error.filename or str(path)  # the error of a failed write lacks the name
         raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        remove(beside)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk, so that a crash of the machine cannot leave an empty one."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing happens if there is none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

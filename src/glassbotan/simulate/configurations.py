@@ -71,6 +71,20 @@ class Configuration:
         return replace(self.wrapped(), images=np.zeros_like(self.images))
 
 
+def cells_along_curve(positions: NDArray, box_length: float, bits: int) -> NDArray[np.int64]:
+    """Number of the cell of each particle along a Morton curve through 2^bits cells along each edge of the box, (N,).
+
+    Particles that are near each other on the curve are near each other in space, and so should be in memory.
+    """
+    edge = 1 << bits
+    cells = np.clip(np.floor((positions / box_length + 0.5) * edge).astype(np.int64), 0, edge - 1)
+    numbers = np.zeros(len(positions), dtype=np.int64)
+    for bit in range(bits):
+        for axis in range(3):
+            numbers |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
+    return numbers
+
+
 def random_generator(root: int, temperature: float, configuration: int, replica: int) -> np.random.Generator:
     """The random numbers of one replica of one configuration, which are the same for every engine.
 

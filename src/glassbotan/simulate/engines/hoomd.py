@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import Species, interactions
-from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.configurations import Configuration, cells_along_curve
 from glassbotan.simulate.engines import Dynamics, Progress, Sample, blown_up, require_finite
 from glassbotan.study.simulation import Device
 
@@ -31,8 +31,8 @@ SYSTEMS_PER_LAUNCH = 16
 """Systems to advance together; the parameters of many more do not fit into the shared memory of a GPU."""
 SYSTEMS_FOR_CELL_LIST = 4
 """Largest number of systems for which a cell list is faster than a tree on a GPU; on a CPU a tree is always faster."""
-CELLS_PER_EDGE = 16
-"""Cells along each edge of the grid by which particles are sorted, so that neighbours in space are close in memory."""
+BITS_OF_CURVE = 4
+"""The Morton curve, along which particles are sorted, goes through 2^4 cells along each edge of the box."""
 PARTICLE_STEPS_BETWEEN_REPORTS = {"cpu": 1_000_000, "gpu": 200_000_000}
 """Particle-steps between two reports of progress: about half a second of work."""
 
@@ -232,10 +232,7 @@ def _names(system: int) -> list[str]:
 
 def _spatial_order(system: Configuration) -> NDArray[np.intp]:
     """Indices of the particles, cell by cell along a Morton curve through the box, shape (N,)."""
-    cells = np.floor((system.positions / system.box_length + 0.5) * CELLS_PER_EDGE).astype(int)
-    bits = range((CELLS_PER_EDGE - 1).bit_length())
-    key = sum(((cells[:, axis] >> bit) & 1) << (3 * bit + axis) for bit in bits for axis in range(3))
-    return np.argsort(key, kind="stable")
+    return np.argsort(cells_along_curve(system.positions, system.box_length, BITS_OF_CURVE), kind="stable")
 
 
 def _sample(system: int, step: int, configuration: Configuration) -> Sample:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import Species
-from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.configurations import Configuration, cells_along_curve
 from glassbotan.simulate.engines.fused.records import AXES, GRID, RUNNING, VARIABLES, Arrays, Liquid
 
 MOST_PARTICLES = 65_535
 """Largest number of particles of a system: neighbours are numbers of 16 bits."""
+SAVED_ARRAYS = ("positions", "listed", "images", "velocities")
+SAVED_VARIABLES = ("step", "xi", "eta", "momentum")
+"""What the state of a batch consists of, besides the order of its particles."""
 BITS_OF_CURVE = 5
 """The Morton curve, along which particles are numbered, goes through 2^5 cells along each edge of the box."""
 
@@ -105,19 +108,17 @@ class Batch:
         systems, n, _ = state["positions"].shape
         batch = cls.empty(systems, n, split, lanes, _expected_words(n, split, liquid))
         batch.order[:] = state["order"]
-        for name in ("positions", "listed", "images", "velocities"):
+        for name in SAVED_ARRAYS:
             getattr(batch, name)[:, :n, :3] = state[name]
-        for name in ("step", "xi", "eta", "momentum"):
+        for name in SAVED_VARIABLES:
             batch.variables[name] = state[name]
         return batch
 
     def state(self) -> dict[str, NDArray]:
         """Everything from which the systems continue bit for bit: the lists are made again from `listed`."""
         n = self.particles
-        arrays = {
-            name: getattr(self, name)[:, :n, :3].copy() for name in ("positions", "listed", "images", "velocities")
-        }
-        variables = {name: self.variables[name].copy() for name in ("step", "xi", "eta", "momentum")}
+        arrays = {name: getattr(self, name)[:, :n, :3].copy() for name in SAVED_ARRAYS}
+        variables = {name: self.variables[name].copy() for name in SAVED_VARIABLES}
         return {**arrays, **variables, "order": self.order.astype(np.int32)}
 
     @property
@@ -128,6 +129,11 @@ class Batch:
     def padded(self) -> int:
         """Number of rows of each system."""
         return self.positions.shape[1]
+
+    def arrays(self) -> dict[str, NDArray]:
+        """The arrays that a processor works on, by the names of their addresses in `records.Arrays`."""
+        names = (*SAVED_ARRAYS, "centers", "averages", "variables")
+        return {name: array for name in names if (array := getattr(self, name)) is not None}
 
     def record(self, cells: int, addresses: Mapping[str, int]) -> Arrays:
         """The record of these arrays, which are at the given addresses."""
@@ -154,22 +160,6 @@ class Batch:
         return bool((self.variables["status"] == RUNNING).all())
 
 
-@dataclass
-class Memory:
-    """Arrays of neighbour lists, which only the processor uses."""
-
-    lists: NDArray[np.uint32] = field(repr=False)
-    words: NDArray[np.uint16] = field(repr=False)
-
-    @classmethod
-    def for_lists(cls, batch: Batch) -> Memory:
-        """Room for the lists of a batch."""
-        rows = batch.systems, batch.padded
-        return cls(
-            aligned((*rows, sum(batch.capacity)), np.uint32), aligned((batch.systems, 2, batch.padded), np.uint16)
-        )
-
-
 def aligned(shape: tuple[int, ...], dtype: type) -> NDArray:
     """An array of zeros that begins at a multiple of 64 bytes, as vectors of the processor want it."""
     bytes_ = math.prod(shape) * np.dtype(dtype).itemsize
@@ -187,7 +177,4 @@ def _expected_words(n: int, split: int, liquid: Liquid) -> tuple[int, int]:
 
 def _spatial_order(system: Configuration) -> NDArray[np.intp]:
     """Indices of the particles: first A, then B, each cell by cell along a Morton curve through the box, (N,)."""
-    edge = 1 << BITS_OF_CURVE
-    cells = np.clip(np.floor((system.positions / system.box_length + 0.5) * edge).astype(int), 0, edge - 1)
-    key = sum(((cells[:, axis] >> bit) & 1) << (3 * bit + axis) for bit in range(BITS_OF_CURVE) for axis in range(3))
-    return np.lexsort((key, system.species))
+    return np.lexsort((cells_along_curve(system.positions, system.box_length, BITS_OF_CURVE), system.species))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.errors import EngineError
-from glassbotan.simulate.engines.fused.batch import MOST_PARTICLES, Batch, Memory, aligned
+from glassbotan.simulate.engines.fused.batch import MOST_PARTICLES, Batch, aligned
 from glassbotan.simulate.engines.fused.compiler import compiled
 from glassbotan.simulate.engines.fused.records import AXES, Liquid, Motion
 
@@ -31,17 +31,14 @@ class Cpu:
     # Whatever the number of threads, so that a run can be continued with another one.
 
     def __init__(self, threads: int, library: Path | None = None) -> None:
-        if library is None:
-            library, self.compiler = compiled()
-        self._library = ctypes.CDLL(str(library))
+        self._library = ctypes.CDLL(str(library or compiled()[0]))
         self.lanes = int(self._library.glassbotan_width())
-        self.threads = threads
         self.at_a_time = threads
         self.name = f"cpu ({platform.machine()}, vectors of {self.lanes})"
 
     def hold(self, batch: Batch, liquid: Liquid) -> HeldByCpu:
         """Prepare to work on a batch."""
-        return HeldByCpu(self._library, self.threads, batch, liquid)
+        return HeldByCpu(self._library, self.at_a_time, batch, liquid)
 
 
 class HeldByCpu:
@@ -51,11 +48,10 @@ class HeldByCpu:
         self._library = library
         self._batch = batch
         self._liquid = liquid
-        self._memory = Memory.for_lists(batch)
-        names = ("positions", "listed", "images", "velocities", "centers", "averages", "variables")
-        held = {name: getattr(batch, name) for name in names}
-        held |= {"lists": self._memory.lists, "words": self._memory.words}
-        addresses = {name: array.ctypes.data for name, array in held.items() if array is not None}
+        self._lists = aligned((batch.systems, batch.padded, sum(batch.capacity)), np.uint32)
+        self._words = aligned((batch.systems, 2, batch.padded), np.uint16)
+        held = batch.arrays() | {"lists": self._lists, "words": self._words}
+        addresses = {name: array.ctypes.data for name, array in held.items()}
         self._record = batch.record(cells_per_edge(liquid), addresses)
         self._pool = ThreadPoolExecutor(max_workers=threads)
 

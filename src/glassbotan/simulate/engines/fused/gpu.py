@@ -34,8 +34,6 @@ ADVANCING = {
     RESTRAINED: "glassbotan_restrained",
     MINIMISING: "glassbotan_minimise",
 }
-COPIED = ("positions", "listed", "images", "velocities", "centers", "averages", "variables")
-"""Arrays of a batch that exist on both sides."""
 
 
 class Scratch(ctypes.Structure):
@@ -128,7 +126,7 @@ class HeldByGpu:
         self._liquid = liquid
         self._addresses: dict[str, int] = {}
         rows = batch.systems * batch.padded
-        sizes = {name: array.nbytes for name, array in self._copied()}
+        sizes = {name: array.nbytes for name, array in batch.arrays().items()}
         sizes |= {
             "lists": 4 * rows * sum(batch.capacity),
             "words": 2 * 2 * rows,
@@ -144,13 +142,9 @@ class HeldByGpu:
         except BaseException:
             self.close()
             raise
-        names = (*(name for name, _ in self._copied()), "lists", "words")
+        names = (*batch.arrays(), "lists", "words")
         self._record = batch.record(shape.cells, {name: self._addresses[name] for name in names})
         self._scratch = Scratch(self._addresses["sorted"], self._addresses["forces"])
-
-    def _copied(self) -> list[tuple[str, NDArray]]:
-        held = [(name, getattr(self._batch, name)) for name in COPIED]
-        return [(name, array) for name, array in held if array is not None]
 
     def close(self) -> None:
         """Give the memory back."""
@@ -160,12 +154,12 @@ class HeldByGpu:
 
     def push(self) -> None:
         """Copy the batch's arrays to the GPU."""
-        for name, array in self._copied():
+        for name, array in self._batch.arrays().items():
             self._cuda.upload(self._addresses[name], array)
 
     def fetch(self) -> None:
         """Copy the batch's arrays from the GPU."""
-        for name, array in self._copied():
+        for name, array in self._batch.arrays().items():
             self._cuda.download(array, self._addresses[name])
 
     def make_lists(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -103,13 +104,9 @@ def cage_states(
     if min(counts) < 1:
         raise EngineError(f"{NAME}: a duration of {restraint.duration:g} has no position in each half to average over")
     moving = [
-        Configuration(
-            system.positions,
-            system.images,
-            maxwell_boltzmann(system.masses, restraint.temperature, np.random.default_rng((seed, 1))),
-            system.species,
-            system.box_length,
-            system.mixture,
+        replace(
+            system,
+            velocities=maxwell_boltzmann(system.masses, restraint.temperature, np.random.default_rng((seed, 1))),
         )
         for system, seed in zip(systems, seeds, strict=True)
     ]
@@ -154,15 +151,13 @@ def inherent_states(
     EngineError
         if a minimum isn't reached
     """
-    at_rest = [
-        Configuration.at_rest(system.wrapped().positions, system.species, system.box_length, system.mixture)
-        for system in systems
-    ]
+    at_rest = [replace(system, velocities=np.zeros_like(system.velocities)) for system in systems]
     liquid = liquid_record(systems[0].box_length, BUFFER, systems[0].mixture)
     batch = Batch.of(at_rest, liquid, processor.lanes)
     batch.variables["fire_step"], batch.variables["fire_mixing"] = FIRST_STEP, FIRST_MIXING
-    starts = [batch.unwrapped(index, system.box_length) for index, system in enumerate(at_rest)]
+    starts = [batch.unwrapped(index, liquid.box_length) for index in range(batch.systems)]
     with Systems(processor, batch, liquid) as held:
+        held.begin(0.0)  # they are at rest
         motion = records.Motion(timestep=LONGEST_STEP, force_tolerance=force_tolerance)
         held.advance(records.MINIMISING, motion, MOST_STEPS, progress)
         energies, _, forces = held.measure()
@@ -174,5 +169,5 @@ def inherent_states(
                 f"{NAME}: the inherent structure of system {index} was not reached in {steps} steps: the largest force "
                 f"is {largest:.2g}, but {force_tolerance:g} was asked for; forces of 32 bits reach about 1e-4"
             )
-        moved = batch.unwrapped(index, systems[index].box_length) - start
+        moved = batch.unwrapped(index, liquid.box_length) - start
         yield InherentState(moved, float(energies[index].sum()), largest, steps)

@@ -30,7 +30,6 @@ class Systems:
         self._held = processor.hold(batch, liquid)
         try:
             self._make_lists()
-            self._require_places()
         except BaseException:
             self._held.close()
             raise
@@ -59,13 +58,23 @@ class Systems:
                 return
             before = variables["step"].sum()
             self._held.advance(mode, motion, np.minimum(left, stretch))
-            self._attend_to_status(mode)
+            self._attend_to_status()
             progress(int(variables["step"].sum() - before) * self.batch.particles)
 
     def begin(self, timestep: float) -> None:
-        """Take the velocities half a step back, from the time of the positions."""
+        """Take the velocities half a step back, from the time of the positions.
+
+        Raises
+        ------
+        EngineError
+            if two particles are at the same place, where their force is not a number
+        """
         _, _, forces = self._held.measure()
         batch = self.batch
+        if not np.isfinite(forces).all():
+            system, row, _ = np.argwhere(~np.isfinite(forces))[0]
+            particle = batch.order[system, row]
+            raise blown_up(NAME, f"particle {particle} of system {system} is at the place of another one")
         masses = self.masses[:, None]
         batch.velocities[..., :3] -= 0.5 * timestep * forces[..., :3] / masses
         batch.variables["momentum"] = (masses * batch.velocities[..., :3]).sum(axis=1)
@@ -111,15 +120,7 @@ class Systems:
         batch.variables["status"] = np.where(status == records.LIST_TOO_LONG, records.RUNNING, status)
         self._held.push()
 
-    def _require_places(self) -> None:
-        """Raise an error if two particles are at the same place, where their force is not a number."""
-        _, _, forces = self._held.measure()
-        if not np.isfinite(forces).all():
-            system, row, _ = np.argwhere(~np.isfinite(forces))[0]
-            particle = self.batch.order[system, row]
-            raise blown_up(NAME, f"particle {particle} of system {system} is at the place of another one")
-
-    def _attend_to_status(self, mode: int) -> None:
+    def _attend_to_status(self) -> None:
         """Go on from what ended a stretch early; raise an error if a system blew up."""
         variables = self.batch.variables
         for system in np.flatnonzero(variables["status"] == records.BLOWN_UP):
