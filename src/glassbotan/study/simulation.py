@@ -221,16 +221,14 @@ class StatePoint(Section):
         found: list[tuple[str, int | None]] = []
         for entry in self.starts:
             pattern, _, chosen = entry.partition("#")
-            first, last = re.search(r"\{(\d+)-(\d+)\}", pattern), None
             paths = [pattern]
-            if first:
-                numbers = range(int(first[1]), int(first[2]) + 1)
-                paths = [pattern.replace(first[0], str(number)) for number in numbers]
+            if numbered := re.search(r"\{(\d+)-(\d+)\}", pattern):
+                numbers = range(int(numbered[1]), int(numbered[2]) + 1)
+                paths = [pattern.replace(numbered[0], str(number)) for number in numbers]
+            frames: Sequence[int | None] = (None,)
             if chosen:
                 begin, _, last = chosen.partition("-")
-                frames: Sequence[int | None] = range(int(begin), int(last or begin) + 1)
-            else:
-                frames = (None,)
+                frames = range(int(begin), int(last or begin) + 1)
             found += [(path, frame) for path in paths for frame in frames]
         return found
 

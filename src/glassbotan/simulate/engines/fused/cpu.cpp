@@ -132,10 +132,10 @@ struct Block {
         x = load(scratch.x + place), y = load(scratch.y + place), z = load(scratch.z + place);
         numbers = load(scratch.sorted + place);
     }
-    INLINE_MEMBER ListWriter list_writer(const System& system, int i) { return ListWriter{system, scratch, i}; }
+    INLINE_MEMBER ListWriter list_writer(int i) { return ListWriter{s, scratch, i}; }
 
     // Fill up the lists of a group to the length of the longest, each with its own particle.
-    INLINE_MEMBER void finish_lists(const System&) {
+    INLINE_MEMBER void finish_lists() {
         for (int first = 0; first < s.padded; first += LIST_LANES) {
             for (int of = 0; of < 2; ++of) {
                 uint16* words = s.words + of * s.padded + first;
@@ -157,19 +157,19 @@ struct Block {
     INLINE_MEMBER void sum(double*) {}
     INLINE_MEMBER double maximum(double value) { return value; }
 
-    INLINE_MEMBER int status(const System&) { return s.variables->status; }
-    INLINE_MEMBER void set_status(const System&, int status, int particle) {
+    INLINE_MEMBER int status() { return s.variables->status; }
+    INLINE_MEMBER void set_status(int status, int particle) {
         if (s.variables->status != RUNNING) return;
         s.variables->status = status;
         s.variables->particle = particle;
     }
-    INLINE_MEMBER void count_rebuild(const System&) { s.variables->rebuilds += 1; }
-    INLINE_MEMBER void finish(const System&, int64 step, double xi, double eta) {
+    INLINE_MEMBER void count_rebuild() { s.variables->rebuilds += 1; }
+    INLINE_MEMBER void finish(int64 step, double xi, double eta) {
         s.variables->step = step;
         s.variables->xi = xi, s.variables->eta = eta;
     }
-    INLINE_MEMBER void finish_minimisation(const System&, int64 step, double dt, double mixing, int64 downhill,
-                                           double largest, int status) {
+    INLINE_MEMBER void finish_minimisation(int64 step, double dt, double mixing, int64 downhill, double largest,
+                                           int status) {
         Variables& variables = *s.variables;
         variables.step = step;
         variables.fire_step = dt, variables.fire_mixing = mixing, variables.fire_downhill = downhill;

@@ -158,10 +158,10 @@ struct Block {
         number = numbers[place];
         group_positions(number, x, y, z);
     }
-    INLINE_MEMBER ListWriter list_writer(const System& system, int i) {
-        return ListWriter{system, i, list_of(system, i, 0), list_of(system, i, 1), 0u, 0u, 0, 0};
+    INLINE_MEMBER ListWriter list_writer(int i) {
+        return ListWriter{s, i, list_of(s, i, 0), list_of(s, i, 1), 0u, 0u, 0, 0};
     }
-    INLINE_MEMBER void finish_lists(const System&) {}
+    INLINE_MEMBER void finish_lists() {}
 
     INLINE_MEMBER void sync() { __syncthreads(); }
     INLINE_MEMBER bool any(bool flag) { return __syncthreads_or(flag); }
@@ -201,11 +201,11 @@ struct Block {
         return value;
     }
 
-    INLINE_MEMBER int status(const System&) { return state[0]; }
-    INLINE_MEMBER void set_status(const System&, int status, int particle) {
+    INLINE_MEMBER int status() { return state[0]; }
+    INLINE_MEMBER void set_status(int status, int particle) {
         if (atomicCAS(&state[0], RUNNING, status) == RUNNING) state[1] = particle;
     }
-    INLINE_MEMBER void count_rebuild(const System&) {
+    INLINE_MEMBER void count_rebuild() {
         if (thread == 0) s.variables->rebuilds += 1;
     }
     // Write the positions and what `f` sets back to device memory.
@@ -220,11 +220,11 @@ struct Block {
             f(*s.variables);
         }
     }
-    INLINE_MEMBER void finish(const System&, int64 step, double xi, double eta) {
+    INLINE_MEMBER void finish(int64 step, double xi, double eta) {
         store([&](Variables& variables) { variables.step = step, variables.xi = xi, variables.eta = eta; });
     }
-    INLINE_MEMBER void finish_minimisation(const System&, int64 step, double dt, double mixing, int64 downhill,
-                                           double largest, int status) {
+    INLINE_MEMBER void finish_minimisation(int64 step, double dt, double mixing, int64 downhill, double largest,
+                                           int status) {
         store([&](Variables& variables) {
             variables.step = step;
             variables.fire_step = dt, variables.fire_mixing = mixing, variables.fire_downhill = downhill;

@@ -6,7 +6,6 @@
 // a test.
 #pragma once
 
-using int16 = short;
 using uint16 = unsigned short;
 using int32 = int;
 using uint32 = unsigned int;
@@ -91,30 +90,26 @@ INLINE F reciprocal_square_root(F value) {
 // Coordinates of the particles `2 * lane + half` of a list of 16-bit numbers; a position is four 32-bit integers.
 INLINE void scattered(const int32* positions, const uint16* particles, int half, I& x, I& y, I& z) {
     const uint16* number = particles + half;
+#if defined(__AVX2__)
+// Row q holds the positions of the particles q, 4 + q, 8 + q ..., each in 128 bits, which are then transposed.
+#define AT(lane) _mm_load_si128((const __m128i*)(positions + 4 * (uint64)number[2 * (lane)]))
 #if defined(__AVX512F__)
-#define AT(lane) _mm_load_si128((const __m128i*)(positions + 4 * (uint64)number[2 * (lane)]))
-#define ROW(q)                                                                                                         \
-    _mm512_inserti32x4(                                                                                                \
-        _mm512_inserti32x4(_mm512_inserti32x4(_mm512_castsi128_si512(AT(q)), AT(4 + q), 1), AT(8 + q), 2), AT(12 + q), \
-        3)
-    const __m512i r0 = ROW(0), r1 = ROW(1), r2 = ROW(2), r3 = ROW(3);
-    const __m512i xy01 = _mm512_unpacklo_epi32(r0, r1), xy23 = _mm512_unpacklo_epi32(r2, r3);
-    const __m512i zw01 = _mm512_unpackhi_epi32(r0, r1), zw23 = _mm512_unpackhi_epi32(r2, r3);
-    x = (I)_mm512_unpacklo_epi64(xy01, xy23);
-    y = (I)_mm512_unpackhi_epi64(xy01, xy23);
-    z = (I)_mm512_unpacklo_epi64(zw01, zw23);
-#undef ROW
-#undef AT
-#elif defined(__AVX2__)
-#define AT(lane) _mm_load_si128((const __m128i*)(positions + 4 * (uint64)number[2 * (lane)]))
-#define ROW(q) _mm256_inserti128_si256(_mm256_castsi128_si256(AT(q)), AT(4 + q), 1)
-    const __m256i r0 = ROW(0), r1 = ROW(1), r2 = ROW(2), r3 = ROW(3);
-    const __m256i xy01 = _mm256_unpacklo_epi32(r0, r1), xy23 = _mm256_unpacklo_epi32(r2, r3);
-    const __m256i zw01 = _mm256_unpackhi_epi32(r0, r1), zw23 = _mm256_unpackhi_epi32(r2, r3);
-    x = (I)_mm256_unpacklo_epi64(xy01, xy23);
-    y = (I)_mm256_unpackhi_epi64(xy01, xy23);
-    z = (I)_mm256_unpacklo_epi64(zw01, zw23);
-#undef ROW
+#define VECTOR(operation) _mm512_##operation
+    const auto row = [&](int q) {
+        const __m512i first_two = _mm512_inserti32x4(_mm512_castsi128_si512(AT(q)), AT(4 + q), 1);
+        return _mm512_inserti32x4(_mm512_inserti32x4(first_two, AT(8 + q), 2), AT(12 + q), 3);
+    };
+#else
+#define VECTOR(operation) _mm256_##operation
+    const auto row = [&](int q) { return _mm256_inserti128_si256(_mm256_castsi128_si256(AT(q)), AT(4 + q), 1); };
+#endif
+    const auto r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
+    const auto xy01 = VECTOR(unpacklo_epi32)(r0, r1), xy23 = VECTOR(unpacklo_epi32)(r2, r3);
+    const auto zw01 = VECTOR(unpackhi_epi32)(r0, r1), zw23 = VECTOR(unpackhi_epi32)(r2, r3);
+    x = (I)VECTOR(unpacklo_epi64)(xy01, xy23);
+    y = (I)VECTOR(unpackhi_epi64)(xy01, xy23);
+    z = (I)VECTOR(unpacklo_epi64)(zw01, zw23);
+#undef VECTOR
 #undef AT
 #else
     for (int lane = 0; lane < WIDTH; ++lane) {

@@ -20,6 +20,8 @@
 
 namespace glassbotan {
 
+constexpr double GRID_STEPS = 4294967296.0;
+// Steps of the grid of positions along each edge of the box, 2^32.
 constexpr int AXES = 4;
 // Numbers for each particle in arrays of positions and velocities; the fourth is zero and makes them vectors.
 
@@ -120,7 +122,7 @@ INLINE System system_of(const Arrays& a, int index) {
     return s;
 }
 
-INLINE float grid_of(const Liquid& liquid) { return (float)(liquid.box_length / 4294967296.0); }
+INLINE float grid_of(const Liquid& liquid) { return (float)(liquid.box_length / GRID_STEPS); }
 
 INLINE double farthest_of(const Liquid& liquid) {
     const double eighth = liquid.box_length / 8.0;
@@ -259,7 +261,7 @@ INLINE void make_lists(Block& b, const System& s, const Liquid& liquid) {
         const float range2_a = i_is_b ? liquid.ab.range2 : liquid.aa.range2;
         const float range2_b = i_is_b ? liquid.bb.range2 : liquid.ab.range2;
         const I x = I{} + b.coordinate(i, 0), y = I{} + b.coordinate(i, 1), z = I{} + b.coordinate(i, 2);
-        auto writer = b.list_writer(s, i);
+        auto writer = b.list_writer(i);
         each_candidate_range(b, s, i, reach, [&](int first, int last) {
             UNROLL(1)
             for (int p = first; p < last; p += WIDTH) {
@@ -276,8 +278,8 @@ INLINE void make_lists(Block& b, const System& s, const Liquid& liquid) {
         });
         too_long |= writer.finish();
     });
-    if (b.any(too_long)) b.set_status(s, LIST_TOO_LONG, 0);
-    b.finish_lists(s);
+    if (b.any(too_long)) b.set_status(LIST_TOO_LONG, 0);
+    b.finish_lists();
     b.sync();
 }
 
@@ -305,13 +307,13 @@ INLINE void renew_lists(Block& b, const System& s, const Liquid& liquid, bool ke
             for (int axis = 0; axis < 3; ++axis) s.velocities[AXES * i + axis] += lost[axis];
         });
     }
-    b.count_rebuild(s);
+    b.count_rebuild();
     make_lists(b, s, liquid);
 }
 
 // ---- Integration ----
 
-// Numbers that look random, of a particle at a step: two of 32 bits each time it is called with another `draw`.
+// 64 bits that look random, of a particle at a step, others for each `draw` from 0 to 7.
 INLINE uint64 random_bits(uint64 seed, uint64 step, uint64 particle, uint64 draw) {
     uint64 z = seed + 0x9e3779b97f4a7c15ULL * (step * 8 + draw) + 0xd1b54a32d192ed03ULL * (particle + 1);
     for (int round = 0; round < 2; ++round) {  // the mixing function of SplitMix64 (Steele, Lea & Flood 2014)
@@ -347,7 +349,7 @@ INLINE bool has_moved_far(Block& b, const System& s, int i, float grid, float ha
 // Add the current positions to the averages of a restrained run.
 template <class Block>
 INLINE void average(Block& b, const System& s, const Liquid& liquid, const Motion& motion, int64 step) {
-    const double grid = liquid.box_length / 4294967296.0;
+    const double grid = liquid.box_length / GRID_STEPS;
     const int half = step > motion.settling + (motion.end - motion.settling) / 2;
     b.each_particle([&](int i) {
         double* sums = s.averages + AXES * ((uint64)half * s.padded + i);
@@ -371,8 +373,8 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
     if (s.variables->status != RUNNING) return;
     const double dt = motion.timestep;
     const float grid = grid_of(liquid);
-    const double to_grid = dt * 4294967296.0 / liquid.box_length;
-    const double farthest = farthest_of(liquid) * 4294967296.0 / liquid.box_length;
+    const double to_grid = dt * GRID_STEPS / liquid.box_length;
+    const double farthest = farthest_of(liquid) * GRID_STEPS / liquid.box_length;
     const float half_skin2 = (float)(0.25 * liquid.skin * liquid.skin);
     double xi = s.variables->xi, eta = s.variables->eta;
     int64 step = s.variables->step;
@@ -407,20 +409,20 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
                 too_fast |= !near;
                 kinetic += mass * v[axis] * v[axis];
             }
-            if (too_fast) b.set_status(s, BLOWN_UP, i);
+            if (too_fast) b.set_status(BLOWN_UP, i);
             if (MODE == RESTRAINED) {
                 // Reflection at the wall of the sphere: a step that would leave it is not made, and the radial velocity
                 // is reversed.
-                double out[3], out2 = 0.0, now[3], now2 = 0.0, along = 0.0;
+                double out2 = 0.0, now[3], now2 = 0.0, along = 0.0;
                 for (int axis = 0; axis < 3; ++axis) {
                     const int32 from = wrapped_difference(b.coordinate(i, axis), s.centers[AXES * i + axis]);
+                    const double out = (double)wrapped_sum(from, moved[axis]);
                     now[axis] = (double)from;
-                    out[axis] = (double)wrapped_sum(from, moved[axis]);
                     now2 += now[axis] * now[axis];
-                    out2 += out[axis] * out[axis];
+                    out2 += out * out;
                     along += now[axis] * v[axis];
                 }
-                const double wall = motion.radius * 4294967296.0 / liquid.box_length;
+                const double wall = motion.radius * GRID_STEPS / liquid.box_length;
                 const bool reflected = out2 > wall * wall;
                 for (int axis = 0; axis < 3; ++axis) {
                     if (reflected) {
@@ -444,14 +446,14 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
             xi += change;
         }
         if (far) {
-            if (b.status(s) != RUNNING) break;
+            if (b.status() != RUNNING) break;
             const double share =
                 MODE == THERMOSTATTED ? exp(0.5 * dt * xi - eta) : 1.0;  // of the momentum at the start
             renew_lists(b, s, liquid, MODE != RESTRAINED, share);
-            if (b.status(s) != RUNNING) break;
+            if (b.status() != RUNNING) break;
         }
     }
-    b.finish(s, step, xi, eta);
+    b.finish(step, xi, eta);
 }
 
 // ---- Minimisation ----
@@ -465,7 +467,7 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
     constexpr double GROWTH = 1.1, SHRINKAGE = 0.5, MIXING = 0.25, MIXING_DECAY = 0.99;
     if (s.variables->status != RUNNING) return;
     const float grid = grid_of(liquid);
-    const double per_grid = 4294967296.0 / liquid.box_length;
+    const double per_grid = GRID_STEPS / liquid.box_length;
     const double longest = 0.1 * per_grid;
     const float half_skin2 = (float)(0.25 * liquid.skin * liquid.skin);
     double dt = s.variables->fire_step, mixing = s.variables->fire_mixing, largest = 0.0;
@@ -510,7 +512,7 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
             }
         }
         const bool stopped = sums[0] <= 0.0;
-        const double kept = stopped ? 0.0 : 1.0 - mixing;
+        const double kept = 1.0 - mixing;
         const double turned = stopped || sums[1] == 0.0 ? 0.0 : mixing * sqrt(sums[2] / sums[1]);
         bool far = false;
         b.each_particle([&](int i) {
@@ -528,10 +530,10 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
         step += 1;
         if (b.any(far)) {
             renew_lists(b, s, liquid, false, 1.0);
-            if (b.status(s) != RUNNING) break;
+            if (b.status() != RUNNING) break;
         }
     }
-    b.finish_minimisation(s, step, dt, mixing, downhill, largest, status);
+    b.finish_minimisation(step, dt, mixing, downhill, largest, status);
 }
 
 // ---- Measurement ----
@@ -539,7 +541,7 @@ INLINE void minimise(Block& b, const System& s, const Liquid& liquid, const Moti
 // Energy, virial and force of particle i in double precision, from its lists. Half of each pair's energy and virial,
 // -r V'(r), belongs to each of its particles.
 INLINE void measure(const System& s, const Liquid& liquid, int i, double* energy, double* virial, double* force) {
-    const double grid = liquid.box_length / 4294967296.0;
+    const double grid = liquid.box_length / GRID_STEPS;
     double u = 0.0, w = 0.0, f[3] = {0.0, 0.0, 0.0};
     for (int of = 0; of < 2; ++of) {
         const bool i_is_b = i >= s.split;
