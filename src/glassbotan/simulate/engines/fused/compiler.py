@@ -23,7 +23,7 @@ CACHE = "GLASSBOTAN_CACHE"
 """Environment variable with the folder in which compiled engines are kept, instead of the user's cache."""
 FLAGS = (
     *("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-exceptions", "-fno-rtti"),
-    *("-fno-math-errno", "-ffp-contract=fast", "-fno-strict-aliasing"),  # lists are written as words, read as halves
+    *("-fno-math-errno", "-ffp-contract=fast"),
 )
 SOURCES = ("lanes.hpp", "physics.hpp", "cpu.cpp")
 NEEDED = {  # features of a processor of each level of x86-64, as Linux names them

@@ -96,8 +96,8 @@ struct Block {
             x[lane] = position[0], y[lane] = position[1], z[lane] = position[2];
         }
     }
-    INLINE_MEMBER const uint16* neighbors(const uint32* list) { return (const uint16*)list; }
-    INLINE_MEMBER void neighbor_positions(const uint16* pair, int half, I& x, I& y, I& z) {
+    INLINE_MEMBER const HalfWord* neighbors(const uint32* list) { return (const HalfWord*)list; }
+    INLINE_MEMBER void neighbor_positions(const HalfWord* pair, int half, I& x, I& y, I& z) {
         scattered(s.positions, pair, half, x, y, z);
     }
     INLINE_MEMBER void keep_forces(int i, F fx, F fy, F fz) {

@@ -87,9 +87,12 @@ INLINE F reciprocal_square_root(F value) {
 #endif
 }
 
+// One of the two neighbours in a word of a list, which is written as a whole.
+typedef uint16 HalfWord __attribute__((may_alias));
+
 // Coordinates of the particles `2 * lane + half` of a list of 16-bit numbers; a position is four 32-bit integers.
-INLINE void scattered(const int32* positions, const uint16* particles, int half, I& x, I& y, I& z) {
-    const uint16* number = particles + half;
+INLINE void scattered(const int32* positions, const HalfWord* particles, int half, I& x, I& y, I& z) {
+    const HalfWord* number = particles + half;
 #if defined(__AVX2__)
 // Row q holds the positions of the particles q, 4 + q, 8 + q ..., each in 128 bits, which are then transposed.
 #define AT(lane) _mm_load_si128((const __m128i*)(positions + 4 * (uint64)number[2 * (lane)]))
