@@ -12,6 +12,7 @@ from glassbotan.commands.fit import Fit
 from glassbotan.commands.predict import Predict, PredictTest, View
 from glassbotan.commands.published import Export, Import
 from glassbotan.commands.simulate import Ensemble, Equilibrate, Melt, Quench, Starts
+from glassbotan.commands.structure import Structure
 from glassbotan.commands.studies import Check, Cost, Doctor, Schema
 from glassbotan.commands.targets import Accept, Relaxation, SimulationQuality, Targets
 from glassbotan.errors import GlassbotanError
@@ -38,6 +39,7 @@ class Program(BaseSettings):
     ensemble: CliSubCommand[Ensemble]
     targets: CliSubCommand[Targets]
     import_: CliSubCommand[Import] = Field(alias="import")
+    structure: CliSubCommand[Structure]
     simulation_quality: CliSubCommand[SimulationQuality]
     accept: CliSubCommand[Accept]
     relaxation: CliSubCommand[Relaxation]

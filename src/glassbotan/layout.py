@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from glassbotan.errors import StudyError
+from glassbotan.structure.states import uses_potential
 from glassbotan.study.runs import Run, ablation_runs, learning_curve_runs, runs_of, start_of, transfer_runs
 from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
@@ -33,6 +34,12 @@ def targets(label: str, configurations: Iterable[int], folder: str = "targets") 
     return [f"{label}/{folder}/c{number:04d}.npz" for number in configurations]
 
 
+def structures(label: str, configurations: Iterable[int], needs: Iterable[str]) -> list[str]:
+    """Paths of the structure files of some configurations, if a predictor needs more than thermal positions."""
+    numbers = configurations if uses_potential(needs) else ()
+    return [f"{label}/structure/c{number:04d}.npz" for number in numbers]
+
+
 def relaxation(point: StatePoint) -> str:
     """Path of the table of F_s(k, t) of a state point; the fit of tau_alpha is in a JSON file beside it."""
     return f"{point.label}/relaxation.csv"
@@ -56,8 +63,16 @@ def transferred(run: Run, from_index: int, point: StatePoint, time_index: int) -
 
 
 def learnt_from(study: Study, run: Run) -> list[str]:
-    """Paths of the targets files that a predictor is fitted to and validated on."""
-    return targets(run.point.label, (*run.train, *study.configurations.validation), run.targets)
+    """Paths of the targets and structure files that a predictor is fitted to and validated on."""
+    numbers = (*run.train, *study.configurations.validation)
+    label = run.point.label
+    return [*targets(label, numbers, run.targets), *structures(label, numbers, run.model.needs)]
+
+
+def tested_on(study: Study, run: Run, point: StatePoint) -> list[str]:
+    """Paths of the targets and structure files of the test configurations at a state point, for the model of a fit."""
+    numbers = study.configurations.test
+    return [*targets(point.label, numbers), *structures(point.label, numbers, run.model.needs)]
 
 
 def start(study: Study, run: Run) -> str | None:

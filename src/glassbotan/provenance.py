@@ -25,6 +25,7 @@ STAGE_VERSIONS = {
     "starts": 1,
     "ensemble": 2,
     "targets": 5,
+    "structure": 1,
     "quality": 1,
     "accept": 1,
     "relaxation": 1,

@@ -8,7 +8,8 @@ import pytest
 from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import box_length, interactions
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines.fused.structures import Restraint, cage_states, inherent_states
+from glassbotan.simulate.engines import Restraint
+from glassbotan.simulate.engines.fused.structures import cage_states, inherent_states
 from glassbotan.simulate.protocol import replicas
 from glassbotan.structure.inherent import inherent_structure
 from glassbotan.structure.static import StaticStructure

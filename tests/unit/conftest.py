@@ -5,10 +5,14 @@ import pytest
 
 from glassbotan.dynamics.pairs import minimum_image
 from glassbotan.dynamics.targets import dynamical_targets
-from glassbotan.files.targets import write_targets
+from glassbotan.files.structures import write_structures
+from glassbotan.files.targets import read_targets, write_targets
 from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.engines import load_engine
 from glassbotan.simulate.quality import of_structure
+from glassbotan.simulate.structures import make_states
 from glassbotan.structure.static import StaticStructure
+from glassbotan.study.structure import Structure as StructureSettings
 from glassbotan.study.targets import Targets as TargetSettings
 
 EDGE = 7.0
@@ -57,6 +61,44 @@ def write_configuration(path, rng, number, study="test", temperature=0.9, partic
 def make_targets_file():
     """The function that writes a targets file."""
     return write_configuration
+
+
+STATES = ("inherent", "modes", "cage-0.2", "cage-0.4", "short-0.5")
+QUICK = StructureSettings.model_validate(
+    {
+        "cage": {"copies": 2, "duration": 0.5, "settling": 0.1},
+        "short": {"replicas": 2, "frames": 5},
+        "modes": {"lowest": 10, "probes": 8},
+    }
+)
+"""Settings with which the states behind a structure are made quickly; they are far from converged."""
+
+
+def write_states(path, targets_file, settings=QUICK, states=STATES):
+    """Write a structure file with the states behind a targets file, made by the engine."""
+    found = read_targets(targets_file)
+    structure, number = found.structure(), found.configuration
+    made = make_states(
+        structure, states, settings, load_engine(device="cpu"), temperature=0.9, timestep=0.005, seed=(number,)
+    )
+    write_structures(
+        path, structure, made, {"made": "by a test"}, study=found.study, temperature=0.9, configuration=number,
+        settings=settings,
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def make_structure_file():
+    """The function that writes a structure file."""
+    return write_states
+
+
+@pytest.fixture(scope="session")
+def structure_files(targets_files, tmp_path_factory):
+    """Structure files of the six configurations, by their numbers."""
+    folder = tmp_path_factory.mktemp("structure")
+    return {number: write_states(folder / path.name, path) for number, path in targets_files.items()}
 
 
 @pytest.fixture(scope="session")

@@ -74,8 +74,8 @@ def test_environments_ask_for_the_same_versions(processor):
             assert wanted == str(NEEDED[name].specifier), name
 
 
-def test_simulations_load_nothing_that_their_environment_lacks(tmp_path):
-    """Run the four stages one after the other; the environment contains exactly the packages that they have loaded."""
+def test_simulations_load_nothing_that_their_environment_lacks(tmp_path, targets_files):
+    """Run the stages that move particles; the environment contains exactly the packages that they have loaded."""
     code = """
 import sys
 from glassbotan.cli import main
@@ -85,9 +85,12 @@ main(["melt", *common, *small, "--output", "m.gsd"])
 main(["quench", *common, "--quench.time", "0.01", "--input", "m.gsd", "--output", "q.gsd"])
 main(["equilibrate", *common, "--time", "0.01", "--input", "q.gsd", "--output", "e.gsd"])
 main(["ensemble", *common, "--configurations", "1", "--times", "0.01", "e.gsd", "--output", "b001"])
+quick = ["--structure.cage.duration", "0.2", "--structure.cage.copies", "2", "--structure.modes.lowest", "5"]
+states = ["--states", "inherent,modes,cage-0.2", *quick]
+main(["structure", "--study", "test", "--temperature", "0.9", *states, sys.argv[1], "--output", "s.npz"])
 print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code, str(targets_files[1])], cwd=tmp_path, capture_output=True, text=True)
     if "no engine to run with" in result.stderr:
         pytest.skip("no engine is installed")
     assert result.returncode == 0, result.stderr
@@ -164,7 +167,7 @@ assert "site" in Path(glassbotan.__file__).parts
 structure = read_targets(Path("c0005.npz")).structure()
 at_rest = Configuration.at_rest(structure.positions, structure.species, structure.box_length)
 write_view(Path("snapshot.xyz"), at_rest, {})
-model = '{"kind": "ridge", "descriptors": {"averages": 0, "inherent_displacement": false}}'
+model = '{"kind": "ridge", "structures": ["thermal"], "descriptors": {"averages": 0}}'
 main(["fit", "--study", "test", "--temperature", "0.9", "--time-indices", "1,2", "--train", "1-2", "--model", model,
       "--output", "model.safetensors", *sys.argv[1:]])
 main(["predict", "--model", "model.safetensors", "--configuration", "snapshot.xyz", "--output", "mine.csv"])

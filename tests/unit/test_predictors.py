@@ -17,7 +17,7 @@ from glassbotan.dynamics.registry import targets
 from glassbotan.errors import FileError, StudyError
 from glassbotan.files.fitted import FittedFile, read_fitted, read_fitted_provenance, write_fitted
 from glassbotan.files.predictions import read_predictions, write_predictions
-from glassbotan.files.targets import read_targets
+from glassbotan.files.targets import read_matching_targets, read_targets
 from glassbotan.predictors import registry
 from glassbotan.predictors.application import predict_configuration
 from glassbotan.predictors.contract import FittedPredictor, PredictorSettings
@@ -29,9 +29,15 @@ from glassbotan.simulate.configurations import Configuration
 
 SMALL = {
     "botan": {"network": {"rounds": 2, "width": 8}, "training": {"epochs": 2}},
-    "ridge": {"descriptors": {"averages": 1, "inherent_displacement": False}},
+    "ridge": {"descriptors": {"averages": 1}, "structures": ["thermal"]},
     "potential-energy": {},
     "initial-distance": {},
+    "distance-change": {},
+    "normal-modes": {},
+    "short-ensemble": {"time": 0.5},
+    "softness": {"angular_range": 1.5},
+    "glass-mlp": {"epochs": 5, "networks": 2},
+    "pair-ridge": {"descriptors": {"averages": 0}, "structures": ["thermal", "cage-0.4"]},
 }
 """Settings with which each kind is fitted quickly."""
 
@@ -40,21 +46,34 @@ def settings_of(kind, **more):
     return kinds()[kind].Settings(kind=kind, **{**SMALL[kind], **more})
 
 
+@pytest.fixture(scope="session")
+def files(targets_files, structure_files):
+    """The targets and the structure file of each configuration, by their numbers."""
+    return {number: (path, structure_files[number]) for number, path in targets_files.items()}
+
+
+def structure_of(files, number):
+    (found,) = read_matching_targets(files[number])
+    return found.structure()
+
+
 def fitted_to(files, settings, **more):
     """A predictor fitted to the first three configurations, validated on the fourth."""
     options = {"train": [1, 2, 3], "validation": [4], "time_indices": (1, 2) if settings.joint else (2,), **more}
-    paths = [files[number] for number in (*options["train"], *options["validation"])]
+    numbers = (*options["train"], *options["validation"])
+    given = [files[number] for number in numbers]
+    paths = [path for one in given for path in (one if isinstance(one, tuple) else (one,))]
     return fit_predictor(settings, paths, study="test", temperature=0.9, **options)
 
 
 @pytest.mark.parametrize("kind", SMALL)
-def test_every_kind_is_fitted_predicts_and_survives_its_file(kind, targets_files, tmp_path):
+def test_every_kind_is_fitted_predicts_and_survives_its_file(kind, files, tmp_path):
     settings = settings_of(kind)
-    predictor = fitted_to(targets_files, settings)
+    predictor = fitted_to(files, settings)
     assert predictor.domain.train == (1, 2, 3)
     assert predictor.domain.seen == (1, 2, 3, 4)
     assert predictor.domain.times == ((0.5, 1.5) if settings.joint else (1.5,))
-    structure = read_targets(targets_files[5]).structure()
+    structure = structure_of(files, 5)
     predicted = predictor.predict(structure)
     assert {*predicted} == {*settings.predicts}
     for symbol, values in predicted.items():
@@ -75,9 +94,9 @@ def test_every_kind_is_fitted_predicts_and_survives_its_file(kind, targets_files
 
 
 @pytest.mark.parametrize("kind", SMALL)
-def test_predictions_do_not_depend_on_the_order_or_place_of_particles(kind, targets_files, rng):
-    predictor = fitted_to(targets_files, settings_of(kind))
-    structure = read_targets(targets_files[5]).structure()
+def test_predictions_do_not_depend_on_the_order_or_place_of_particles(kind, files, rng):
+    predictor = fitted_to(files, settings_of(kind))
+    structure = structure_of(files, 5)
     order = rng.permutation(len(structure))
     place = np.argsort(order)
     pairs = np.sort(place[structure.pairs], axis=1).astype(np.int32)
@@ -87,6 +106,14 @@ def test_predictions_do_not_depend_on_the_order_or_place_of_particles(kind, targ
         positions=structure.positions[order] + [1.3, -20.0, 0.4],
         species=structure.species[order],
         pairs=pairs[by_pair],
+        states={
+            name: replace(
+                state,
+                displacement=None if state.displacement is None else state.displacement[order],
+                properties={key: values[order] for key, values in state.properties.items()},
+            )
+            for name, state in structure.states.items()
+        },
     )
     first, second = predictor.predict(structure), predictor.predict(moved)
     for symbol, values in first.items():
@@ -121,7 +148,10 @@ def test_test_configurations_are_predicted_beside_the_truth(targets_files, tmp_p
 
 def test_kinds_are_told_apart_and_listed():
     assert {*SMALL} == {*kinds()}
-    assert {kind for kind in kinds() if not kinds()[kind].Settings.fits} == {"potential-energy", "initial-distance"}
+    baselines = {kind for kind in kinds() if not kinds()[kind].Settings.fits}
+    assert baselines == {
+        "potential-energy", "initial-distance", "distance-change", "normal-modes", "short-ensemble"
+    }  # fmt: skip
     with pytest.raises(ValidationError, match="Input should be 'ridge'"):
         kinds()["ridge"].Settings(kind="botan")
 
@@ -183,8 +213,8 @@ def test_what_a_predictor_lacks_is_said(targets_files, tmp_path):
     with pytest.raises(StudyError, match="m predicts S, but E was asked for; name another predictor or other targets"):
         require_targets(fitted, ["E"], Path("m"))
     structure = read_targets(targets_files[1]).structure()
-    with pytest.raises(FileError, match="has only the thermal structure, but model x needs the cage and the inherent"):
-        structure.require_states({"thermal", "inherent", "cage"}, "model x")
+    with pytest.raises(FileError, match=r"has the structures thermal, but model x needs cage-0.4 and inherent as well"):
+        structure.require_states({"thermal", "inherent", "cage-0.4"}, "model x")
 
 
 def test_another_liquid_is_refused(targets_files):
@@ -270,7 +300,7 @@ def test_files_that_are_no_predictor_of_ours_are_refused(targets_files, tmp_path
         rf"made by version 99 of the stage fit, but .* version {version}; make it again", header={"stage_version": 99}
     )
     refused("was made with stage = 'targets', but 'fit' was expected", header={"stage": "targets"})
-    refused("of kind 'forest', which is not installed; the installed kinds are botan, ini", header={"kind": "forest"})
+    refused("of kind 'forest', which is not installed; the installed kinds are botan, dis", header={"kind": "forest"})
     refused("cannot be used by this glassbotan's predictor of kind botan .*; fit it again", settings={"depth": 3})
     refused("its weight .* is missing or has another shape", settings={"network": {"rounds": 2, "width": 16}})
     with pytest.raises(FileError, match=r"none.safetensors does not exist; fit the predictor first"):

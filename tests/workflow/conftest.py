@@ -68,7 +68,7 @@ TINY = {
         {"name": "NT-GNN", "like": "BOTAN", "p": 1.0, "times": [1.0], "training": {"batch_size": 2}},
         {"name": "pairs", "like": "BOTAN", "p": 0.0, "times": [1.0]},
         {"name": "NT-GNN-R", "like": "BOTAN", "p": 1.0, "particle_target": "R", "times": [1.0]},
-        {"kind": "ridge", "descriptors": {"averages": 1, "inherent_displacement": False}},
+        {"kind": "ridge", "descriptors": {"averages": 1}, "structures": ["thermal"]},
         {"kind": "potential-energy", "targets": ["S", "R"]},
         {"kind": "initial-distance"},
     ],

@@ -27,7 +27,7 @@ LIQUID = {
     "configurations": {"train": "1-2", "test": "3-4"},
     "limits": {"enforce": False},
 }
-RIDGE = {"descriptors": {"averages": 1, "inherent_displacement": False}}
+RIDGE = {"descriptors": {"averages": 1}, "structures": ["thermal"]}
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ rule fit:
 rule predict:
     input:
         predictor=rules.fit.output.predictor,
-        targets=lambda wildcards: of_study(layout.targets(wildcards.point, STUDY.configurations.test)),
+        targets=lambda wildcards: of_study(layout.tested_on(STUDY, run_of(wildcards), point_of(wildcards))),
     output:
         predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.PREDICTIONS}",
     log:
@@ -78,7 +78,7 @@ rule predict:
 rule transfer:
     input:
         predictor=rules.fit.output.predictor,
-        targets=lambda wildcards: of_study(layout.targets(transfer_of(wildcards)[1].label, STUDY.configurations.test)),
+        targets=lambda wildcards: of_study(layout.tested_on(STUDY, run_of(wildcards), transfer_of(wildcards)[1])),
     output:
         predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{{transfer}}.npz",
     log:

@@ -46,8 +46,8 @@ class Stage(Command):
         return Provenance(self.stage, self.study, self.model_dump(mode="json"), inputs)
 
 
-class LongStage(Stage):
-    """A stage that can take long: if it is interrupted and run again, it continues from its last checkpoint."""
+class OnProcessor(Stage):
+    """A stage that can use a GPU."""
 
     device: Device = Field(
         default_factory=lambda: os.environ.get(DEVICE, "auto"),
@@ -55,6 +55,11 @@ class LongStage(Stage):
         description="processor; auto uses a GPU if there is one, gpu stops with an error if there is none; if not "
         f"given, the environment variable {DEVICE} is used, or else auto",
     )
+
+
+class LongStage(OnProcessor):
+    """A stage that can take long: if it is interrupted and run again, it continues from its last checkpoint."""
+
     walltime: PositiveFloat | None = Field(
         None,
         description="minutes within which the stage stops by itself, with exit status 75; run it again to continue; if "

@@ -18,7 +18,10 @@ class Fit(LongStage):
     validation: Configurations = Field(
         default=(), description="configurations on which its epoch or its regularisation is chosen"
     )
-    inputs: CliPositionalArg[Paths] = Field(description="targets files of the training and validation configurations")
+    inputs: CliPositionalArg[Paths] = Field(
+        description="targets files of the training and validation configurations, and structure files if the model "
+        "needs them"
+    )
     model: AnyPredictor = Field(description="the kind of predictor and its settings")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_indices: tuple[PositiveInt, ...] = Field(min_length=1, description="sampling times, counted from 1")

@@ -8,6 +8,7 @@ from pydantic_settings import CliPositionalArg
 
 from glassbotan.commands import Command, Paths, Stage
 from glassbotan.errors import FileError
+from glassbotan.study.simulation import Device
 
 VIEWS = (".xyz", ".extxyz", ".gsd")
 
@@ -18,7 +19,9 @@ class PredictTest(Stage):
     """Predict the test configurations with a fitted predictor, and write the predictions with the simulated values."""
 
     predictor: Path = Field(description="the fitted predictor")
-    inputs: CliPositionalArg[Paths] = Field(description="targets files of the test configurations")
+    inputs: CliPositionalArg[Paths] = Field(
+        description="targets files of the test configurations, and their structure files if the predictor needs them"
+    )
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_indices: tuple[PositiveInt, ...] = Field(min_length=1, description="sampling times, counted from 1")
     from_indices: tuple[PositiveInt, ...] = Field(
@@ -70,6 +73,8 @@ class Predict(Command):
     prediction: PredictionSettings = Field(
         {}, description="settings of the section prediction of this kind of predictor, as JSON"
     )
+    device: Device = Field("auto", description="processor that makes the structures which the predictor needs")
+    threads: PositiveInt = Field(1, description="CPU cores to use for it")
 
     def cli_cmd(self) -> None:
         from glassbotan.files.fitted import read_fitted, read_fitted_provenance
@@ -83,7 +88,9 @@ class Predict(Command):
         fitted = read_fitted(self.model).with_prediction(self.prediction)
         require_targets(fitted, self.targets, self.model)
         configuration = read_configuration(self.configuration, self.frame)
-        predicted = predict_configuration(fitted.predictor, configuration, str(self.configuration))
+        predicted = predict_configuration(
+            fitted.predictor, configuration, str(self.configuration), self.device, self.threads
+        )
         if self.targets:
             predicted = predicted.only(self.targets)
         if self.output.suffix != ".csv":

@@ -7,7 +7,7 @@ such as `S_halves` (n_t, 2, N); `mean_displacement` (n_t, N, 3); `overlap` (n_t,
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from glassbotan.dynamics.targets import DynamicalTargets
 from glassbotan.errors import FileError
 from glassbotan.files.header import mixture_in, new_header, require, require_stage
 from glassbotan.files.npz import StoredArrays, read_npz, write_npz
+from glassbotan.files.structures import Structures, read_structures
 from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture
 from glassbotan.simulate.quality import Quality
 from glassbotan.structure.static import StaticStructure
@@ -49,6 +50,8 @@ class Targets:
     """all arrays of the file"""
     mixture: Mixture = KOB_ANDERSEN
     """how the particles interact"""
+    behind: Structures | None = None
+    """the structure file of the configuration, if one was given"""
 
     @property
     def means(self) -> Mapping[str, NDArray[np.float32]]:
@@ -81,9 +84,19 @@ class Targets:
         return self.overlap.shape[1] or None
 
     def structure(self) -> StaticStructure:
-        """The static structure at t = 0."""
+        """The static structure at t = 0, with the states behind it if a structure file was given.
+
+        Raises
+        ------
+        FileError
+            if the structure file belongs to another configuration
+        """
         positions, species, box_length, pairs = self.arrays.read("positions", "species", "box_length", "pairs")
-        return StaticStructure(positions, species, float(box_length), pairs, str(self.path), self.mixture)
+        thermal = StaticStructure(positions, species, float(box_length), pairs, str(self.path), self.mixture)
+        if self.behind is None:
+            return thermal
+        self.behind.require_of(thermal)
+        return replace(thermal, states=self.behind.states())
 
     def require_known(self, symbols: Iterable[str]) -> None:
         """Raise an error if the file lacks one of these targets.
@@ -194,11 +207,11 @@ def read_targets(path: Path) -> Targets:
 
 
 def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Targets]:
-    """Read targets files one by one, and check that all have the same times and ranges.
+    """Read targets files one by one, with their structure files, and check that all were made with the same settings.
 
     Parameters
     ----------
-    paths : paths of the files
+    paths : paths of targets files and of structure files, which are matched by their numbers
     expected : study, temperature or other attributes that all of them must have
 
     Raises
@@ -207,9 +220,16 @@ def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Ta
         if a file differs; the message has the file and the difference
     """
     first: Targets | None = None
-    for path in paths:
+    paths = list(paths)
+    behind = {path: read_structures(path) for path in paths if read_npz(path)[0].get("stage") == "structure"}
+    by_number: dict[int, Structures] = {}
+    for path, structures in behind.items():
+        require(path, structures, **expected, settings=next(iter(behind.values())).settings)
+        by_number[structures.configuration] = structures
+    for path in (path for path in paths if path not in behind):
         found = read_targets(path)
         require(path, found, **expected)
+        found = replace(found, behind=by_number.get(found.configuration))
         first = first or found
         same = found.settings == first.settings and all(
             np.array_equal(one, other)

@@ -42,6 +42,14 @@ class Sums:
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
+    @property
+    def spreads(self) -> NDArray[np.float64]:
+        """Standard deviation of each component of x, (n_d,)."""
+        spreads: NDArray[np.float64] = np.sqrt(
+            np.maximum(np.diag(self.xx) / self.count - (self.x / self.count) ** 2, 0)
+        )
+        return spreads
+
     def error(self, weights: NDArray, constant: NDArray) -> NDArray[np.float64]:
         """Mean squared error of w.x + constant for each component of y, (n_y,), with weights (n_d, n_y)."""
         squared = self.yy + (weights * (self.xx @ weights)).sum(axis=0) + self.count * constant**2
@@ -54,7 +62,7 @@ def solve(sums: Sums, parameters: Sequence[float]) -> list[tuple[NDArray[np.floa
     """Weights (n_d, n_y) and constants (n_y,) that minimise the loss, for each ridge parameter lambda."""
     x_mean, y_mean = sums.x / sums.count, sums.y / sums.count
     covariance = sums.xx / sums.count - np.outer(x_mean, x_mean)
-    spread = np.sqrt(np.maximum(np.diag(covariance), 0))
+    spread = sums.spreads
     inverse = np.divide(1, spread, out=np.zeros_like(spread), where=spread > CONSTANT * spread.max())
     values, vectors = np.linalg.eigh(covariance * np.outer(inverse, inverse))
     projected = vectors.T @ (inverse[:, None] * (sums.xy / sums.count - np.outer(x_mean, y_mean)))

@@ -16,7 +16,11 @@ from glassbotan.files.plain import write_csv
 from glassbotan.kob_andersen import Species
 from glassbotan.predictors.contract import FittedPredictor
 from glassbotan.simulate.configurations import Configuration
+from glassbotan.simulate.structures import engine_for, make_states
+from glassbotan.structure.states import THERMAL
 from glassbotan.structure.static import StaticStructure
+from glassbotan.study.simulation import Device, Integrator
+from glassbotan.study.structure import Structure as StructureSettings
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,31 @@ class PredictedTargets:
 
 
 def predict_configuration(
-    predictor: FittedPredictor, configuration: Configuration, name: str = "the configuration"
+    predictor: FittedPredictor,
+    configuration: Configuration,
+    name: str = "the configuration",
+    device: Device = "auto",
+    threads: int = 1,
 ) -> PredictedTargets:
     """Predict how much every particle and pair of a configuration will move, from its structure alone.
+
+    The states behind the structure that the predictor needs, such as cage states, are made here, with the settings of
+    those that it was fitted to.
+
+    Parameters
+    ----------
+    predictor : the fitted predictor
+    configuration : positions of the particles; velocities play no part
+    name : name of the configuration in messages
+    device, threads : processor and number of cores for making the states
 
     Raises
     ------
     FileError
-        if the configuration is of another liquid, two particles lie in the same place, one has no neighbour, or the box
-        is too small for the pair range
+        if the configuration is of another liquid, two particles lie in the same place, one has no neighbour, the box is
+        too small for the pair range, or no inherent structure is found
+    EngineError
+        if there is no engine that can make a state
     """
     structure = StaticStructure.of_positions(
         configuration.positions,
@@ -120,7 +140,19 @@ def predict_configuration(
         predictor.domain.mixture,  # files of other programs do not say how their particles interact
     )
     predictor.domain.require_liquid(structure, f"the predictor {predictor.settings.name}")
-    structure.require_states(predictor.settings.needs, predictor.settings.name)
+    states = sorted({*predictor.settings.needs} - {THERMAL})
+    if states:
+        engine = engine_for(states, Integrator(), device, threads, len(structure))
+        made = make_states(
+            structure,
+            states,
+            StructureSettings.model_validate(predictor.domain.structure or {}),
+            engine,
+            temperature=predictor.domain.temperature,
+            timestep=Integrator().timestep,
+            seed=(0,),
+        )
+        structure = replace(structure, states=made)
     try:
         values = predictor.predict(structure)
     except BoxTooSmallError as error:  # a box that has room for the pairs can be too small for the forces

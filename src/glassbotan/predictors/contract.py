@@ -30,7 +30,8 @@ from glassbotan.errors import FileError, StudyError
 from glassbotan.files.targets import Targets
 from glassbotan.predictors.domain import Domain
 from glassbotan.stopping import Deadline
-from glassbotan.structure.static import State, StaticStructure
+from glassbotan.structure.states import THERMAL
+from glassbotan.structure.static import StaticStructure
 from glassbotan.study.section import Section
 from glassbotan.study.simulation import Device
 
@@ -80,9 +81,9 @@ class PredictorSettings(Section):
         raise NotImplementedError
 
     @property
-    def needs(self) -> frozenset[State]:
-        """The states of the structure from which it predicts; see `glassbotan.structure.static.State`."""
-        return frozenset({"thermal"})
+    def needs(self) -> frozenset[str]:
+        """The states of the structure from which it predicts; see `glassbotan.structure.states`."""
+        return frozenset({THERMAL})
 
     @property
     def start(self) -> Start | None:

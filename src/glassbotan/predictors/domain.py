@@ -1,6 +1,8 @@
 """What a predictor was fitted to, and with which liquids and pairs it can therefore be used."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from glassbotan.errors import FileError
 from glassbotan.files.targets import Targets
@@ -37,6 +39,8 @@ class Domain:
     """number of replicas over which its targets were averaged, where that is known"""
     mixture: Mixture = KOB_ANDERSEN
     """how the particles of the liquid interact"""
+    structure: Mapping[str, Any] | None = None
+    """settings with which the states behind its structures were made, as plain data; None if it saw no such states"""
 
     def require_like(self, targets: Targets, structure: StaticStructure, predictor: str) -> None:
         """Raise an error if a targets file differs from what the predictor was fitted to in its liquid or pairs.
@@ -56,6 +60,13 @@ class Domain:
                 f"{targets.path} has pairs up to {targets.settings.pair_range:g}, but {predictor} is fitted to pairs "
                 f"up to {self.pair_range:g}; make the targets again with targets.pair_range = {self.pair_range:g}, or "
                 "fit again"
+            )
+        behind = targets.behind
+        if behind is not None and self.structure not in (None, behind.settings.model_dump(mode="json")):
+            raise FileError(
+                f"{behind.path} was made with other settings of `structure` than the structures that "
+                f"{predictor} "
+                "is fitted to; make it again with the same settings"
             )
         self.require_liquid(structure, predictor)
 

@@ -48,7 +48,7 @@ def fit_predictor(
     Parameters
     ----------
     settings : the settings of the predictor, which include its kind
-    paths : targets files of the training and validation configurations
+    paths : targets files of the training and validation configurations, and structure files if the predictor needs them
     study, temperature : name of the study and temperature of the state point, which the files must have
     time_indices : numbers of the sampling times that the predictor is fitted for, counted from 1
     train : numbers of the configurations that the predictor is fitted to
@@ -103,4 +103,5 @@ def _domain(first: Targets, time_indices: tuple[int, ...], train: tuple[int, ...
         seen=seen,
         replicas=first.replicas,
         mixture=structure.mixture,
+        structure=None if first.behind is None else first.behind.settings.model_dump(mode="json"),
     )

@@ -12,7 +12,18 @@ from pydantic import Field
 from glassbotan.plugins import announced
 from glassbotan.predictors.contract import PredictorSettings
 
-OURS = ("botan", "initial_distance", "potential_energy", "ridge")
+OURS = (
+    "botan",
+    "distance_change",
+    "glass_mlp",
+    "initial_distance",
+    "normal_modes",
+    "pair_ridge",
+    "potential_energy",
+    "ridge",
+    "short_ensemble",
+    "softness",
+)
 """Names of the modules of this package that define a kind of predictor."""
 GROUP = "glassbotan.predictors"
 """Group of entry points with which other packages declare their kinds of predictors."""

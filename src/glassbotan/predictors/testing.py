@@ -25,7 +25,7 @@ def predict_tests(
     Parameters
     ----------
     fitted, path : the fitted predictor and its file
-    inputs : targets files of the test configurations
+    inputs : targets files of the test configurations, and their structure files if the predictor needs them
     temperature : temperature of the state point, which these files must have
     time_indices : numbers of the sampling times of the truth, counted from 1
     from_indices : for each of these, number of the predictor's own time whose prediction is compared with it; both are

@@ -14,21 +14,22 @@ with the same weights w_ij(r) = exp[-(r_ij - r)^2 / (2 delta^2)], and averages o
 
     x_i^(n) = sum_j exp(-r_ij/r_c) x_j^(n-1) / sum_j exp(-r_ij/r_c),   r_ij < r_c, with the particle itself among the j.
 
-The potential energy of the particle is added and, optionally, |u| and u^2, where u is the displacement of the particle
-to its position in the inherent structure (`glassbotan.structure.inherent`), a measure of where in its cage it is.
-Particles are processed in blocks, so that memory does not grow with the range of the shells.
+The positions are those of any state of the structure (`glassbotan.structure.states`). The potential energy of the
+particle at these positions is added and, for states other than the thermal one, |u| and u^2, where u is the
+displacement from its thermal position, a measure of where in its cage it is, and the size of its fluctuations, if the
+state has one. Particles are processed in blocks, so that memory does not grow with the range of the shells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species
-from glassbotan.structure.inherent import inherent_structure
+from glassbotan.structure.states import MODES, THERMAL, parsed
 from glassbotan.structure.static import StaticStructure
 
 REACH = 4.0
@@ -70,38 +71,87 @@ class ShellDescriptors:
     """r_c, sigma_AA"""
     averages: int
     """how often the descriptors are averaged over the neighbourhood; x^(0), x^(1), ... are all used"""
-    inherent_displacement: bool = False
-    """whether |u| and u^2 are included"""
 
     @property
     def reach(self) -> float:
         """Largest distance over which any of the shells extends, sigma_AA."""
         return max(self.averaging_range, *(shells.reach for shells in (*self.radial, self.bond_order)))
 
-    def compute(self, structure: StaticStructure) -> NDArray[np.float64]:
-        """The descriptors of every particle, (N, n_d).
+    def compute(self, structure: StaticStructure, states: Sequence[str] = (THERMAL,)) -> NDArray[np.float64]:
+        """The descriptors of every particle in each of the states, (N, n_d).
 
         Raises
         ------
         FileError
-            if the box is too small for the shells, or no inherent structure is found
+            if the box is too small for the shells
         """
         if self.reach > structure.box_length / 2:
             raise FileError(
                 f"{structure.name}: the descriptors reach as far as {self.reach:.4g}, which needs a box of at least "
                 f"{2 * self.reach:.4g} (minimum image), but it is {structure.box_length:.4g} long"
             )
-        found = [structure.energies[:, None]]
-        found += [_radial(structure, shells) for shells in self.radial]
-        found.append(_bond_order(structure, self.bond_order, self.degrees))
-        if self.inherent_displacement:
-            u = np.linalg.norm(inherent_structure(structure).displacement, axis=1)
-            found.append(np.stack([u, u**2], axis=1))
+        return np.concatenate([self._of_state(structure, state) for state in states], axis=1)
+
+    def _of_state(self, structure: StaticStructure, state: str) -> NDArray[np.float64]:
+        at = structure if parsed(state).kind == MODES else structure.at(state)
+        found = []
+        if parsed(state).kind != MODES:
+            found = [at.energies[:, None], *(_radial(at, shells) for shells in self.radial)]
+            found.append(_bond_order(at, self.bond_order, self.degrees))
+        if state != THERMAL:
+            found.append(np.column_stack([*_own(structure, state).values()]))
         orders = [np.concatenate(found, axis=1)]
-        averaging = _averaging(structure, self.averaging_range)
+        averaging = _averaging(at, self.averaging_range)
         for _ in range(self.averages):
             orders.append(averaging @ orders[-1])
         return np.concatenate(orders, axis=1)
+
+    def labels(self, structure: StaticStructure, states: Sequence[str] = (THERMAL,)) -> list["Label"]:
+        """What each column of `compute` is, (n_d,)."""
+        found = []
+        for state in states:
+            of_state = []
+            if parsed(state).kind != MODES:
+                of_state.append(Label(state, "energy"))
+                for shells in self.radial:
+                    of_state += [
+                        Label(state, f"density of {species.name}", radius)
+                        for species in Species
+                        for radius in shells.radii
+                    ]
+                of_state += [
+                    Label(state, f"bond order {degree}", radius)
+                    for radius in self.bond_order.radii
+                    for degree in range(1, self.degrees + 1)
+                ]
+            if state != THERMAL:
+                of_state += [Label(state, name) for name in _own(structure, state)]
+            found += [label._replace(averages=order) for order in range(self.averages + 1) for label in of_state]
+        return found
+
+
+class Label(NamedTuple):
+    """What a descriptor is."""
+
+    state: str
+    """name of the state whose positions it describes"""
+    quantity: str
+    """such as density of A, or bond order 6"""
+    radius: float = 0.0
+    """radius of its shell, sigma_AA; 0 if it has none"""
+    averages: int = 0
+    """how often it was averaged over the neighbourhood"""
+
+
+def _own(structure: StaticStructure, state: str) -> dict[str, NDArray[np.float64]]:
+    """The quantities of a state itself, (N,) each, by name."""
+    properties, found = structure.states[state].properties, {}
+    if parsed(state).kind != MODES:
+        u = np.linalg.norm(structure.displacement(state), axis=1)
+        found = {"displacement": u, "displacement squared": u**2}
+    if "variance" in properties:
+        found["fluctuation"] = np.sqrt(properties["variance"])
+    return found | {name: properties[name] for name in ("debye_waller", "participation") if name in properties}
 
 
 @dataclass(frozen=True)

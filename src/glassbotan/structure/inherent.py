@@ -1,26 +1,25 @@
-"""The inherent structure: a minimum of the potential energy near a configuration.
+"""The inherent structure: the minimum of the potential energy below a configuration, in 64-bit floats.
 
-It is found by limited-memory BFGS (scipy) in the full force-shifted potential. Steepest descent, which defines the
-basin of a configuration, can end in another minimum. Pairs that are within the cutoff or a little beyond it are listed,
-and the list is renewed when particles have moved so far that it may lack pairs.
+An engine takes the configuration near its minimum (`glassbotan.simulate.structures`). From there, Newton's method with
+conjugate gradients (Nocedal & Wright, Numerical Optimization, Algorithm 7.1) on the sparse Hessian takes few steps to
+forces as small as rounding allows, so that engines whose forces have 32 bits give the same minimum as others.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.errors import FileError
-from glassbotan.kob_andersen import pair_interactions
+from glassbotan.kob_andersen import interactions
+from glassbotan.structure.hessian import hessian
 from glassbotan.structure.static import StaticStructure
 
-SKIN = 0.4
-"""Difference between the range of the listed pairs and the largest cutoff, sigma_AA."""
-LARGEST_FORCE = 1e-2
-"""Force component below which the search ends, epsilon_AA / sigma_AA; U/N is then accurate to 1e-6 epsilon_AA.
-A search that ends early is accepted with forces up to ten times as large."""
-MOST_STEPS = 5000
+MOST_STEPS = 60
+"""Steps of Newton's method after which the search is given up; near a minimum it takes three or four."""
+LONGEST_STEP = 0.1
+"""Largest displacement of a particle in one step, sigma_AA."""
 
 
 @dataclass(frozen=True)
@@ -29,49 +28,89 @@ class InherentStructure:
 
     displacement: NDArray[np.float64]
     """(N, 3), from the position of each particle to its position at the minimum, sigma_AA"""
-    potential_energy: float
-    """U, epsilon_AA"""
+    energies: NDArray[np.float64]
+    """(N,), potential energy of each particle at the minimum, half of the sum of its pair energies, epsilon_AA"""
     largest_force: float
-    """largest component of a force at the minimum, epsilon_AA / sigma_AA"""
+    """length of the largest force on a particle, epsilon_AA / sigma_AA"""
+    steps: int
+    """steps of Newton's method"""
+
+    @property
+    def potential_energy(self) -> float:
+        """U, epsilon_AA."""
+        return float(self.energies.sum())
 
 
-def inherent_structure(structure: StaticStructure) -> InherentStructure:
-    """The inherent structure of a configuration; displacements through the faces of the box are followed.
+def inherent_structure(
+    structure: StaticStructure,
+    displacement: NDArray | None = None,
+    force_tolerance: float = 1e-6,
+    keep_unconverged: bool = False,
+) -> InherentStructure:
+    """The minimum of the potential energy near a configuration; the energy falls with every step.
+
+    Parameters
+    ----------
+    structure : the configuration
+    displacement : (N, 3) to where the search starts, near the minimum; by default the configuration itself
+    force_tolerance : length of the largest force on a particle at which the search ends, epsilon_AA / sigma_AA
+    keep_unconverged : whether the best structure is returned if the search does not get there
 
     Raises
     ------
     FileError
-        if no minimum is found
+        if the search ends with larger forces
     """
-    from scipy.optimize import minimize
-
-    start, box, species = structure.positions, structure.box_length, structure.species
-    cutoff = structure.mixture.largest_cutoff
-    within = min(cutoff + SKIN, box / 2)
-    listed_at = start
-    pairs = neighbor_pairs(start, box, within)
-
-    def energy_and_gradient(displacement: NDArray) -> tuple[float, NDArray]:
-        nonlocal listed_at, pairs
-        positions = start + displacement.reshape(-1, 3)
-        moved = np.sort(((positions - listed_at) ** 2).sum(axis=1))[-2:]
-        if np.sqrt(moved).sum() > within - cutoff:
-            listed_at, pairs = positions, neighbor_pairs(positions, box, within)
-        r_ij = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], box)
-        energy, force = pair_interactions(r_ij, pairs, species, structure.mixture)
-        return energy, -force.ravel()
-
-    found = minimize(
-        energy_and_gradient,
-        np.zeros(start.size),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": MOST_STEPS, "maxfun": MOST_STEPS, "maxcor": 20, "gtol": LARGEST_FORCE, "ftol": 0.0},
-    )
-    largest_force = float(np.abs(found.jac).max())
-    if not largest_force <= 10 * LARGEST_FORCE:
+    box, species, mixture = structure.box_length, structure.species, structure.mixture
+    moved = np.zeros_like(structure.positions) if displacement is None else displacement.copy()
+    found = interactions(structure.positions + moved, species, box, mixture)
+    step = 0
+    while (largest := _largest(found.forces)) > force_tolerance and step < MOST_STEPS:
+        direction = _newton_step(hessian(structure.positions + moved, species, box, mixture), found.forces)
+        scale = min(1.0, LONGEST_STEP / _largest(direction))
+        # Sums of energies round at about 1e-13 of U: differences below that say nothing, and the force decides.
+        noise = 1e-13 * abs(found.potential_energy)
+        for _ in range(12):
+            trial = interactions(structure.positions + moved + scale * direction, species, box, mixture)
+            change = trial.potential_energy - found.potential_energy
+            if change < -noise or (change <= noise and _largest(trial.forces) < largest):
+                break
+            scale /= 2
+        else:
+            break  # rounding is all that is left
+        moved, found, step = moved + scale * direction, trial, step + 1
+    if largest > force_tolerance and not keep_unconverged:
         raise FileError(
-            f"{structure.name}: the search for the inherent structure ended after {found.nit} steps with a force of "
-            f"{largest_force:.2g}, but about {LARGEST_FORCE:g} was expected; check that the positions are of a liquid"
+            f"{structure.name}: the search for the inherent structure ended after {step} steps with a largest force of "
+            f"{largest:.2g}, but {force_tolerance:g} was asked for; check that the positions are of a liquid, raise "
+            "structure.inherent.force_tolerance, or keep the structure with structure.inherent.keep_unconverged"
         )
-    return InherentStructure(found.x.reshape(-1, 3), float(found.fun), largest_force)
+    return InherentStructure(moved, found.energies, largest, step)
+
+
+def _largest(vectors: NDArray) -> float:
+    """Length of the longest of vectors (n, 3)."""
+    return float(np.linalg.norm(vectors, axis=1).max())
+
+
+def _newton_step(matrix: Any, forces: NDArray) -> NDArray[np.float64]:
+    """Approximate solution (N, 3) of H x = F by conjugate gradients, which end where the curvature is negative."""
+    wanted = forces.ravel()
+    x = np.zeros_like(wanted)
+    residual = wanted.copy()
+    direction = residual.copy()
+    norm2 = float(residual @ residual)
+    accuracy = min(0.5, np.sqrt(np.sqrt(norm2))) * np.sqrt(norm2)  # of a superlinear method
+    for _ in range(10 * len(forces)):
+        product = matrix @ direction
+        curvature = float(direction @ product)
+        if curvature <= 0.0:
+            return (x if x.any() else wanted).reshape(-1, 3)
+        length = norm2 / curvature
+        x += length * direction
+        residual -= length * product
+        before, norm2 = norm2, float(residual @ residual)
+        if np.sqrt(norm2) <= accuracy:
+            break
+        direction = residual + norm2 / before * direction
+    return x.reshape(-1, 3)

@@ -1,9 +1,8 @@
 """The static structure of one configuration: all the data from which a predictor may predict."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.errors import FileError
 from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture, Species, interactions
+from glassbotan.structure.states import THERMAL, StructureState
 
-State = Literal["thermal"]
-"""The positions that a predictor uses; `thermal` are those of the configuration itself."""
 CLOSEST = 0.5
 """Two particles of a liquid are never closer than this, sigma_AA: at T = 5, A and B stay 0.65 apart."""
 
@@ -34,6 +32,8 @@ class StaticStructure:
     """name of the configuration in messages"""
     mixture: Mixture = KOB_ANDERSEN
     """how its particles interact"""
+    states: Mapping[str, StructureState] = field(default_factory=dict)
+    """what lies behind the configuration, by the names of `glassbotan.structure.states`"""
 
     @classmethod
     def of_positions(
@@ -73,6 +73,22 @@ class StaticStructure:
         """Potential energy of each particle, half of the sum of its pair energies, (N,), epsilon_AA."""
         return interactions(self.positions, self.species, self.box_length, self.mixture).energies
 
+    def displacement(self, state: str) -> NDArray[np.float64]:
+        """From the thermal position of each particle to its position in a state, (N, 3), sigma_AA."""
+        if state == THERMAL:
+            return np.zeros_like(self.positions)
+        found = self.states[state].displacement
+        if found is None:
+            raise ValueError(f"{state} has no positions")
+        return found
+
+    def at(self, state: str) -> "StaticStructure":
+        """The same particles and pairs at their positions in a state, which may be outside of the box."""
+        if state == THERMAL:
+            return self
+        name = f"{self.name} ({state})"
+        return replace(self, positions=self.positions + self.displacement(state), name=name, states={})
+
     @cached_property
     def separations(self) -> NDArray[np.float64]:
         """r_ij(0) = r_j - r_i of each pair, minimum image, (n_p, 3)."""
@@ -99,10 +115,11 @@ class StaticStructure:
         FileError
             if positions are missing
         """
-        if missing := sorted({*needed} - {"thermal"}):
+        if missing := sorted({*needed} - {THERMAL, *self.states}):
             raise FileError(
-                f"{self.name} has only the thermal structure, but {by} needs the {' and the '.join(missing)} "
-                "structure as well; choose another predictor"
+                f"{self.name} has the structures {', '.join([THERMAL, *self.states])}, but {by} needs "
+                f"{' and '.join(missing)} as well; give the structure file that has them (the stage `structure` "
+                "makes it)"
             )
 
 

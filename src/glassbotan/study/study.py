@@ -6,6 +6,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from glassbotan.errors import StudyError
 from glassbotan.predictors.registry import AnyPredictor
+from glassbotan.structure.states import THERMAL
 from glassbotan.study import checks
 from glassbotan.study.evaluation import Scores
 from glassbotan.study.learning import Ablation, LearningCurve, Split, Transfer
@@ -21,6 +22,7 @@ from glassbotan.study.simulation import (
     Quench,
     StatePoint,
 )
+from glassbotan.study.structure import Structure
 from glassbotan.study.targets import Limits, Targets
 
 
@@ -57,6 +59,7 @@ class Study(Section):
     temperatures: tuple[StatePoint, ...] = Field(min_length=1, description="the state points")
     configurations: Split
     targets: Targets = Targets()
+    structure: Structure = Structure()
     limits: Limits = Limits()
     models: tuple[AnyPredictor, ...] = Field(
         min_length=1,
@@ -96,6 +99,11 @@ class Study(Section):
     def ensemble_batches(self) -> Batches:
         """The configurations whose ensembles run together."""
         return Batches(self.configurations.all, self.ensemble_batch)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states behind the thermal structure that models of the study need."""
+        return tuple(sorted(set().union(*(model.needs for model in self.models)) - {THERMAL}))
 
     def point(self, label: str) -> StatePoint:
         """The state point with this label."""

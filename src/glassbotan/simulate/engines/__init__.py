@@ -8,7 +8,7 @@ with a class of the same name, capitalised (`lammps.Lammps`), that implements `E
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,78 @@ class Engine(Protocol):
         self, systems: Sequence[Configuration], dynamics: Dynamics, state: Mapping[str, NDArray] | None = None
     ) -> Launch:
         """Prepare a run of systems, from their initial configurations or from the `state` of an earlier launch."""
+        ...
+
+
+class Restraint(NamedTuple):
+    """How particles move in their cages: each stays within a sphere about its first position.
+
+    At the wall of its sphere a particle turns round: a step that would leave it is not made, and the velocity is
+    reversed. Velocities are drawn anew from the Maxwell-Boltzmann distribution at random times (Andersen's
+    thermostat). The mean position is the cage state of Alkemade, Smallenburg and Filion, J. Chem. Phys. 158, 134512
+    (2023), who obtain it by Monte Carlo with the same restraint.
+    """
+
+    radius: float
+    """of the spheres, sigma_AA"""
+    temperature: float
+    """epsilon_AA / k_B"""
+    duration: float
+    """time over which positions are averaged, tau"""
+    settling: float = 5.0
+    """time before it, tau"""
+    rate: float = 0.5
+    """at which the velocity of a particle is drawn anew, 1 / tau"""
+    timestep: float = 0.01
+    """tau"""
+    average_every: float = 0.05
+    """time between two positions that are averaged over, tau"""
+
+    @property
+    def steps(self) -> int:
+        """Number of time steps of a run."""
+        return round(self.settling / self.timestep) + round(self.duration / self.timestep)
+
+
+class CageState(NamedTuple):
+    """Where the particles of a configuration are on average while they stay in their cages."""
+
+    displacement: NDArray[np.float64]
+    """(N, 3) from the first position to the mean position, sigma_AA"""
+    variance: NDArray[np.float64]
+    """(N,) mean squared distance from the mean position, sigma_AA^2"""
+    halves: NDArray[np.float64]
+    """(2, N, 3) the displacement from each half of the averaged time: their difference says how well it is known"""
+
+
+@runtime_checkable
+class Minimizer(Protocol):
+    """What an engine has that can minimise the potential energy; others need not have it."""
+
+    def minimize(self, systems: Sequence[Configuration], force_tolerance: float) -> Iterator[tuple[NDArray, int]]:
+        """Take systems to minima of their potential energy, until no force is longer than `force_tolerance`.
+
+        Yields
+        ------
+        displacement : (N, 3), followed through the faces of the box, sigma_AA
+        steps : number of steps of the minimisation
+
+        Raises
+        ------
+        EngineError
+            if the minimum is not reached
+        """
+        ...
+
+
+@runtime_checkable
+class Restrainer(Protocol):
+    """What an engine has that can hold particles in spheres about their positions; others need not have it."""
+
+    def restrain(
+        self, systems: Sequence[Configuration], restraint: Restraint, seeds: Sequence[int], progress: Progress
+    ) -> Iterator[CageState]:
+        """Run systems with each particle in its sphere, and average their positions; `seeds` has one for each."""
         ...
 
 

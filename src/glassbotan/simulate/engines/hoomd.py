@@ -33,6 +33,10 @@ SYSTEMS_FOR_CELL_LIST = 4
 """Largest number of systems for which a cell list is faster than a tree on a GPU; on a CPU a tree is always faster."""
 BITS_OF_CURVE = 4
 """The Morton curve, along which particles are sorted, goes through 2^4 cells along each edge of the box."""
+LONGEST_STEP = 0.02
+"""Longest time step of FIRE, tau."""
+MOST_STEPS, STEPS_BETWEEN_CHECKS = 20_000, 100
+"""Steps after which a minimisation is given up, and from one test whether it has ended to the next."""
 PARTICLE_STEPS_BETWEEN_REPORTS = {"cpu": 1_000_000, "gpu": 200_000_000}
 """Particle-steps between two reports of progress: about half a second of work."""
 
@@ -60,6 +64,13 @@ class Hoomd:
     ) -> _Launch:
         """See `Engine.launch`."""
         return _Launch(self._device, systems, dynamics, state)
+
+    def minimize(self, systems: Sequence[Configuration], force_tolerance: float) -> Iterator[tuple[NDArray, int]]:
+        """See `Minimizer.minimize`; by FIRE, one system after the other."""
+        for system in systems:
+            at_rest = replace(system, velocities=np.zeros_like(system.velocities))
+            with _Launch(self._device, [at_rest], Dynamics(LONGEST_STEP), None) as launch:
+                yield launch.minimize(force_tolerance)
 
 
 class _Launch:
@@ -121,6 +132,30 @@ class _Launch:
                 raise blown_up(Hoomd.name, error) from None
             self._require_timely_rebuilds()
             progress(min(self._stretch, left) * particles)
+
+    def minimize(self, force_tolerance: float) -> tuple[NDArray, int]:
+        """Displacement of the only system to its minimum, and number of steps; see `Minimizer.minimize`."""
+        (start,) = self._configurations()
+        operations = self._simulation.operations
+        operations.integrator.forces.clear()
+        fire = hoomd.md.minimize.FIRE(
+            dt=LONGEST_STEP,
+            force_tol=force_tolerance / 10,  # of the root mean square; the largest force is a few times as long
+            angmom_tol=np.inf,
+            energy_tol=np.inf,
+            forces=[self._pairs],
+            methods=[hoomd.md.methods.ConstantVolume(filter=hoomd.filter.All())],
+        )
+        operations.integrator = fire
+        while not fire.converged:
+            if self._simulation.timestep >= MOST_STEPS:
+                raise EngineError(
+                    f"{Hoomd.name}: the minimum was not reached in {MOST_STEPS} steps; check that the positions are of "
+                    "a liquid"
+                )
+            self._simulation.run(STEPS_BETWEEN_CHECKS)
+        (end,) = self._configurations()
+        return end.unwrapped - start.unwrapped, int(self._simulation.timestep)
 
     def _require_timely_rebuilds(self) -> None:
         delay, shortest = self._dynamics.neighbor_check_delay, self._pairs.nlist.shortest_rebuild

@@ -31,6 +31,10 @@ PARTICLE_STEPS_BETWEEN_REPORTS = 1_000_000
 """Particle-steps between two reports of progress: about half a second of one core."""
 BUFFER = 0.2
 """Buffer of the neighbour lists, sigma_AA."""
+MOST_STEPS = 20_000
+"""Steps after which a minimisation is given up."""
+TIMESTEP = 0.005
+"""Time step of a launch that only minimises, tau."""
 QUIET = ["-log", "none", "-screen", "none"]
 
 
@@ -64,6 +68,12 @@ class Lammps:
         """See `Engine.launch`."""
         (system,) = systems
         return _Launch(self._module, system, dynamics, state)
+
+    def minimize(self, systems: Sequence[Configuration], force_tolerance: float) -> Iterator[tuple[NDArray, int]]:
+        """See `Minimizer.minimize`; by conjugate gradients."""
+        for system in systems:
+            with _Launch(self._module, system, Dynamics(TIMESTEP), None) as launch:
+                yield launch.minimize(force_tolerance)
 
 
 class _Launch:
@@ -113,6 +123,20 @@ class _Launch:
                 ),
                 Lammps.name,
             )
+
+    def minimize(self, force_tolerance: float) -> tuple[NDArray, int]:
+        """Displacement to the minimum of the potential energy, and number of steps; see `Minimizer.minimize`."""
+        start = _configuration(self._lmp, self._system).unwrapped
+        # LAMMPS compares components of forces.
+        self._guarded("min_modify norm max", _failed)
+        self._guarded(f"minimize 0 {force_tolerance / 3**0.5!r} {MOST_STEPS} {10 * MOST_STEPS}", _failed)
+        steps = int(self._lmp.extract_global("ntimestep"))
+        if steps >= MOST_STEPS:
+            raise EngineError(
+                f"{Lammps.name}: the minimum was not reached in {MOST_STEPS} steps; check that the positions are of a "
+                "liquid"
+            )
+        return _configuration(self._lmp, self._system).unwrapped - start, steps
 
     def state(self) -> dict[str, NDArray]:
         """See `Launch.state`: the bytes of a LAMMPS restart file, in which every number is in double precision."""

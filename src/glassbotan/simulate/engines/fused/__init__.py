@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.kob_andersen import Species
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines import Dynamics, Progress, Sample, require_finite
+from glassbotan.simulate.engines import CageState, Dynamics, Progress, Restraint, Sample, require_finite
 from glassbotan.simulate.engines.fused import records
 from glassbotan.simulate.engines.fused.batch import Batch
 from glassbotan.simulate.engines.fused.cpu import Cpu
 from glassbotan.simulate.engines.fused.cuda import Cuda, count_gpus
 from glassbotan.simulate.engines.fused.gpu import Gpu
 from glassbotan.simulate.engines.fused.processor import Processor
+from glassbotan.simulate.engines.fused.structures import cage_states, inherent_states
 from glassbotan.simulate.engines.fused.systems import Systems, liquid_record
 from glassbotan.study.simulation import Device
 
@@ -55,6 +56,17 @@ class Fused:
     ) -> Launch:
         """See `Engine.launch`."""
         return Launch(self.processor, systems, dynamics, state)
+
+    def minimize(self, systems: Sequence[Configuration], force_tolerance: float) -> Iterator[tuple[NDArray, int]]:
+        """See `Minimizer.minimize`."""
+        for found in inherent_states(self.processor, systems, force_tolerance):
+            yield found.displacement, found.steps
+
+    def restrain(
+        self, systems: Sequence[Configuration], restraint: Restraint, seeds: Sequence[int], progress: Progress
+    ) -> Iterator[CageState]:
+        """See `Restrainer.restrain`."""
+        return cage_states(self.processor, systems, restraint, seeds, progress)
 
 
 class Launch:

@@ -411,22 +411,19 @@ INLINE void advance(Block& b, const System& s, const Liquid& liquid, const Motio
             }
             if (too_fast) b.set_status(BLOWN_UP, i);
             if (MODE == RESTRAINED) {
-                // Reflection at the wall of the sphere: a step that would leave it is not made, and the radial velocity
-                // is reversed.
-                double out2 = 0.0, now[3], now2 = 0.0, along = 0.0;
+                // At the wall of its sphere a particle turns round: a step that would leave it is not made, and the velocity
+                // is reversed, so that the next kick by the same force sends it back the way it came. Reversing the
+                // radial velocity alone heats: the tangential one is kicked twice without a move in between.
+                double out2 = 0.0;
                 for (int axis = 0; axis < 3; ++axis) {
                     const int32 from = wrapped_difference(b.coordinate(i, axis), s.centers[AXES * i + axis]);
                     const double out = (double)wrapped_sum(from, moved[axis]);
-                    now[axis] = (double)from;
-                    now2 += now[axis] * now[axis];
                     out2 += out * out;
-                    along += now[axis] * v[axis];
                 }
                 const double wall = motion.radius * GRID_STEPS / liquid.box_length;
-                const bool reflected = out2 > wall * wall;
-                for (int axis = 0; axis < 3; ++axis) {
-                    if (reflected) {
-                        if (now2 > 0.0) v[axis] -= 2.0 * along / now2 * now[axis];
+                if (out2 > wall * wall) {
+                    for (int axis = 0; axis < 3; ++axis) {
+                        v[axis] = -v[axis];
                         moved[axis] = 0;
                     }
                 }

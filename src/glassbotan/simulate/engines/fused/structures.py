@@ -11,54 +11,18 @@ from numpy.typing import NDArray
 
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import Configuration, maxwell_boltzmann
-from glassbotan.simulate.engines import Progress
+from glassbotan.simulate.engines import CageState, Progress, Restraint
 from glassbotan.simulate.engines.fused import records
 from glassbotan.simulate.engines.fused.batch import Batch, aligned
 from glassbotan.simulate.engines.fused.processor import Processor
 from glassbotan.simulate.engines.fused.systems import NAME, Systems, liquid_record
 
-BUFFER = 0.3
+BUFFER = 0.4
 """Buffer of the neighbour lists of particles that hardly move, sigma_AA."""
 MOST_STEPS = 20_000
 """Steps after which a minimisation is given up."""
 FIRST_STEP, LONGEST_STEP, FIRST_MIXING = 0.005, 0.025, 0.25
 """Time step of FIRE at its start and at most, tau, and its first mixing of velocities and forces."""
-
-
-class Restraint(NamedTuple):
-    """How particles move in their cages: each stays within a sphere about its first position.
-
-    At the wall of its sphere a particle is reflected: a step that would leave it is not made, and the radial velocity
-    is reversed. Velocities are drawn anew from the Maxwell-Boltzmann distribution at random times (Andersen's
-    thermostat). The mean position is the cage state of Alkemade, Smallenburg and Filion, J. Chem. Phys. 158, 134512
-    (2023), who obtain it by Monte Carlo with the same restraint.
-    """
-
-    radius: float
-    """of the spheres, sigma_AA"""
-    temperature: float
-    """epsilon_AA / k_B"""
-    duration: float
-    """time over which positions are averaged, tau"""
-    settling: float = 5.0
-    """time before it, tau"""
-    rate: float = 0.5
-    """at which the velocity of a particle is drawn anew, 1 / tau"""
-    timestep: float = 0.005
-    """tau"""
-    average_every: float = 0.05
-    """time between two positions that are averaged over, tau"""
-
-
-class CageState(NamedTuple):
-    """Where the particles of a configuration are on average while they stay in their cages."""
-
-    displacement: NDArray[np.float64]
-    """(N, 3) from the first position to the mean position, sigma_AA"""
-    variance: NDArray[np.float64]
-    """(N,) mean squared distance from the mean position, sigma_AA^2"""
-    halves: NDArray[np.float64]
-    """(2, N, 3) the displacement from each half of the averaged time: their difference says how well it is known"""
 
 
 class InherentState(NamedTuple):

@@ -1,0 +1,76 @@
+"""Targets as the columns that a regression is fitted to: all times of the first target, then of the next."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.learn.scaling import TargetScaling
+
+Scale = Literal["training set", "configuration"]
+SCALE = (
+    "training set: targets are fitted as they are; configuration: they are fitted as deviations from the mean of each "
+    "configuration in units of its standard deviation (each class by itself: species of particles, kinds of pairs), so "
+    "that the predictor does not learn how much a configuration moves as a whole"
+)
+"""Description of the setting."""
+
+
+def scaled_columns(
+    targets: Sequence[NDArray], members: NDArray, classes: int, scale: Scale
+) -> tuple[NDArray[np.float64], list[TargetScaling]]:
+    """The columns of one configuration, and the scale of each.
+
+    Parameters
+    ----------
+    targets : (n_t, n) for each target
+    members : (n,) class of each particle or pair
+    classes : number of classes
+    scale : what they are scaled by
+
+    Returns
+    -------
+    columns : (n, n_y)
+    scalings : n_y of them
+    """
+    values = [row.astype(np.float64) for of_target in targets for row in of_target]
+    if scale == "training set":
+        scalings = [TargetScaling.reduced(classes)] * len(values)
+    else:
+        scalings = [TargetScaling.of_values(row, members, classes) for row in values]
+    columns = [scaling.measure(row, members) for scaling, row in zip(scalings, values, strict=True)]
+    return np.stack(columns, axis=1), scalings
+
+
+def restored_targets(
+    columns: NDArray, members: NDArray, scalings: Sequence[TargetScaling], symbols: Sequence[str]
+) -> Mapping[str, NDArray[np.float64]]:
+    """The values of each target by its symbol, (n_t, n), from columns (n, n_y) and their scales."""
+    values = [scaling.restore(columns[:, number], members) for number, scaling in enumerate(scalings)]
+    n_t = len(values) // len(symbols)
+    return {symbol: np.stack(values[first * n_t : (first + 1) * n_t]) for first, symbol in enumerate(symbols)}
+
+
+def column_names(symbols: Sequence[str], time_indices: Sequence[int]) -> list[str]:
+    """Names of the columns, such as S_t01."""
+    return [f"{symbol}_t{index:02d}" for symbol in symbols for index in time_indices]
+
+
+def means_over_configurations(scalings: Sequence[Sequence[TargetScaling]]) -> list[TargetScaling]:
+    """The mean scale of each column, from the scales in each configuration."""
+    return [TargetScaling.mean_of(of_column) for of_column in zip(*scalings, strict=True)]
+
+
+def as_arrays(scalings: Sequence[TargetScaling]) -> dict[str, NDArray[np.float64]]:
+    """Scales as arrays (n_y, classes) for a file."""
+    return {
+        "target_means": np.array([scaling.mean for scaling in scalings]),
+        "target_scales": np.array([scaling.scale for scaling in scalings]),
+    }
+
+
+def from_arrays(tensors: Mapping[str, NDArray]) -> list[TargetScaling]:
+    """Scales from the arrays of a file."""
+    pairs = zip(tensors["target_means"].tolist(), tensors["target_scales"].tolist(), strict=True)
+    return [TargetScaling(tuple(mean), tuple(scale)) for mean, scale in pairs]

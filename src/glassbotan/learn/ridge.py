@@ -1,0 +1,132 @@
+"""Ridge regression for several classes of particles or pairs, from blocks of data that need not be in memory together.
+
+For each class and column y the weights w minimise n^-1 sum_i (y_i - w.x_i - c)^2 + lambda |w|^2 with a constant c,
+where x is scaled to standard deviation 1. The ridge parameter lambda of each is the one with the smallest error on the
+validation configurations or, if there are none, in a cross-validation on the training configurations.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.errors import StudyError
+from glassbotan.learn.least_squares import Sums, solve, validation_errors
+
+FOLDS = 5
+"""Number of parts of the training set in the cross-validation that is done if there is no validation set."""
+PARAMETERS = tuple(float(f"{value:.3g}") for value in np.geomspace(1e-4, 1e2, 25))
+"""Values of the ridge parameter that are tried by default."""
+
+
+@dataclass(frozen=True)
+class RidgeFit:
+    """The fitted weights of each class."""
+
+    weights: NDArray[np.float64]
+    """(classes, n_d, n_y)"""
+    constants: NDArray[np.float64]
+    """(classes, n_y)"""
+    spreads: NDArray[np.float64]
+    """(classes, n_d), standard deviation of each component of x over the training data of each class"""
+
+    def predict(self, x: NDArray, members: NDArray) -> NDArray[np.float64]:
+        """The columns (n, n_y) for x (n, n_d), with the class of each, (n,)."""
+        found = np.zeros((len(x), self.weights.shape[2]))
+        for number in range(len(self.weights)):
+            rows = members == number
+            found[rows] = x[rows] @ self.weights[number] + self.constants[number]
+        return found
+
+    def as_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The arrays for a file."""
+        return {"weights": self.weights, "constants": self.constants, "spreads": self.spreads}
+
+    @classmethod
+    def from_arrays(cls, tensors: Mapping[str, NDArray]) -> Self:
+        """The fit from the arrays of a file."""
+        return cls(tensors["weights"], tensors["constants"], tensors["spreads"])
+
+
+class RidgeSums:
+    """Collects the sums over the data from which ridges are fitted.
+
+    Parameters
+    ----------
+    classes : number of classes
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        # The first mean of each class is subtracted from its data, which reduces rounding errors in the sums.
+        self._centers: list[NDArray[np.float64] | None] = [None] * classes
+        self._train: dict[int, list[Sums | None]] = {}
+        self._validation: list[Sums | None] = [None] * classes
+
+    def add_training(self, number: int, x: NDArray, y: NDArray, members: NDArray) -> None:
+        """Add a training configuration: its number, x (n, n_d), y (n, n_y), and the class of each (n,)."""
+        part = self._train.setdefault(number % FOLDS, [None] * self._classes)
+        self._add(part, x, y, members)
+
+    def add_validation(self, x: NDArray, y: NDArray, members: NDArray) -> None:
+        """Add a validation configuration."""
+        self._add(self._validation, x, y, members)
+
+    def _add(self, into: list[Sums | None], x: NDArray, y: NDArray, members: NDArray) -> None:
+        for number in range(self._classes):
+            rows = members == number
+            if not rows.any():
+                continue
+            center = self._centers[number]
+            if center is None:
+                center = self._centers[number] = x[rows].mean(axis=0)
+            sums, before = Sums.over(x[rows] - center, y[rows]), into[number]
+            into[number] = sums if before is None else before + sums
+
+    def fit(
+        self, parameters: Sequence[float], names: Sequence[str], classes: Sequence[str]
+    ) -> tuple[RidgeFit, dict[str, list[float]]]:
+        """The fit, and the history of the choice of the ridge parameter: a column of errors for each class and column.
+
+        Parameters
+        ----------
+        parameters : values of the ridge parameter that are tried
+        names, classes : names of the columns and of the classes, for the history
+        """
+        weights, constants, spreads = [], [], []
+        history: dict[str, list[float]] = {"ridge_parameter": list(parameters)}
+        for number, name in enumerate(classes):
+            parts = [part[number] for part in self._train.values()]
+            known = [sums for sums in parts if sums is not None]
+            center = self._centers[number]
+            if not known or center is None:
+                raise StudyError(f"the training configurations have no {name}; leave out what needs them")
+            judged = self._validation[number]
+            errors = validation_errors(known, [] if judged is None else [judged], parameters)
+            everything = reduce(add, known)
+            solutions = solve(everything, parameters)
+            best = [(*solutions[index], column) for column, index in enumerate(errors.argmin(axis=0))]
+            weights.append(np.stack([of_x[:, column] for of_x, _, column in best], axis=1))
+            constants.append(np.array([constant[column] for _, constant, column in best]) - center @ weights[-1])
+            spreads.append(everything.spreads)
+            history |= {f"{column}_{name}": errors[:, index].tolist() for index, column in enumerate(names)}
+        return RidgeFit(np.stack(weights), np.stack(constants), np.stack(spreads)), history
+
+
+def require_judges(model: str, train: int, validation: int) -> None:
+    """Raise an error if no ridge parameter can be chosen: with one training and no validation configuration.
+
+    Raises
+    ------
+    StudyError
+        with the name of the model
+    """
+    if not validation and train < 2:
+        raise StudyError(
+            f"model {model} chooses its ridge parameter on configurations that it is not fitted to; set at "
+            "least one validation configuration, or at least two training configurations"
+        )

@@ -1,0 +1,56 @@
+"""A baseline for pairs: the change of their distance from the thermal to another structure. Nothing is fitted.
+
+A pair is found at t = 0 at a distance that fluctuates about that of the two cages. If r_ij(state) is the distance in a
+cage state or in the inherent structure, r_ij(state) - r_ij(0) predicts how the distance will change.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.structure.states import Positions
+from glassbotan.structure.static import StaticStructure
+
+
+class Settings(PredictorSettings):
+    """The change of a pair's distance from the thermal structure to another one."""
+
+    fits: ClassVar[bool] = False
+    joint: ClassVar[bool] = True
+
+    kind: Literal["distance-change"] = Field(description="kind of predictor")
+    name: str = Field("distance-change", pattern=NAME, description="name in paths and tables")
+    structure: Positions = Field(
+        "cage-0.4",
+        description="state of the structure to which distances change: inherent, cage-<radius> or short-<time>",
+    )
+
+    @property
+    def predicts(self) -> tuple[str, ...]:
+        """See `PredictorSettings.predicts`."""
+        return ("E",)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See `PredictorSettings.needs`."""
+        return frozenset({self.structure})
+
+
+class Fitted(FittedPredictor):
+    """The prediction r_ij(state) - r_ij(0), which is the same for every time."""
+
+    settings: Settings
+
+    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
+        """See `FittedPredictor.predict`; in units of sigma_AA."""
+        change = structure.at(self.settings.structure).distances - structure.distances
+        return {"E": np.tile(change, (len(self.domain.times), 1))}
+
+
+def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
+    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
+    return Fitted(settings, context.domain)

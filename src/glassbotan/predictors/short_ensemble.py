@@ -1,0 +1,57 @@
+"""The competitor of every predictor of S: the isoconfigurational ensemble itself, stopped early. Nothing is fitted.
+
+The propensity at an earlier time t', from an ensemble of its own, is the prediction of the propensity at every t. A
+predictor that needs a simulation, such as that of a cage state, is worth its cost only if it predicts better than a
+short ensemble that costs as much.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat
+
+from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.structure.states import SHORT, name_of
+from glassbotan.structure.static import StaticStructure
+
+
+class Settings(PredictorSettings):
+    """The propensity at an earlier time as a predictor of the propensity."""
+
+    fits: ClassVar[bool] = False
+    joint: ClassVar[bool] = True
+
+    kind: Literal["short-ensemble"] = Field(description="kind of predictor")
+    name: str = Field("short-ensemble", pattern=NAME, description="name in paths and tables")
+    time: PositiveFloat = Field(
+        description="time t' to which a short ensemble of `structure.short.replicas` replicas is run [tau]"
+    )
+
+    @property
+    def predicts(self) -> tuple[str, ...]:
+        """See `PredictorSettings.predicts`."""
+        return ("S",)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See `PredictorSettings.needs`."""
+        return frozenset({name_of(SHORT, self.time)})
+
+
+class Fitted(FittedPredictor):
+    """The prediction S_i(t'), which is the same for every time."""
+
+    settings: Settings
+
+    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
+        """See `FittedPredictor.predict`."""
+        (state,) = self.settings.needs
+        propensity = structure.states[state].properties["propensity"]
+        return {"S": np.tile(propensity, (len(self.domain.times), 1))}
+
+
+def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
+    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
+    return Fitted(settings, context.domain)

@@ -1,0 +1,89 @@
+"""Coarse-grained physical fields about each particle, as Jung, Biroli & Berthier use them for GlassMLP.
+
+Phys. Rev. Lett. 130, 238202 (2023): with weights exp(-r_ij / L) over the neighbours j of species s (the particle itself
+among them), for several lengths L,
+
+    rho_i = sum_j exp(-r_ij / L)                                 local density
+    X_i = 1/rho_i sum_j X_j exp(-r_ij / L)                       of X_j = potential energy, surface of the Voronoi cell
+    V_i = 1/rho_i sum_j (E_j - E_i)^2 exp(-r_ij / L)             variance of the potential energy, E_i its mean above
+
+and the same for all species together. States other than the thermal one add the length of the displacement from the
+thermal position, and the size of the fluctuation if it is known, as further X_j.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassbotan.dynamics.pairs import lengths, minimum_image, neighbor_pairs
+from glassbotan.errors import FileError
+from glassbotan.kob_andersen import Species
+from glassbotan.structure.states import THERMAL
+from glassbotan.structure.static import StaticStructure
+
+FARTHEST = 5.0
+"""Distance beyond which neighbours are neglected, sigma_AA; in smaller boxes half of their edge."""
+
+
+def coarse_grained_fields(structure: StaticStructure, state: str, scales: Sequence[float]) -> NDArray[np.float64]:
+    """The fields about every particle in a state of the structure, (N, n_d).
+
+    Parameters
+    ----------
+    structure : the structure
+    state : state whose positions are used
+    scales : lengths L, sigma_AA
+
+    Raises
+    ------
+    FileError
+        if the largest length is beyond half the box
+    """
+    from scipy.sparse import csr_array
+
+    half = structure.box_length / 2
+    if max(scales) > half:
+        raise FileError(
+            f"{structure.name}: the largest scale of the fields is {max(scales):g}, but half the box is "
+            f"{half:.4g}; use "
+            "smaller scales"
+        )
+    at, n = structure.at(state), len(structure)
+    own = [at.energies, voronoi_surfaces(at)]
+    if state != THERMAL:
+        own.append(lengths(structure.displacement(state)))
+        variance = structure.states[state].properties.get("variance")
+        own += [] if variance is None else [np.sqrt(variance)]
+    values = np.stack(own, axis=1)
+    pairs = neighbor_pairs(at.positions, structure.box_length, min(FARTHEST, half))
+    r = lengths(minimum_image(at.positions[pairs[:, 1]] - at.positions[pairs[:, 0]], structure.box_length))
+    row = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])
+    column = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(n)])
+    distance = np.concatenate([r, r, np.zeros(n)])
+    found = [values]
+    for scale in scales:
+        weights = csr_array((np.exp(-distance / scale), (row, column)), shape=(n, n))
+        members = [structure.species == species for species in Species]
+        for among in (*members, np.ones(n, dtype=bool)):
+            density = (weights @ among.astype(float))[:, None]
+            among_values = np.where(among[:, None], values, 0.0)
+            # A particle can have no neighbour of the rare species within the range of the smallest scale.
+            inverse = np.divide(1.0, density, out=np.zeros_like(density), where=density > 1e-12)
+            means = (weights @ among_values) * inverse
+            squares = (weights @ among_values[:, :1] ** 2) * inverse
+            found += [density, means, squares - means[:, :1] ** 2]
+    return np.concatenate(found, axis=1)
+
+
+def voronoi_surfaces(structure: StaticStructure) -> NDArray[np.float64]:
+    """Surface of the Voronoi cell of each particle, (N,), sigma_AA^2."""
+    import freud
+
+    box = freud.box.Box.cube(structure.box_length)
+    voronoi = freud.locality.Voronoi().compute((box, box.wrap(structure.positions)))
+    faces = voronoi.nlist
+    surfaces: NDArray[np.float64] = np.bincount(
+        np.asarray(faces.query_point_indices), np.asarray(faces.weights), len(structure)
+    ).astype(np.float64)
+    return surfaces

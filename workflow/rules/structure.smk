@@ -1,0 +1,31 @@
+# The states behind the thermal structures: inherent structures, cage states, short ensembles and normal modes. They are
+# made from the positions in the targets files, so also for published configurations.
+
+
+rule structure:
+    input:
+        targets=f"{RESULTS}/{{point}}/targets/c{{configuration}}.npz",
+    output:
+        structure=f"{RESULTS}/{{point}}/structure/c{{configuration}}.npz",
+    log:
+        f"{RESULTS}/logs/structure/{{point}}-c{{configuration}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/structure/{{point}}-c{{configuration}}.tsv"
+    conda:
+        SIMULATE
+    threads: 1
+    resources:
+        mem_mb=4000,
+        gpu=SIMULATION_GPUS,
+        runtime="4h",
+    params:
+        version=STAGE_VERSIONS["structure"],
+        options=lambda wildcards: options(
+            seed=STUDY.seed,
+            temperature=point_of(wildcards).temperature,
+            states=STUDY.states,
+            structure=STUDY.structure,
+            integrator=point_of(wildcards).integrator(STUDY.integrator),
+        ),
+    shell:
+        "python -m glassbotan structure {params.options} --threads {threads} --output {output.structure} {input.targets} > {log} 2>&1"
