@@ -18,7 +18,9 @@ FITTED_TO = ["train_configurations", "replicas", "trained_temperature", "trained
 """Columns that describe what a predictor was fitted to; fits of one model can differ in them."""
 VALUE = "value"
 """Column with the value of the setting that an ablation varies."""
-COLUMNS = [*WHERE, *PREDICTOR, "target", "species", *Score._fields, *FITTED_TO, VALUE]
+SEES = ["sees", "structures", "particle_steps", "core_seconds"]
+"""Columns that say from what a predictor predicts, and what that costs for a configuration."""
+COLUMNS = [*WHERE, *PREDICTOR, "target", "species", *Score._fields, *FITTED_TO, *SEES, VALUE]
 COUNTS = ["seed", "train_configurations", "replicas"]
 
 
@@ -63,6 +65,10 @@ def pearson_rows(
                 "replicas": origin.replicas if origin.fits else pd.NA,
                 "trained_temperature": origin.temperature if origin.fits else float("nan"),
                 "trained_time": origin.times[number] if origin.fits else float("nan"),
+                "sees": "potential" if origin.uses_potential else "positions",
+                "structures": " + ".join(origin.structures),
+                "particle_steps": origin.particle_steps,
+                "core_seconds": origin.core_seconds,
                 VALUE: value,
             }
         )
@@ -105,7 +111,7 @@ def pearson_table(
 
 def _all_but_the_seed(scored: tuple[Predictions, Any]) -> list[Any]:
     predictions, value = scored
-    own = [entry for name, entry in vars(predictions.origin).items() if name != "seed"]
+    own = [entry for name, entry in vars(predictions.origin).items() if name not in ("seed", "core_seconds")]
     return [*own, predictions.temperature, predictions.times, value]
 
 

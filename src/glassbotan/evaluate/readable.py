@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glassbotan.dynamics.registry import targets
-from glassbotan.evaluate.pearson import VALUE, WHERE
+from glassbotan.evaluate.pearson import SEES, VALUE, WHERE
 from glassbotan.evaluate.published import FULL_DATA, published_beside
 from glassbotan.evaluate.scores import Score
 
@@ -48,6 +48,8 @@ def means_over_seeds(table: pd.DataFrame, setting: str | None = None) -> pd.Data
     means["seeds"] = groups.seed.count()
     means["fitted"] = groups.fitted.first()
     means["n_configurations"] = groups.n_configurations.max()
+    for name in SEES:
+        means[name] = groups[name].first()
     return means.reset_index()
 
 
@@ -75,28 +77,34 @@ def _told_apart(table: pd.DataFrame, setting: str | None) -> list[str]:
 
 
 def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
-    """The scores of one target as text: a line per state point and time, a column per model, baselines last.
+    """The scores of one target at one temperature as text: a line per model, baselines last, a column per time.
 
     Parameters
     ----------
-    means : scores of one target, from `means_over_seeds`
-    published : whether to add a column with the published coefficients of BOTAN, if there are any
+    means : scores of one target at one temperature, from `means_over_seeds`
+    published : whether to add a line with the published coefficients of BOTAN, if there are any
     """
-    place = ["temperature", "time"]
     baselines = set(means.model[~means.fitted.astype(bool)])
     models = sorted(dict.fromkeys(means.model), key=lambda model: model in baselines)
     cells = means.assign(cell=[cell(row) for row in rows(means)])
-    table = cells.pivot(index=place, columns="model", values="cell").reindex(columns=models).fillna("")
-    table["ceiling"] = means.groupby(place).ceiling.first().map("{:.2f}".format)
-    beside = [published_beside(*where).get("BOTAN") if published else None for where in table.index]
+    table = cells.pivot(index="model", columns="time", values="cell").reindex(index=models).fillna("")
+    of_model = means.groupby("model")
+    table["sees"] = of_model.sees.first()
+    table["structures"] = of_model.structures.first()
+    table["core-s"] = of_model.core_seconds.first().map(lambda seconds: f"{seconds:.3g}" if seconds else "")
+    times = [column for column in table.columns if not isinstance(column, str)]
+    temperature = float(means.temperature.iloc[0])
+    last = {"ceiling": means.groupby("time").ceiling.first().reindex(times).map("{:.2f}".format)}
+    beside = [published_beside(temperature, time).get("BOTAN") if published else None for time in times]
     if any(value is not None for value in beside):
-        table[f"BOTAN {FULL_DATA}"] = ["" if value is None else f"{value:.2f}" for value in beside]
-    table = table.rename_axis(columns=None).reset_index().rename(columns={"temperature": "T", "time": "t"})
-    return table.assign(T=table["T"].map("{:g}".format), t=table["t"].map("{:g}".format))
+        last[f"BOTAN {FULL_DATA}"] = pd.Series(["" if value is None else f"{value:.2f}" for value in beside], times)
+    table = pd.concat([table, pd.DataFrame(last).T]).fillna("")
+    table = table.rename(columns={time: f"t = {time:g}" for time in times})
+    return table.rename_axis(index="model", columns=None).reset_index()
 
 
 def readable(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
-    """The table as text: a block for each target, a line per state point and time, a column per model.
+    """The table as text: a block for each target and temperature, a line per model, a column per time.
 
     Parameters
     ----------
@@ -112,18 +120,22 @@ def readable(table: pd.DataFrame, title: str, published: bool = False, setting: 
         of_target = means[means.target == symbol]
         if of_target.empty:
             continue
-        shown = text_table(of_target, published and symbol == PUBLISHED_TARGET)
-        console.print(f"{title}: Pearson coefficient for the {target.description}\n")
-        view = Table(box=SIMPLE, show_edge=False, pad_edge=False)
-        for column in shown.columns:
-            view.add_column(column, justify="right")
-        for line in shown.itertuples(index=False):
-            view.add_row(*line)
-        console.print(view, "")
+        for temperature, here in of_target.groupby("temperature"):
+            shown = text_table(here, published and symbol == PUBLISHED_TARGET)
+            console.print(f"{title}: Pearson coefficient for the {target.description}, T = {temperature:g}\n")
+            view = Table(box=SIMPLE, show_edge=False, pad_edge=False)
+            for number, column in enumerate(shown.columns):
+                view.add_column(column, justify="left" if number == 0 or column in ("sees", "structures") else "right")
+            for line in shown.itertuples(index=False):
+                view.add_row(*line)
+            console.print(view, "")
     count = int(table.n_configurations.max())
     console.print(
         f"Mean over {count} test configurations [confidence interval] and over the seeds.\n"
-        "The ceiling is the coefficient that a perfect prediction would have with the mean over this many replicas."
+        "The ceiling is the coefficient that a perfect prediction would have with the mean over this many replicas.\n"
+        "Sees: whether a model predicts from positions alone, or from the potential as well (energies, minimisation, "
+        "dynamics).\nStructures: the states of the structure that it uses; core-s: seconds of a core that they take for "
+        "a configuration."
     )
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
 
@@ -150,6 +162,9 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: 
                 "R²": of_target.r_squared.map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
                 "ceiling": of_target.ceiling.map("{:.2f}".format),
                 "ρ / ceiling": of_target.of_ceiling.map("{:.2f}".format),
+                "sees": of_target.sees,
+                "structures": of_target.structures,
+                "core-s": of_target.core_seconds.map(lambda seconds: f"{seconds:.3g}" if seconds else ""),
             }
         )
         if symbol == PUBLISHED_TARGET and published:

@@ -84,11 +84,11 @@ def report(
         for section in (LIQUID, MOVES, PREDICTED)
     }
     of_target = {
-        target.description: _html(
-            text_table(means[means.target == symbol], symbol == PUBLISHED_TARGET and study.liquid.is_the_papers)
+        f"{target.description}, T = {temperature:g}": _html(
+            text_table(here, symbol == PUBLISHED_TARGET and study.liquid.is_the_papers)
         )
         for symbol, target in targets().items()
-        if symbol in set(means.target)
+        for temperature, here in means[means.target == symbol].groupby("temperature")
     }
     return environment.get_template("report.html.j2").render(
         study=study,

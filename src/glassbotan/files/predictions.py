@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from glassbotan.dynamics.registry import targets
 from glassbotan.files.header import new_header, require_stage
 from glassbotan.files.npz import StoredArrays, read_npz, write_npz
+from glassbotan.structure.states import THERMAL
 from glassbotan.structure.static import StaticStructure
 
 
@@ -74,6 +75,14 @@ class Origin:
     """temperature at which it was fitted, epsilon_AA / k_B"""
     times: tuple[float, ...]
     """(n_t,) sampling time for which it was fitted, for each of the predictions, tau"""
+    structures: tuple[str, ...] = (THERMAL,)
+    """names of the states of the structure that it predicts from"""
+    uses_potential: bool = False
+    """whether it predicts from the potential as well, and not only from positions"""
+    particle_steps: float = 0.0
+    """particle-steps that the states behind a test configuration took, mean over the configurations"""
+    core_seconds: float = 0.0
+    """seconds of a core (or of a GPU) that they took"""
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,8 @@ def read_predictions(path: Path) -> Predictions:
     """Read a predictions file that was made by this version of the stage `predict`."""
     header, arrays = read_npz(path)
     require_stage(path, header, "predict")
-    origin = Origin(**{**header["origin"], "times": tuple(header["origin"]["times"])})
+    tuples = {name: tuple(header["origin"][name]) for name in ("times", "structures")}
+    origin = Origin(**{**header["origin"], **tuples})
     times, time_indices = (arrays[name].tolist() for name in ("times", "time_indices"))
     symbols = tuple(header["symbols"])
     return Predictions(

@@ -30,7 +30,7 @@ from glassbotan.errors import FileError, StudyError
 from glassbotan.files.targets import Targets
 from glassbotan.predictors.domain import Domain
 from glassbotan.stopping import Deadline
-from glassbotan.structure.states import THERMAL
+from glassbotan.structure.states import THERMAL, uses_potential
 from glassbotan.structure.static import StaticStructure
 from glassbotan.study.section import Section
 from glassbotan.study.simulation import Device
@@ -84,6 +84,11 @@ class PredictorSettings(Section):
     def needs(self) -> frozenset[str]:
         """The states of the structure from which it predicts; see `glassbotan.structure.states`."""
         return frozenset({THERMAL})
+
+    @property
+    def uses_potential(self) -> bool:
+        """Whether it predicts from the potential as well, and not only from the positions of the particles."""
+        return uses_potential(self.needs)
 
     @property
     def start(self) -> Start | None:

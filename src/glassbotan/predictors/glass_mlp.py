@@ -76,6 +76,11 @@ class Settings(PredictorSettings):
         """See `PredictorSettings.needs`."""
         return frozenset(self.structures)
 
+    @property
+    def uses_potential(self) -> bool:
+        """See `PredictorSettings.uses_potential`: energies are among its descriptors."""
+        return True
+
 
 class Fitted(FittedPredictor):
     """The networks of each species, and the scale of each target at each time.

@@ -77,6 +77,11 @@ class Settings(PredictorSettings):
         """See `PredictorSettings.needs`."""
         return frozenset({*self.structures, *self.described})
 
+    @property
+    def uses_potential(self) -> bool:
+        """See `PredictorSettings.uses_potential`: energies are among the descriptors of particles."""
+        return super().uses_potential or bool(self.described)
+
 
 class Fitted(FittedPredictor):
     """The fitted weights of each kind of pairs, and the scale of E at each time.

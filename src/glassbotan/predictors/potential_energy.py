@@ -30,6 +30,11 @@ class Settings(PredictorSettings):
         """See `PredictorSettings.predicts`."""
         return self.targets
 
+    @property
+    def uses_potential(self) -> bool:
+        """See `PredictorSettings.uses_potential`."""
+        return True
+
 
 class Fitted(FittedPredictor):
     """The prediction U_i(0), half of the sum of the particle's pair energies, for every time and every target."""

@@ -135,6 +135,11 @@ class Settings(PredictorSettings):
         """See `PredictorSettings.needs`."""
         return frozenset(self.structures)
 
+    @property
+    def uses_potential(self) -> bool:
+        """See `PredictorSettings.uses_potential`: energies are among its descriptors."""
+        return True
+
 
 class Fitted(FittedPredictor):
     """The fitted weights of each species, and the scale of each target at each time.

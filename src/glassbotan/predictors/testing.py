@@ -1,7 +1,8 @@
 """Predicting the test configurations of a study, together with the simulated targets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from glassbotan.errors import FileError, StudyError
 from glassbotan.files.fitted import FittedFile
 from glassbotan.files.predictions import Compared, Origin, Prediction, Predictions
 from glassbotan.files.targets import read_matching_targets
+from glassbotan.structure.states import by_kind, cost_of
 
 
 def predict_tests(
@@ -46,6 +48,7 @@ def predict_tests(
         )
     rows = [domain.time_indices.index(index) for index in from_indices]
     at_times: list[list[Prediction]] = [[] for _ in time_indices]
+    made: list[Mapping[str, Mapping[str, Any]]] = []
     for found in read_matching_targets(inputs, study=fitted.study, temperature=temperature):
         if found.configuration in domain.seen:
             raise FileError(
@@ -56,6 +59,7 @@ def predict_tests(
         structure = found.structure()
         domain.require_like(found, structure, str(path))
         structure.require_states(settings.needs, str(path))
+        made.append({name: state.made for name, state in structure.states.items()})
         predicted = predictor.predict(structure)
         overlap = found.overlap
         truths = {symbol: found.means[symbol] for symbol in settings.predicts}
@@ -74,7 +78,7 @@ def predict_tests(
         times = [found.at(index) for index in time_indices]
     return Predictions(
         study=fitted.study,
-        origin=origin_of(fitted, rows),
+        origin=origin_of(fitted, rows, made),
         temperature=temperature,
         times=tuple(times),
         time_indices=time_indices,
@@ -83,9 +87,20 @@ def predict_tests(
     )
 
 
-def origin_of(fitted: FittedFile, rows: Iterable[int]) -> Origin:
-    """Description of the predictor for a predictions file; `rows` are the indices of the times that were predicted."""
+def origin_of(fitted: FittedFile, rows: Iterable[int], made: Sequence[Mapping[str, Mapping[str, Any]]]) -> Origin:
+    """Description of the predictor for a predictions file.
+
+    Parameters
+    ----------
+    fitted : the fitted predictor
+    rows : indices of the times that were predicted
+    made : for each test configuration, how the states behind its structure were made
+    """
     settings, domain = fitted.predictor.settings, fitted.predictor.domain
+    particle_steps, core_seconds = (
+        float(np.mean([cost_of(states, settings.needs, unit) for states in made]))
+        for unit in ("particle_steps", "core_seconds")
+    )
     return Origin(
         model=fitted.model,
         kind=settings.kind,
@@ -97,6 +112,10 @@ def origin_of(fitted: FittedFile, rows: Iterable[int]) -> Origin:
         replicas=domain.replicas,
         temperature=domain.temperature,
         times=tuple(domain.times[row] for row in rows),
+        structures=tuple(sorted(settings.needs, key=by_kind)),
+        uses_potential=settings.uses_potential,
+        particle_steps=particle_steps,
+        core_seconds=core_seconds,
     )
 
 

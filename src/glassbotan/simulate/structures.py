@@ -91,7 +91,9 @@ def make_states(
         raise FileError(f"{structure.name}: no inherent structure can be made: {error}") from None
     if MODES in wanted:
         at_minimum = replace(structure, states=found).at(INHERENT)
-        found[MODES] = _measured(partial(_modes, at_minimum, settings, (*seed, MODES_SEED)))
+        modes = _measured(partial(_modes, at_minimum, settings, (*seed, MODES_SEED)))
+        both = {name: modes.made[name] + found[INHERENT].made[name] for name in ("particle_steps", "core_seconds")}
+        found[MODES] = replace(modes, made={**modes.made, **both})
     if radii := numbers_of(CAGE, wanted):
         of_cages = settings.cage
         at = of_cages.temperature or temperature

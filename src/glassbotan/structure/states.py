@@ -52,6 +52,12 @@ def numbers_of(kind: str, names: Iterable[str]) -> tuple[float, ...]:
     return tuple(sorted({parsed(name).number for name in names if parsed(name).kind == kind}))
 
 
+def by_kind(name: str) -> tuple[int, float]:
+    """Key that sorts names of states: thermal first, then inherent, cage states by radius, and the others."""
+    kind, number = parsed(name)
+    return (THERMAL, INHERENT, CAGE, SHORT, MODES).index(kind), number
+
+
 def name_of(kind: str, number: float) -> str:
     """Name of a cage state or of a short ensemble."""
     return f"{kind}-{number:g}"
@@ -78,6 +84,20 @@ Positions = Annotated[AnyState, AfterValidator(_with_positions)]
 def uses_potential(names: Iterable[str]) -> bool:
     """Whether states need the potential, and not only the positions of the configuration."""
     return any(name != THERMAL for name in names)
+
+
+def cost_of(made: Mapping[str, Mapping[str, Any]], names: Iterable[str], unit: str) -> float:
+    """What some of the states of a configuration cost together; short ensembles are parts of one run.
+
+    Parameters
+    ----------
+    made : how each state of the configuration was made
+    names : names of the states
+    unit : particle_steps or core_seconds
+    """
+    costs = {name: float(made[name][unit]) for name in names if name != THERMAL}
+    short = [cost for name, cost in costs.items() if parsed(name).kind == SHORT]
+    return sum(cost for name, cost in costs.items() if parsed(name).kind != SHORT) + max(short, default=0.0)
 
 
 @dataclass(frozen=True)
