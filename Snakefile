@@ -25,7 +25,7 @@ wildcard_constraints:
     batch=r"\d\d\d+",
     configuration=r"\d\d\d\d+",
     time=r"t\d\d+|all",
-    model=r"[A-Za-z][A-Za-z0-9-]*",
+    model=r"[A-Za-z][A-Za-z0-9.-]*",
     variant=r"(\+[A-Za-z0-9.-]+)?",
     seed=r"\d+",
     transfer=r"t\d\d+-on-T\d+\.\d\d-t\d\d+",

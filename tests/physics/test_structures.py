@@ -11,8 +11,6 @@ from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import Restraint
 from glassbotan.simulate.engines.fused.structures import cage_states, inherent_states
 from glassbotan.simulate.protocol import replicas
-from glassbotan.structure.inherent import inherent_structure
-from glassbotan.structure.static import StaticStructure
 
 
 def test_inherent_structures_are_minima(processor, liquid_at_one):
@@ -26,19 +24,6 @@ def test_inherent_structures_are_minima(processor, liquid_at_one):
             reference.potential_energy
             < interactions(liquid_at_one.positions, liquid_at_one.species, liquid_at_one.box_length).potential_energy
         )
-
-
-def test_inherent_structures_are_those_of_another_minimiser(fused, published):
-    """FIRE and L-BFGS go to the same minimum of a supercooled configuration, without the centre of mass moving."""
-    content = np.load(published / "test" / "isoconfig_N4096T0.44_401_tc07.npz")
-    start = Configuration.at_rest(
-        content["initial_positions"], content["types"].astype(np.uint8), box_length(4096, 1.2)
-    )
-    (found,) = inherent_states(fused.processor, [start])
-    other = inherent_structure(StaticStructure.of_positions(start.positions, start.species, start.box_length, 2.0))
-    assert found.potential_energy / 4096 == pytest.approx(other.potential_energy / 4096, abs=1e-6)
-    assert np.sqrt(((found.displacement - other.displacement) ** 2).sum(axis=1).mean()) < 1e-2
-    assert np.abs(found.displacement.mean(axis=0)).max() < 1e-5
 
 
 def test_a_minimum_that_is_not_reached_is_an_error(fused, liquid_at_one):

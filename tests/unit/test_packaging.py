@@ -90,7 +90,9 @@ states = ["--states", "inherent,modes,cage-0.2", *quick]
 main(["structure", "--study", "test", "--temperature", "0.9", *states, sys.argv[1], "--output", "s.npz"])
 print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
-    result = subprocess.run([sys.executable, "-c", code, str(targets_files[1])], cwd=tmp_path, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(targets_files[1])], cwd=tmp_path, capture_output=True, text=True
+    )
     if "no engine to run with" in result.stderr:
         pytest.skip("no engine is installed")
     assert result.returncode == 0, result.stderr

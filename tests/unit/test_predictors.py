@@ -347,3 +347,39 @@ def test_another_package_adds_a_kind_by_an_entry_point(targets_files, tmp_path, 
         assert isinstance(read_fitted(tmp_path / "m.safetensors").predictor, Constant)
     finally:
         kinds.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "least"),
+    [("softness", {"fraction": 0.5, "penalties": [10.0]}, 0.9), ("glass-mlp", {"epochs": 2000, "networks": 1}, 0.95)],
+)
+def test_small_predictors_learn_one_configuration_by_heart(kind, more, least, files):
+    """Every particle of one configuration: what is predicted there orders or gives its propensity."""
+    numbers = {"train": [1, 2], "validation": []} if kind == "softness" else {"train": [1], "validation": []}
+    settings = settings_of(kind, **{**more, "bottleneck": 16, "width": 32} if kind == "glass-mlp" else more)
+    predictor = fitted_to(files, settings, **numbers)
+    (found,) = read_matching_targets(files[1])
+    truth, predicted = found.means["S"], predictor.predict(found.structure())["S"]
+    of_a = found.structure().species == 0
+    for time in range(2):
+        if kind == "softness":
+            middle = np.median(truth[time][of_a])
+            agree = (predicted[time][of_a] > np.median(predicted[time][of_a])) == (truth[time][of_a] > middle)
+            assert agree.mean() > least
+        else:
+            assert np.corrcoef(truth[time][of_a], predicted[time][of_a])[0, 1] > least
+
+
+def test_predicting_a_snapshot_makes_the_structures_that_are_needed(files):
+    """With the settings of the structures that it was fitted to; positions alone are enough."""
+    predictor = fitted_to(files, settings_of("ridge", structures=["inherent", "cage-0.2"]))
+    structure = structure_of(files, 5)
+    alone = Configuration.at_rest(structure.positions, structure.species, structure.box_length)
+    predicted = predict_configuration(predictor, alone)
+    made = predicted.structure.states
+    assert {*made} == {"inherent", "cage-0.2"}
+    assert made["cage-0.2"].made["runs"] == 2
+    expected = structure.states["inherent"].displacement
+    assert np.sqrt(((made["inherent"].displacement - expected) ** 2).sum(axis=1).mean()) < 1e-4
+    same = predictor.predict(replace(structure, states=made))["S"]
+    assert np.allclose(predicted.values["S"], same)

@@ -134,8 +134,8 @@ def readable(table: pd.DataFrame, title: str, published: bool = False, setting: 
         f"Mean over {count} test configurations [confidence interval] and over the seeds.\n"
         "The ceiling is the coefficient that a perfect prediction would have with the mean over this many replicas.\n"
         "Sees: whether a model predicts from positions alone, or from the potential as well (energies, minimisation, "
-        "dynamics).\nStructures: the states of the structure that it uses; core-s: seconds of a core that they take for "
-        "a configuration."
+        "dynamics).\nStructures: the states of the structure that it uses; core-s: seconds of a core that they take "
+        "for a configuration."
     )
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
 

@@ -35,7 +35,7 @@ from glassbotan.structure.static import StaticStructure
 from glassbotan.study.section import Section
 from glassbotan.study.simulation import Device
 
-NAME = r"^[A-Za-z][A-Za-z0-9-]*$"
+NAME = r"^[A-Za-z][A-Za-z0-9.-]*$"
 """Pattern of the names that a model can have; the name is part of paths."""
 
 

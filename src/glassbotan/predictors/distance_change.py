@@ -5,11 +5,11 @@ cage state or in the inherent structure, r_ij(state) - r_ij(0) predicts how the 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
 from glassbotan.structure.states import Positions
@@ -23,11 +23,21 @@ class Settings(PredictorSettings):
     joint: ClassVar[bool] = True
 
     kind: Literal["distance-change"] = Field(description="kind of predictor")
-    name: str = Field("distance-change", pattern=NAME, description="name in paths and tables")
+    name: str = Field(
+        "distance-change", pattern=NAME, description="name in paths and tables; by default to-<structure>"
+    )
     structure: Positions = Field(
         "cage-0.4",
         description="state of the structure to which distances change: inherent, cage-<radius> or short-<time>",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_the_structure(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "name" not in given:
+            structure = given.get("structure", cls.model_fields["structure"].default)
+            return {**given, "name": f"to-{structure}"}
+        return given
 
     @property
     def predicts(self) -> tuple[str, ...]:

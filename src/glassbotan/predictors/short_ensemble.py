@@ -6,11 +6,11 @@ short ensemble that costs as much.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
 from glassbotan.structure.states import SHORT, name_of
@@ -24,10 +24,19 @@ class Settings(PredictorSettings):
     joint: ClassVar[bool] = True
 
     kind: Literal["short-ensemble"] = Field(description="kind of predictor")
-    name: str = Field("short-ensemble", pattern=NAME, description="name in paths and tables")
+    name: str = Field(
+        "short-ensemble", pattern=NAME, description="name in paths and tables; by default ensemble-to-<time>"
+    )
     time: PositiveFloat = Field(
         description="time t' to which a short ensemble of `structure.short.replicas` replicas is run [tau]"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_the_time(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "name" not in given and isinstance(given.get("time"), (int, float)):
+            return {**given, "name": f"ensemble-to-{given['time']:g}"}
+        return given
 
     @property
     def predicts(self) -> tuple[str, ...]:

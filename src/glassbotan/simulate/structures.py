@@ -172,6 +172,7 @@ def _cage(
         timestep=settings.timestep,
         average_every=settings.average_every,
     )
+    masses = system.masses
     displacements: list[NDArray] = []
     variances: list[NDArray] = []
     title = f"cage of radius {radius:g}"
@@ -180,8 +181,10 @@ def _cage(
         steps = restraint.steps * settings.copies * len(system)
         with progress(title, steps, "particle-steps") as advance:
             for one in engine.restrain([system] * settings.copies, restraint, seeds, advance):
-                displacements.append(one.displacement)
-                variances.append(one.variance + (one.displacement**2).sum(axis=1))
+                # The liquid as a whole moves a little between the walls, which says nothing about the cages.
+                displacement = one.displacement - masses @ one.displacement / masses.sum()
+                displacements.append(displacement)
+                variances.append(one.variance + (displacement**2).sum(axis=1))
         count(steps)
         mean = np.mean(displacements, axis=0)
         apart = _half_difference(displacements)

@@ -115,12 +115,12 @@ class ShellDescriptors:
                 of_state.append(Label(state, "energy"))
                 for shells in self.radial:
                     of_state += [
-                        Label(state, f"density of {species.name}", radius)
+                        Label(state, f"density of {species.name}", radius, shells.width)
                         for species in Species
                         for radius in shells.radii
                     ]
                 of_state += [
-                    Label(state, f"bond order {degree}", radius)
+                    Label(state, f"bond order {degree}", radius, self.bond_order.width)
                     for radius in self.bond_order.radii
                     for degree in range(1, self.degrees + 1)
                 ]
@@ -139,6 +139,8 @@ class Label(NamedTuple):
     """such as density of A, or bond order 6"""
     radius: float = 0.0
     """radius of its shell, sigma_AA; 0 if it has none"""
+    width: float = 0.0
+    """standard deviation of its shell, sigma_AA"""
     averages: int = 0
     """how often it was averaged over the neighbourhood"""
 

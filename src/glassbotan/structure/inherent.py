@@ -16,7 +16,7 @@ from glassbotan.kob_andersen import interactions
 from glassbotan.structure.hessian import hessian
 from glassbotan.structure.static import StaticStructure
 
-MOST_STEPS = 60
+MOST_STEPS = 500
 """Steps of Newton's method after which the search is given up; near a minimum it takes three or four."""
 LONGEST_STEP = 0.1
 """Largest displacement of a particle in one step, sigma_AA."""
