@@ -11,6 +11,7 @@ import numpy as np
 
 from glassbotan.errors import FileError
 from glassbotan.provenance import STAGE_VERSIONS
+from glassbotan.structure.states import CAGE, INHERENT, MODES, SHORT, numbers_of
 from glassbotan.study.runs import runs_of, starts_of
 from glassbotan.study.study import Study
 
@@ -85,6 +86,13 @@ def stage_costs(study: Study) -> list[StageCost]:
         )  # pairs; E with its halves; S, R, C, D with their halves, and the mean displacement
         costs.append(StageCost("targets", point.temperature, configurations, "", 0, on_disk))
 
+        if study.states:
+            work, kept = structure_cost(study, integrator.timestep)
+            costs.append(
+                StageCost("structure", point.temperature, configurations, "simulate", configurations * work,
+                          configurations * kept, "NVE", study.structure.cage.copies)
+            )  # fmt: skip
+
         here = [run for run in runs if run.point == point]
         epochs = sum(run.model.setting("training.epochs") for run in here if run.model.has_epochs)
         costs.append(StageCost("fit", point.temperature, len(here), "train", epochs * len(split.train) * n, 0))
@@ -93,6 +101,21 @@ def stage_costs(study: Study) -> list[StageCost]:
         on_disk = len(split.test) * (at_times * (16 * pairs + 36 * n) + len(scored) * 8 * pairs)
         costs.append(StageCost("predict", point.temperature, len(scored), "", 0, on_disk))
     return costs
+
+
+def structure_cost(study: Study, timestep: float) -> tuple[float, float]:
+    """Particle-steps and bytes of the states behind one configuration.
+
+    Minimisations and normal modes, which take seconds of a core, are not counted.
+    """
+    n, settings = study.liquid.particles, study.structure
+    cages, short = numbers_of(CAGE, study.states), numbers_of(SHORT, study.states)
+    steps = len(cages) * settings.cage.copies * (settings.cage.duration + settings.cage.settling)
+    work = n * steps / settings.cage.timestep
+    work += n * settings.short.replicas * max(short, default=0.0) / timestep
+    return work, 8 * n * (
+        4 * len(cages) + 5 * len(short) + 4 * (INHERENT in study.states) + 2 * (MODES in study.states)
+    )
 
 
 def read_speeds(path: Path | None = None) -> pd.DataFrame:

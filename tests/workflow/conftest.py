@@ -69,9 +69,26 @@ TINY = {
         {"name": "pairs", "like": "BOTAN", "p": 0.0, "times": [1.0]},
         {"name": "NT-GNN-R", "like": "BOTAN", "p": 1.0, "particle_target": "R", "times": [1.0]},
         {"kind": "ridge", "descriptors": {"averages": 1}, "structures": ["thermal"]},
+        {
+            "name": "ridge-cage",
+            "kind": "ridge",
+            "structures": ["inherent", "cage-0.2"],
+            "descriptors": {"averages": 0},
+        },
+        {"kind": "glass-mlp", "structures": ["thermal", "inherent"], "epochs": 5, "networks": 1},
+        {"kind": "softness", "structure": "thermal", "angular_range": 1.5},
+        {"kind": "pair-ridge", "structures": ["thermal", "cage-0.2"], "described": []},
         {"kind": "potential-energy", "targets": ["S", "R"]},
+        {"kind": "normal-modes"},
+        {"kind": "short-ensemble", "time": 0.1},
         {"kind": "initial-distance"},
+        {"kind": "distance-change", "structure": "cage-0.2"},
     ],
+    "structure": {
+        "cage": {"copies": 2, "duration": 1.0, "settling": 0.2},
+        "short": {"replicas": 2, "frames": 5},
+        "modes": {"lowest": 10, "probes": 8},
+    },
     "ablations": {
         "rounds": {
             "model": "BOTAN",

@@ -47,7 +47,7 @@ def extended(tmp_path_factory) -> Path:
             target.write_text(f"{target.read_text()}\n\n{block['content']}")
         elif block["what"] == "edit":
             text = target.read_text()
-            old, new = (re.search(rf"^\{sign}(.*)$", block["content"], re.MULTILINE)[1] for sign in "-+")
+            old, new = ("\n".join(re.findall(rf"^\{sign}(.*)$", block["content"], re.MULTILINE)) for sign in "-+")
             assert text.count(old) == 1, old
             target.write_text(text.replace(old, new))
     models = [

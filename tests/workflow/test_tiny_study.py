@@ -53,6 +53,10 @@ FIGURES = (
     "fig07_propensity_maps_T0.90",
     "fig08_propensity_pearson",
     "heterogeneity_T0.90",
+    "score_of_structures",
+    "structure_maps_T0.90",
+    "ridge_weights_T0.90",
+    "cost_of_prediction_T0.90",
 )
 
 
@@ -63,6 +67,7 @@ def test_every_product_is_there(finished):
         "T0.90/equilibrated/b002.gsd",
         "T0.90/ensemble/b003/c0005.gsd",
         "T0.90/targets/c0001.npz",
+        "T0.90/structure/c0004.npz",
         "T0.90/relaxation.csv",
         "T0.90/relaxation.json",
         "T0.90/t01/pretraining/seed0/model.safetensors",
@@ -84,6 +89,67 @@ def test_every_product_is_there(finished):
         assert (finished.results / name).stat().st_size > 0, name
     assert not list(finished.results.rglob(".partial*"))
     assert max(path.stat().st_size for path in (finished.results / "figures").glob("*.svg")) < 2e6
+
+
+def test_tables_say_what_a_model_sees_and_what_that_costs(finished):
+    table = pd.read_csv(finished.results / "tables" / "pearson.csv").drop_duplicates("model").set_index("model")
+    assert table.sees["BOTAN"] == table.sees["softness"] == table.sees["initial-distance"] == "positions"
+    assert table.sees["ridge-cage"] == table.sees["to-cage-0.2"] == table.sees["potential-energy"] == "potential"
+    assert table.structures["ridge-cage"] == "inherent + cage-0.2"
+    assert table.core_seconds["BOTAN"] == table.particle_steps["BOTAN"] == 0
+    assert table.particle_steps["ensemble-to-0.1"] == 2 * 20 * 256  # replicas, steps of 0.005, particles
+    assert table.particle_steps["to-cage-0.2"] == 2 * 120 * 256  # runs, steps of 0.01
+    assert table.core_seconds["ridge-cage"] > table.core_seconds["to-cage-0.2"] > 0
+    text = (finished.results / "tables" / "pearson.txt").read_text()
+    assert "inherent + cage-0.2" in text
+    assert "core-s" in text
+
+
+def test_no_fit_reads_a_test_configuration(finished):
+    """With broken files of the test configurations, every fit runs again all the same, and only predictions fail."""
+    broken = [
+        finished.results / "T0.90" / folder / f"c{number:04d}.npz"
+        for folder in ("targets", "structure")
+        for number in (4, 5)
+    ]
+    kept = {path: path.read_bytes() for path in broken}
+    fits = [
+        f"results/tiny/T0.90/{folder}/seed0/model.safetensors"
+        for folder in ("all/ridge-cage", "all/GlassMLP", "all/softness", "all/pair-ridge", "t02/NT-GNN")
+    ]
+    before = {path: (finished.path / path).read_bytes() for path in fits}
+    try:
+        for path in broken:
+            path.write_bytes(b"broken")
+        result = finished.snakemake("--forcerun", "fit", "--rerun-triggers", "mtime", "--", *fits)
+        assert result.returncode == 0, result.stdout + result.stderr
+        ridge = fits[0].replace("model.safetensors", "predictions.npz")
+        result = finished.snakemake("--forcerun", "predict", "--rerun-triggers", "mtime", "--", ridge)
+        assert result.returncode != 0
+        assert "it was cut short or is not npz" in result.stdout + result.stderr
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+        result = finished.snakemake()  # so that the other tests find a complete study
+    assert result.returncode == 0, result.stdout + result.stderr
+    tensors = [read_fitted(finished.path / path).predictor.tensors() for path in fits]
+    assert len(tensors) == len(before)
+
+
+def test_a_snapshot_is_predicted_from_structures_that_are_made_for_it(finished, tmp_path):
+    model = finished.results / "T0.90" / "all" / "ridge-cage" / "seed0" / "model.safetensors"
+    snapshot = finished.results / "T0.90" / "equilibrated" / "b003.gsd"
+    output = tmp_path / "mine.csv"
+    result = finished.glassbotan(
+        "predict", "--model", str(model), "--configuration", str(snapshot), "--frame", "0", "--output", str(output)
+    )
+    assert result.returncode == 0, result.stderr
+    table = pd.read_csv(output)
+    assert table[["S_t1", "S_t2"]].notna().all(axis=None)
+    predictions = read_predictions(model.with_name("predictions.npz")).at(2)
+    same = next(one for one in predictions if one.configuration == 5)  # the only one of its batch
+    # The inherent structure is the same, the short runs of the cage state have other random numbers.
+    assert np.corrcoef(table.S_t2, same.targets["S"].predicted)[0, 1] > 0.7
 
 
 def test_the_learning_curve_is_a_target_of_its_own(finished):

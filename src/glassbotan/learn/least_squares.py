@@ -50,6 +50,17 @@ class Sums:
         )
         return spreads
 
+    def only(self, components: NDArray[np.intp]) -> "Sums":
+        """The sums for some of the components of x."""
+        return Sums(
+            self.count,
+            self.x[components],
+            self.y,
+            self.xx[np.ix_(components, components)],
+            self.xy[components],
+            self.yy,
+        )
+
     def error(self, weights: NDArray, constant: NDArray) -> NDArray[np.float64]:
         """Mean squared error of w.x + constant for each component of y, (n_y,), with weights (n_d, n_y)."""
         squared = self.yy + (weights * (self.xx @ weights)).sum(axis=0) + self.count * constant**2

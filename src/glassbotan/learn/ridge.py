@@ -88,7 +88,11 @@ class RidgeSums:
             into[number] = sums if before is None else before + sums
 
     def fit(
-        self, parameters: Sequence[float], names: Sequence[str], classes: Sequence[str]
+        self,
+        parameters: Sequence[float],
+        names: Sequence[str],
+        classes: Sequence[str],
+        choices: Sequence[NDArray[np.intp]] = (),
     ) -> tuple[RidgeFit, dict[str, list[float]]]:
         """The fit, and the history of the choice of the ridge parameter: a column of errors for each class and column.
 
@@ -96,6 +100,7 @@ class RidgeSums:
         ----------
         parameters : values of the ridge parameter that are tried
         names, classes : names of the columns and of the classes, for the history
+        choices : components of x that are tried, each as the only ones with weights; by default all of them
         """
         weights, constants, spreads = [], [], []
         history: dict[str, list[float]] = {"ridge_parameter": list(parameters)}
@@ -106,14 +111,26 @@ class RidgeSums:
             if not known or center is None:
                 raise StudyError(f"the training configurations have no {name}; leave out what needs them")
             judged = self._validation[number]
-            errors = validation_errors(known, [] if judged is None else [judged], parameters)
             everything = reduce(add, known)
-            solutions = solve(everything, parameters)
-            best = [(*solutions[index], column) for column, index in enumerate(errors.argmin(axis=0))]
-            weights.append(np.stack([of_x[:, column] for of_x, _, column in best], axis=1))
-            constants.append(np.array([constant[column] for _, constant, column in best]) - center @ weights[-1])
+            best = np.full(len(names), np.inf)
+            of_class, constant = np.zeros((len(center), len(names))), np.zeros(len(names))
+            for chosen in choices or [np.arange(len(center))]:
+                errors = validation_errors(
+                    [sums.only(chosen) for sums in known],
+                    [] if judged is None else [judged.only(chosen)],
+                    parameters,
+                )
+                solutions = solve(everything.only(chosen), parameters)
+                for column in np.flatnonzero(errors.min(axis=0) < best):
+                    index = int(errors[:, column].argmin())
+                    best[column] = errors[index, column]
+                    of_class[:, column] = 0.0
+                    of_class[chosen, column] = solutions[index][0][:, column]
+                    constant[column] = solutions[index][1][column]
+                    history[f"{names[column]}_{name}"] = errors[:, column].tolist()
+            weights.append(of_class)
+            constants.append(constant - center @ of_class)
             spreads.append(everything.spreads)
-            history |= {f"{column}_{name}": errors[:, index].tolist() for index, column in enumerate(names)}
         return RidgeFit(np.stack(weights), np.stack(constants), np.stack(spreads)), history
 
 

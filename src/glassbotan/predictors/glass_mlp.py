@@ -30,7 +30,7 @@ from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPre
 from glassbotan.predictors.domain import Domain
 from glassbotan.progress import progress
 from glassbotan.structure.fields import coarse_grained_fields
-from glassbotan.structure.states import INHERENT, Positions
+from glassbotan.structure.states import DESCRIBED, Positions
 from glassbotan.structure.static import StaticStructure
 
 if TYPE_CHECKING:
@@ -46,15 +46,17 @@ class Settings(PredictorSettings):
     name: str = Field("GlassMLP", pattern=NAME, description="name in paths and tables")
     targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that are predicted")
     structures: tuple[Positions, ...] = Field(
-        (INHERENT,), min_length=1, description="states of the structure of which the fields are used"
+        DESCRIBED,
+        min_length=1,
+        description="states of the structure of which the fields are used; Jung et al. use the inherent structure",
     )
     scales: tuple[PositiveFloat, ...] = Field(
         (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0),
         min_length=1,
         description="lengths L over which fields are averaged; those beyond half of the box are left out [sigma_AA]",
     )
-    bottleneck: PositiveInt = Field(2, description="nodes of the first layer")
-    width: PositiveInt = Field(10, description="nodes of each hidden layer after it")
+    bottleneck: PositiveInt = Field(8, description="nodes of the first layer; Jung et al. have 2")
+    width: PositiveInt = Field(16, description="nodes of each hidden layer after it; Jung et al. have 10")
     networks: PositiveInt = Field(8, description="number of networks whose predictions are averaged")
     epochs: PositiveInt = Field(400, description="passes over the training configurations")
     learning_rate: PositiveFloat = Field(0.005, description="highest learning rate of Adam; it decays to zero")

@@ -3,7 +3,8 @@
 The numbers that describe a pair are its distances r in several states of the structure and all products of two of them,
 and, for the descriptors x of each particle (`glassbotan.predictors.ridge`), the sums x_i + x_j and the absolute
 differences |x_i - x_j|, which do not depend on which particle is called i. Each kind of pair is fitted by itself: AA,
-AB and BB, neighbours and pairs that are farther apart.
+AB and BB, neighbours and pairs that are farther apart. Where descriptors only add noise, the validation chooses a fit
+to the distances alone.
 """
 
 import itertools
@@ -32,7 +33,7 @@ from glassbotan.predictors.domain import Domain
 from glassbotan.predictors.ridge import Descriptors
 from glassbotan.progress import progress
 from glassbotan.structure.descriptors import ShellDescriptors
-from glassbotan.structure.states import THERMAL, AnyState, Positions
+from glassbotan.structure.states import DESCRIBED, AnyState, Positions
 from glassbotan.structure.static import StaticStructure
 
 KINDS = tuple(f"{pair} {how_far}" for pair in ("AA", "AB", "BB") for how_far in ("near", "far"))
@@ -47,7 +48,7 @@ class Settings(PredictorSettings):
     kind: Literal["pair-ridge"] = Field(description="kind of predictor")
     name: str = Field("pair-ridge", pattern=NAME, description="name in paths and tables")
     structures: tuple[Positions, ...] = Field(
-        (THERMAL, "cage-0.2", "cage-0.4", "cage-0.55"),
+        DESCRIBED,
         min_length=1,
         description="states of the structure whose distances are used: thermal, inherent, cage-<radius>, short-<time>",
     )
@@ -185,5 +186,8 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
                     sums.add_validation(x, y[rows], kinds[rows])
             advance(1)
     names = column_names(settings.predicts, domain.time_indices)
-    fitted, history = sums.fit(settings.ridge_parameters, names, KINDS)
+    n = len(settings.structures)
+    of_distances = n + n * (n + 1) // 2
+    choices = [np.arange(count) for count in dict.fromkeys([of_distances, x.shape[1]])]
+    fitted, history = sums.fit(settings.ridge_parameters, names, KINDS, choices)
     return Fitted(settings, domain, descriptors, fitted, means_over_configurations(scalings), history)

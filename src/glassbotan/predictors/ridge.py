@@ -31,7 +31,7 @@ from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPre
 from glassbotan.predictors.domain import Domain
 from glassbotan.progress import progress
 from glassbotan.structure.descriptors import ShellDescriptors, Shells
-from glassbotan.structure.states import THERMAL, AnyState
+from glassbotan.structure.states import DESCRIBED, AnyState
 from glassbotan.structure.static import StaticStructure
 from glassbotan.study.section import Section
 
@@ -111,7 +111,7 @@ class Settings(PredictorSettings):
     name: str = Field("ridge", pattern=NAME, description="name in paths and tables")
     targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that are predicted")
     structures: tuple[AnyState, ...] = Field(
-        (THERMAL, "cage-0.2", "cage-0.4", "cage-0.55"),
+        DESCRIBED,
         min_length=1,
         description="states of the structure that are described: thermal, inherent, cage-<radius>, short-<time>, modes",
     )
@@ -184,6 +184,12 @@ class Fitted(FittedPredictor):
         return cls(settings, domain, descriptors, RidgeFit.from_arrays(tensors), from_arrays(tensors))
 
 
+def ranges(structures: Sequence[str]) -> list[tuple[str, ...]]:
+    """All structures, each alone, and all but the first ones: those that are tried, the largest first."""
+    found = [tuple(structures[first:]) for first in range(len(structures))] + [(one,) for one in structures]
+    return list(dict.fromkeys(found))
+
+
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
     """Fit the weights for both species, all targets and all times; see `glassbotan.predictors.contract`.
 
@@ -210,5 +216,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
                 sums.add_validation(x, y, structure.species)
             advance(1)
     names = column_names(settings.targets, domain.time_indices)
-    fitted, history = sums.fit(settings.ridge_parameters, names, [kind.name for kind in Species])
+    of_states = np.array([label.state for label in descriptors.labels(structure, settings.structures)])
+    choices = [np.flatnonzero(np.isin(of_states, states)) for states in ranges(settings.structures)]
+    fitted, history = sums.fit(settings.ridge_parameters, names, [kind.name for kind in Species], choices)
     return Fitted(settings, domain, descriptors, fitted, means_over_configurations(scalings), history)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+ELSEWHERE = ("short-ensemble",)
+"""Kinds of models that are in the figure of the cost of predictions instead."""
+
+
 def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool = False) -> Drawing:
     """Pearson coefficient and noise ceiling against time, a row for each target, a column for each temperature.
 
@@ -30,12 +34,21 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
     import pandas as pd
     from matplotlib.ticker import NullFormatter
 
-    table = scores[scores.target.isin(symbols)]
+    table = scores[scores.target.isin(symbols) & ~scores.kind.isin(ELSEWHERE)]
     rows = [symbol for symbol in symbols if (table.target == symbol).any()]
     if not rows:
         raise FileError(f"the table has no scores of {' or '.join(symbols)}: no model of the study predicts them")
     temperatures = sorted(table.temperature.unique())
-    figure, axes = panels(len(temperatures), rows=len(rows), sharey=True, sharex="col")
+    if len(temperatures) == 1:  # several targets beside each other
+        columns = min(2, len(rows))
+        figure, axes = panels(columns, rows=-(-len(rows) // columns), sharey=True, sharex=True)
+        unused = axes.flat[len(rows) :]
+        axes = axes.reshape(-1, 1)[: len(rows)]
+    else:
+        figure, axes = panels(len(temperatures), rows=len(rows), sharey=True, sharex="col")
+        unused = []
+    for ax in unused:
+        ax.set_axis_off()
     looks = model_looks(table)
     lowest = min(-0.05, table.pearson.min() - 0.05)
     drawn = [table]
@@ -50,7 +63,7 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
                 drawn.append(_draw_published(ax, temperature))
     for ax, temperature in zip(axes[0], temperatures, strict=True):
         ax.set_title(f"$T = {temperature:g}$")
-    for ax in axes[-1]:
+    for ax in axes[-2:].flat if len(temperatures) == 1 else axes[-1]:
         ax.set_xlabel(r"$t\;[\tau]$")
     shared_legend(figure, axes.flat)
     return Drawing(figure, pd.concat(drawn, ignore_index=True))

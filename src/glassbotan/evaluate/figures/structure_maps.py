@@ -69,6 +69,9 @@ def draw(files: FigureFiles) -> Drawing:
         slab.frame(ax, structure, name + rho)
         slab.colorbar(figure, [ax], norm, slab.UNSIGNED, label)
         data = data.assign(**{name.replace(" ", "_"): values[inside]})
+    for ax in axes[: len(maps)]:
+        ax.set(xlabel=r"$x\;[\sigma_{AA}]$", ylabel=r"$y\;[\sigma_{AA}]$")
+        ax.label_outer()
     for ax in axes[len(maps) :]:
         ax.set_axis_off()
     slab.title(figure, found.temperature, found.configuration, f"$t = {found.at(index):g}$, ")

@@ -78,7 +78,8 @@ def model_looks(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
     scores : table with the columns model and fitted; models that are not fitted (baselines) are grey
     """
     fitted = dict(zip(scores.model, scores.fitted.astype(bool), strict=True))
-    spare = iter(color for color in COLORS if color not in MODELS.values())
+    families = {family for family in MODELS for name in fitted if name == family or name.startswith(f"{family}-")}
+    spare = iter(color for color in COLORS if color not in {MODELS[family] for family in families})
     looks: dict[str, dict[str, Any]] = {}
     colors = dict(MODELS)
     baselines = 0
@@ -95,7 +96,13 @@ def model_looks(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
         looks[name] = {"color": colors[base], "marker": MARKERS[index % len(MARKERS)], "label": name}
         if together:
             looks[name]["ls"] = "--"
+        elif family != base:
+            looks[name] |= {"ls": "-.", "lw": 0.9}
     return looks
+
+
+CHARACTER = 0.075
+"""Width of a character of a legend, inches."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -119,7 +126,8 @@ def shared_legend(figure: Figure, axes: Iterable[Axes]) -> None:
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
-    columns = min(3, len(entries)) if figure.get_figwidth() > PANEL else 2
+    longest = max(map(len, entries))
+    columns = max(1, min(3, len(entries), int(figure.get_figwidth() / (CHARACTER * longest + 0.5))))
     published = any(DAGGER in label for label in entries)
     figure.legend([*entries.values()], [*entries], loc="outside lower center", ncols=columns, title_fontsize=8,
                   title=f"{DAGGER} {FULL_DATA}" if published else None)  # fmt: skip
