@@ -142,8 +142,8 @@ def main() -> None:
         scores = "  ".join(f"S {row['S']:.3f} E {row['E']:.3f}" for row in found)
         first, seconds = found[0], time.perf_counter() - begin
         print(
-            f"{what:12} {value:6g}  halves {first['half_difference']:.4f}  {first['core_seconds']:5.2f} core-s  {scores}"
-            f"  ({seconds:.0f} s)",
+            f"{what:12} {value:6g}  halves {first['half_difference']:.4f}  {first['core_seconds']:5.2f} core-s  "
+            f"{scores}  ({seconds:.0f} s)",
             flush=True,
         )
     if given.output:

@@ -104,5 +104,13 @@ def test_the_ridge_learns_what_depends_on_the_structure(targets_files, validatio
             # The mean for each species at each time is that of the target, in the target's unit.
             assert predicted[time][of_kind].mean() == pytest.approx(truth.means["S"][time][of_kind].mean(), rel=0.1)
     assert len(fitted.history["ridge_parameter"]) == len(settings.ridge_parameters)
-    chosen = np.argmin(fitted.history["S_t01_A"])
+    chosen = np.argmin(fitted.history["S_t01, particles A"])
     assert 0 < chosen < len(settings.ridge_parameters) - 1  # not at an end of the range
+
+
+def test_fewer_particles_than_descriptors_are_said(targets_files, capsys):
+    """One training configuration has 160 particles of A and 40 of B, and each has 342 descriptors."""
+    settings = Settings(kind="ridge", structures=["thermal"], descriptors={"averages": 1})
+    fit_predictor(settings, [*targets_files.values()], study="test", temperature=0.9, time_indices=(1,),
+                  train=[1], validation=[4])  # fmt: skip
+    assert "the fit has 40 particles B of 342 descriptors each; with fewer examples" in capsys.readouterr().err

@@ -5,6 +5,7 @@ where x is scaled to standard deviation 1. The ridge parameter lambda of each is
 validation configurations or, if there are none, in a cross-validation on the training configurations.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -109,9 +110,15 @@ class RidgeSums:
             known = [sums for sums in parts if sums is not None]
             center = self._centers[number]
             if not known or center is None:
-                raise StudyError(f"the training configurations have no {name}; leave out what needs them")
+                raise StudyError(f"the training configurations have no {name}, but the fit needs some of each")
             judged = self._validation[number]
             everything = reduce(add, known)
+            if everything.count < len(center):
+                print(
+                    f"glassbotan: the fit has {everything.count} {name} of {len(center)} descriptors each; with fewer "
+                    "examples than descriptors, use more configurations or fewer descriptors",
+                    file=sys.stderr,
+                )
             best = np.full(len(names), np.inf)
             of_class, constant = np.zeros((len(center), len(names))), np.zeros(len(names))
             for chosen in choices or [np.arange(len(center))]:
@@ -127,7 +134,7 @@ class RidgeSums:
                     of_class[:, column] = 0.0
                     of_class[chosen, column] = solutions[index][0][:, column]
                     constant[column] = solutions[index][1][column]
-                    history[f"{names[column]}_{name}"] = errors[:, column].tolist()
+                    history[f"{names[column]}, {name}"] = errors[:, column].tolist()
             weights.append(of_class)
             constants.append(constant - center @ of_class)
             spreads.append(everything.spreads)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from glassbotan.dynamics.registry import known_particle_targets
+from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import Species
 from glassbotan.learn.columns import (
     SCALE,
@@ -170,7 +171,10 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
     half = train[0].structure().box_length / 2
     scales = tuple(scale for scale in settings.scales if scale <= half)
     if not scales:
-        raise ValueError(f"model {settings.name}: all scales are beyond half of the box, {half:.4g}")
+        raise StudyError(
+            f"model {settings.name}: the smallest of its scales is {min(settings.scales):g}, but half of the box is "
+            f"{half:.4g}; use smaller scales"
+        )
     read = []
     scalings = []
     with progress(f"Fields for {settings.name}", len(train) + len(validation), "configurations") as advance:

@@ -189,5 +189,5 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
     n = len(settings.structures)
     of_distances = n + n * (n + 1) // 2
     choices = [np.arange(count) for count in dict.fromkeys([of_distances, x.shape[1]])]
-    fitted, history = sums.fit(settings.ridge_parameters, names, KINDS, choices)
+    fitted, history = sums.fit(settings.ridge_parameters, names, [f"pairs {kind}" for kind in KINDS], choices)
     return Fitted(settings, domain, descriptors, fitted, means_over_configurations(scalings), history)
