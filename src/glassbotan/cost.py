@@ -87,9 +87,9 @@ def stage_costs(study: Study) -> list[StageCost]:
         costs.append(StageCost("targets", point.temperature, configurations, "", 0, on_disk))
 
         if study.states:
-            work, kept = structure_cost(study, integrator.timestep)
+            of_one, kept = structure_cost(study, integrator.timestep)
             costs.append(
-                StageCost("structure", point.temperature, configurations, "simulate", configurations * work,
+                StageCost("structure", point.temperature, configurations, "simulate", configurations * of_one,
                           configurations * kept, "NVE", study.structure.cage.copies)
             )  # fmt: skip
 

@@ -92,7 +92,7 @@ def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
     table["sees"] = of_model.sees.first()
     table["structures"] = of_model.structures.first()
     table["core-s"] = of_model.core_seconds.first().map(lambda seconds: f"{seconds:.3g}" if seconds else "")
-    times = [column for column in table.columns if not isinstance(column, str)]
+    times = sorted(means.time.unique().tolist())
     temperature = float(means.temperature.iloc[0])
     last = {"ceiling": means.groupby("time").ceiling.first().reindex(times).map("{:.2f}".format)}
     beside = [published_beside(temperature, time).get("BOTAN") if published else None for time in times]

@@ -128,7 +128,7 @@ class RidgeSums:
                     parameters,
                 )
                 solutions = solve(everything.only(chosen), parameters)
-                for column in np.flatnonzero(errors.min(axis=0) < best):
+                for column in np.flatnonzero(errors.min(axis=0) < best).tolist():
                     index = int(errors[:, column].argmin())
                     best[column] = errors[index, column]
                     of_class[:, column] = 0.0

@@ -218,7 +218,6 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
     names = column_names(settings.targets, domain.time_indices)
     of_states = np.array([label.state for label in descriptors.labels(structure, settings.structures)])
     choices = [np.flatnonzero(np.isin(of_states, states)) for states in ranges(settings.structures)]
-    fitted, history = sums.fit(
-        settings.ridge_parameters, names, [f"particles {kind.name}" for kind in Species], choices
-    )
+    classes = [f"particles {kind.name}" for kind in Species]
+    fitted, history = sums.fit(settings.ridge_parameters, names, classes, choices)
     return Fitted(settings, domain, descriptors, fitted, means_over_configurations(scalings), history)

@@ -42,7 +42,7 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
     if len(temperatures) == 1:  # several targets beside each other
         columns = min(2, len(rows))
         figure, axes = panels(columns, rows=-(-len(rows) // columns), sharey=True, sharex=True)
-        unused = axes.flat[len(rows) :]
+        unused = list(axes.flat[len(rows) :])
         axes = axes.reshape(-1, 1)[: len(rows)]
     else:
         figure, axes = panels(len(temperatures), rows=len(rows), sharey=True, sharex="col")

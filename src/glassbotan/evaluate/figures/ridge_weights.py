@@ -83,27 +83,30 @@ def _densities(ax: Axes, table: pd.DataFrame) -> None:
     """Weights of the densities of both species, in thin lines for higher orders of averaging."""
     for color, species in zip(COLORS, Species, strict=False):
         of_kind = table[table.quantity == f"density of {species.name}"]
-        for order, of_order in of_kind.groupby("averages"):
+        for order in sorted(of_kind.averages.unique().tolist()):
+            of_order = of_kind[of_kind.averages == order]
             curve = of_order.sort_values("radius")
             label = species.name if order == 0 else None
-            ax.plot(curve.radius, curve.weight, color=color, lw=1.2, alpha=0.9 - 0.3 * float(order), label=label)
+            ax.plot(curve.radius, curve.weight, color=color, lw=1.2, alpha=0.9 - 0.3 * order, label=label)
     ax.axhline(0, color="0.7", lw=0.6)
 
 
 def _bond_orders(ax: Axes, table: pd.DataFrame) -> None:
     """Root mean square of the weights over the degrees of the bond order, a line for each order of averaging."""
-    for order, of_order in table.groupby("averages"):
+    for order in sorted(table.averages.unique().tolist()):
+        of_order = table[table.averages == order]
         size = np.sqrt((of_order.weight**2).groupby(of_order.radius).sum())
-        ax.plot(size.index, size, color=COLORS[2], alpha=1 - 0.3 * float(order), label=f"averaged {order} times")
+        ax.plot(size.index, size, color=COLORS[2], alpha=1 - 0.3 * order, label=f"averaged {order} times")
     ax.axhline(0, color="0.7", lw=0.6)
 
 
 def _others(ax: Axes, table: pd.DataFrame) -> None:
     """Bars for the descriptors without a radius."""
     names = list(dict.fromkeys(table.quantity))
-    for order, of_order in table.groupby("averages"):
-        ax.bar(np.arange(len(names)) + 0.25 * (float(order) - 1), of_order.weight, 0.25, color="0.3",
-               alpha=1 - 0.3 * float(order))  # fmt: skip
+    for order in sorted(table.averages.unique().tolist()):
+        of_order = table[table.averages == order]
+        ax.bar(np.arange(len(names)) + 0.25 * (order - 1), of_order.weight, 0.25, color="0.3",
+               alpha=1 - 0.3 * order)  # fmt: skip
     ax.set_xticks(np.arange(len(names)), [name.replace(" squared", "²") for name in names], rotation=25, fontsize=6)
     ax.axhline(0, color="0.7", lw=0.6)
 
