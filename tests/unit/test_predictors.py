@@ -33,7 +33,7 @@ SMALL = {
     "ridge": {"descriptors": {"averages": 1}, "structures": ["thermal"]},
     "potential-energy": {},
     "initial-distance": {},
-    "distance-change": {},
+    "distance-change": {"structure": "cage-0.4"},
     "normal-modes": {},
     "short-ensemble": {"time": 0.5},
     "softness": {"angular_range": 1.5},

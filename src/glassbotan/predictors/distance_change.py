@@ -27,16 +27,14 @@ class Settings(PredictorSettings):
         "distance-change", pattern=NAME, description="name in paths and tables; by default to-<structure>"
     )
     structure: Positions = Field(
-        "cage-0.4",
         description="state of the structure to which distances change: inherent, cage-<radius> or short-<time>",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _named_after_the_structure(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "name" not in given:
-            structure = given.get("structure", cls.model_fields["structure"].default)
-            return {**given, "name": f"to-{structure}"}
+        if isinstance(given, dict) and "name" not in given and "structure" in given:
+            return {**given, "name": f"to-{given['structure']}"}
         return given
 
     @property

@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 THERMAL, INHERENT, MODES, CAGE, SHORT = "thermal", "inherent", "modes", "cage", "short"
-DESCRIBED = (THERMAL, "cage-0.1", "cage-0.2", "cage-0.4", "cage-0.7")
-"""States that predictors describe by default: the thermal positions for short times, wider cages for later times."""
+DESCRIBED = (THERMAL, "cage-0.1", "cage-0.2", "cage-0.4", "cage-0.55")
+"""States that predictors describe by default: narrow cages for short times, wide ones for later times.
+
+The lower the temperature, the wider a cage state still helps: at T = 0.44 up to a radius of 0.7.
+"""
 NUMBERED = {CAGE: "radius in sigma_AA", SHORT: "time in tau"}
 """Kinds of states whose names end in a number, and what it is."""
 
