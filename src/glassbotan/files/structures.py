@@ -6,7 +6,7 @@ how each was made, how well it is known, what it cost, and to which positions it
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,10 @@ class Structures:
     """of the thermal positions"""
     arrays: StoredArrays
 
-    def states(self, names: Iterable[str] | None = None) -> dict[str, StructureState]:
-        """The states with these names that the file has; all of them by default."""
+    def states(self) -> dict[str, StructureState]:
+        """The states that the file has, by name."""
         found = {}
-        for name in self.made if names is None else [name for name in names if name in self.made]:
+        for name in self.made:
             of_state = {
                 key.removeprefix(f"{name}/"): self.arrays[key]
                 for key in self.arrays.names
