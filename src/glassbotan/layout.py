@@ -66,7 +66,8 @@ def learnt_from(study: Study, run: Run) -> list[str]:
     """Paths of the targets and structure files that a predictor is fitted to and validated on."""
     numbers = (*run.train, *study.configurations.validation)
     label = run.point.label
-    return [*targets(label, numbers, run.targets), *structures(label, numbers, run.model.needs)]
+    needs = run.model.needs if run.model.fits else ()
+    return [*targets(label, numbers, run.targets), *structures(label, numbers, needs)]
 
 
 def tested_on(study: Study, run: Run, point: StatePoint) -> list[str]:

@@ -83,7 +83,7 @@ def write_states(path, targets_file, settings=QUICK, states=STATES):
     )
     write_structures(
         path, structure, made, {"made": "by a test"}, study=found.study, temperature=0.9, configuration=number,
-        settings=settings,
+        settings=settings, timestep=0.005,
     )  # fmt: skip
     return path
 

@@ -5,10 +5,11 @@ import pytest
 from scipy.special import sph_harm_y
 
 from glassbotan.dynamics.pairs import minimum_image
-from glassbotan.errors import FileError
+from glassbotan.errors import FileError, StudyError
 from glassbotan.files.targets import read_targets
 from glassbotan.kob_andersen import interactions
 from glassbotan.learn.least_squares import Sums, solve, validation_errors
+from glassbotan.learn.ridge import RidgeSums
 from glassbotan.predictors.fitting import fit_predictor
 from glassbotan.predictors.ridge import Descriptors, Settings
 from glassbotan.statistics import correlation
@@ -113,4 +114,28 @@ def test_fewer_particles_than_descriptors_are_said(targets_files, capsys):
     settings = Settings(kind="ridge", structures=["thermal"], descriptors={"averages": 1})
     fit_predictor(settings, [*targets_files.values()], study="test", temperature=0.9, time_indices=(1,),
                   train=[1], validation=[4])  # fmt: skip
-    assert "the fit has 40 particles B of 342 descriptors each; with fewer examples" in capsys.readouterr().err
+    assert "there are 40 particles B for 342 descriptors; with fewer examples" in capsys.readouterr().err
+
+
+def test_a_class_without_training_data_is_predicted_by_a_constant(rng, capsys):
+    """Class 1 has no training data at all, class 2 has one configuration and nothing to choose lambda by."""
+    x, y = rng.normal(size=(90, 3)), rng.normal(size=(90, 1)) + 2
+    sums = RidgeSums(3)
+    sums.add_training(0, x[:40], y[:40], np.zeros(40, dtype=int))
+    sums.add_training(1, x[40:], y[40:], np.repeat([0, 2], 25))
+    fit, history = sums.fit((1e-3, 1.0), ["S_t01"], ["particles A", "particles B", "pairs"])
+    said = capsys.readouterr().err
+    assert "there are no particles B to fit to" in said
+    assert "there are pairs in one configuration only: their prediction is a constant" in said
+    assert fit.predict(x[:3], np.array([1, 1, 1])).tolist() == [[0.0]] * 3
+    assert fit.predict(x[:3], np.array([2, 2, 2])) == pytest.approx(np.full((3, 1), y[65:].mean()))
+    assert {*history} == {"ridge_parameter", "S_t01, particles A"}
+
+
+def test_targets_that_are_not_numbers_are_refused(rng):
+    x, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
+    sums = RidgeSums(1)
+    for number in range(2):
+        sums.add_training(number, x, np.where(np.arange(20)[:, None] == 7, np.nan, y), np.zeros(20, dtype=int))
+    with pytest.raises(StudyError, match="the fit of S_t01 to particles A has errors that are not finite"):
+        sums.fit((1.0,), ["S_t01"], ["particles A"])

@@ -44,13 +44,23 @@ def test_short_ensembles_of_one_run_cost_as_much_as_the_longest():
     made = {name: {"particle_steps": steps} for name, steps in {"cage-0.4": 5, "short-1": 3, "short-9": 27}.items()}
     assert cost_of(made, ["thermal", "cage-0.4", "short-1", "short-9"], "particle_steps") == 32
     assert cost_of(made, ["thermal"], "particle_steps") == 0
+    made |= {"inherent": {"particle_steps": 7}, "modes": {"particle_steps": 20}}  # of which 7 are the minimisation
+    assert cost_of(made, ["inherent", "modes"], "particle_steps") == 20
 
 
 def test_a_structure_file_gives_back_what_was_written(structure, structure_files, tmp_path):
     found = read_structures(structure_files[1])
     path = tmp_path / "c0001.npz"
     write_structures(
-        path, structure, found.states(), {}, study="test", temperature=0.9, configuration=1, settings=found.settings
+        path,
+        structure,
+        found.states(),
+        {},
+        study="test",
+        temperature=0.9,
+        configuration=1,
+        settings=found.settings,
+        timestep=0.005,
     )
     again = read_structures(path)
     assert again.made == found.made
@@ -73,7 +83,15 @@ def test_structures_of_another_configuration_or_settings_are_refused(
     wrong = tmp_path / "c0001.npz"
     structure = read_targets(targets_files[2]).structure()
     write_structures(
-        wrong, structure, other.states(), {}, study="test", temperature=0.9, configuration=1, settings=other.settings
+        wrong,
+        structure,
+        other.states(),
+        {},
+        study="test",
+        temperature=0.9,
+        configuration=1,
+        settings=other.settings,
+        timestep=0.005,
     )
     (found,) = read_matching_targets([targets_files[1], wrong])
     with pytest.raises(FileError, match=r"c0001.npz was made from other positions than those of .*c0001.npz; give"):
@@ -145,7 +163,7 @@ def test_structure_functions_are_those_of_the_formulas(structure):
     expected = []
     for species in (0, 1):
         for mu in (0.9, 1.1):
-            near = (distance > 0) & (distance < 1.1) & (structure.species == species)
+            near = (distance > 0) & (distance < 1.1 + 3 * 0.1) & (structure.species == species)
             expected.append(np.exp(-((distance[near] - mu) ** 2) / 0.1**2).sum())
     for xi, sign, zeta in ANGULAR:
         sums = [0.0, 0.0, 0.0]
@@ -158,14 +176,14 @@ def test_structure_functions_are_those_of_the_formulas(structure):
         expected += sums
     assert found.shape == (len(structure), len(expected))
     assert found[i] == pytest.approx(expected, rel=1e-9)
-    with pytest.raises(FileError, match=r"reach as far as 4, which needs a box of at least 8"):
+    with pytest.raises(FileError, match=r"reach as far as 4.3, which needs a box of at least 8.6"):
         StructureFunctions((0.9, 4.0), 0.1, 1.6).compute(structure)
 
 
 def test_fields_are_those_of_the_formulas(structure):
-    found = coarse_grained_fields(structure, "cage-0.4", (0.5, 2.0))
+    found = coarse_grained_fields(structure, "cage-0.4", (0.5, 2.0), 3.5)
     at = structure.at("cage-0.4")
-    i, half = 7, structure.box_length / 2
+    i = 7
     distance = np.linalg.norm(minimum_image(at.positions - at.positions[i], structure.box_length), axis=1)
     own = np.stack(
         [
@@ -179,12 +197,12 @@ def test_fields_are_those_of_the_formulas(structure):
     expected = [*own[i]]
     for scale in (0.5, 2.0):
         for among in (at.species == 0, at.species == 1, at.species >= 0):
-            weights = np.where(among & (distance <= min(5.0, half)), np.exp(-distance / scale), 0)
+            weights = np.where(among & (distance <= 3.5), np.exp(-distance / scale), 0)
             means = weights @ own / weights.sum()
             expected += [weights.sum(), *means, weights @ own[:, 0] ** 2 / weights.sum() - means[0] ** 2]
     assert found[i] == pytest.approx(expected, rel=1e-6)
-    with pytest.raises(FileError, match=r"the largest scale of the fields is 9, but half the box is 3\.5"):
-        coarse_grained_fields(structure, "thermal", (9.0,))
+    with pytest.raises(FileError, match=r"the fields reach as far as 4, which needs a box of at least 8"):
+        coarse_grained_fields(structure, "thermal", (2.0,), 4.0)
 
 
 def test_voronoi_surfaces_of_a_cubic_lattice():

@@ -48,6 +48,8 @@ ENGINE_USES_GPU = STUDY.integrator.engine != "lammps" and (
     JOBS_RUN_ELSEWHERE or any(find_spec(name) is not None for name in ("cuda", "hoomd"))
 )
 SIMULATION_GPUS = int(ON_GPU and ENGINE_USES_GPU)
+# Structures are made by the engine fused if the study's engine cannot make them.
+STRUCTURE_GPUS = int(ON_GPU and (JOBS_RUN_ELSEWHERE or find_spec("cuda") is not None or bool(SIMULATION_GPUS)))
 TRAINING_GPUS = int(ON_GPU and (JOBS_RUN_ELSEWHERE or not version("torch").endswith("cpu")))
 SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"

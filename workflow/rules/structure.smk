@@ -16,7 +16,7 @@ rule structure:
     threads: 1
     resources:
         mem_mb=4000,
-        gpu=SIMULATION_GPUS,
+        gpu=STRUCTURE_GPUS,
         runtime="4h",
     params:
         version=STAGE_VERSIONS["structure"],

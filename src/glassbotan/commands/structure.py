@@ -53,4 +53,5 @@ class Structure(OnProcessor):
             temperature=self.temperature,
             configuration=found.configuration,
             settings=self.structure,
+            timestep=self.integrator.timestep,
         )

@@ -36,6 +36,8 @@ class Structures:
     """number of the configuration"""
     settings: StructureSettings
     """how the states were made"""
+    timestep: float
+    """time step of short ensembles, tau"""
     made: Mapping[str, Mapping[str, Any]]
     """for each state, how it was made and what it cost"""
     fingerprint: str
@@ -84,6 +86,7 @@ def write_structures(
     temperature: float,
     configuration: int,
     settings: StructureSettings,
+    timestep: float,
 ) -> None:
     """Write the states of a structure; see `Structures` for the other parameters."""
     header = new_header(
@@ -92,6 +95,7 @@ def write_structures(
         temperature=temperature,
         configuration=configuration,
         settings=settings.model_dump(mode="json"),
+        timestep=timestep,
         made={name: dict(state.made) for name, state in states.items()},
         fingerprint=fingerprint(structure.positions),
     )
@@ -113,6 +117,7 @@ def read_structures(path: Path) -> Structures:
         temperature=header["temperature"],
         configuration=header["configuration"],
         settings=StructureSettings.model_validate(header["settings"]),
+        timestep=header["timestep"],
         made=header["made"],
         fingerprint=header["fingerprint"],
         arrays=arrays,

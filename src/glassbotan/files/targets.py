@@ -222,14 +222,14 @@ def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Ta
     first: Targets | None = None
     paths = list(paths)
     behind = {path: read_structures(path) for path in paths if read_npz(path)[0].get("stage") == "structure"}
-    by_number: dict[int, Structures] = {}
+    of_configurations: dict[tuple[float, int], Structures] = {}
     for path, structures in behind.items():
         require(path, structures, **expected, settings=next(iter(behind.values())).settings)
-        by_number[structures.configuration] = structures
+        of_configurations[structures.temperature, structures.configuration] = structures
     for path in (path for path in paths if path not in behind):
         found = read_targets(path)
         require(path, found, **expected)
-        found = replace(found, behind=by_number.get(found.configuration))
+        found = replace(found, behind=of_configurations.get((found.temperature, found.configuration)))
         first = first or found
         same = found.settings == first.settings and all(
             np.array_equal(one, other)

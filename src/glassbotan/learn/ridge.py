@@ -105,29 +105,43 @@ class RidgeSums:
         """
         weights, constants, spreads = [], [], []
         history: dict[str, list[float]] = {"ridge_parameter": list(parameters)}
+        components = next(len(center) for center in self._centers if center is not None)
         for number, name in enumerate(classes):
-            parts = [part[number] for part in self._train.values()]
-            known = [sums for sums in parts if sums is not None]
-            center = self._centers[number]
-            if not known or center is None:
-                raise StudyError(f"the training configurations have no {name}, but the fit needs some of each")
-            judged = self._validation[number]
-            everything = reduce(add, known)
-            if everything.count < len(center):
-                print(
-                    f"glassbotan: the fit has {everything.count} {name} of {len(center)} descriptors each; with fewer "
-                    "examples than descriptors, use more configurations or fewer descriptors",
-                    file=sys.stderr,
+            known = [part[number] for part in self._train.values() if part[number] is not None]
+            parts: list[Sums] = [sums for sums in known if sums is not None]
+            center, judged = self._centers[number], self._validation[number]
+            of_class, constant = np.zeros((components, len(names))), np.zeros(len(names))
+            weights.append(of_class)
+            if not parts or center is None:
+                self._say(f"there are no {name} to fit to: their prediction is a constant")
+                constants.append(constant)
+                spreads.append(np.ones(components))
+                continue
+            everything = reduce(add, parts)
+            spreads.append(everything.spreads)
+            if judged is None and len(parts) < 2:
+                self._say(f"there are {name} in one configuration only: their prediction is a constant")
+                constants.append(everything.y / everything.count)
+                continue
+            if everything.count < components:
+                self._say(
+                    f"there are {everything.count} {name} for {components} descriptors; with fewer examples than "
+                    "descriptors, use more configurations or fewer descriptors"
                 )
             best = np.full(len(names), np.inf)
-            of_class, constant = np.zeros((len(center), len(names))), np.zeros(len(names))
-            for chosen in choices or [np.arange(len(center))]:
-                errors = validation_errors(
-                    [sums.only(chosen) for sums in known],
-                    [] if judged is None else [judged.only(chosen)],
-                    parameters,
-                )
+            for chosen in choices or [np.arange(components)]:
                 solutions = solve(everything.only(chosen), parameters)
+                if judged is not None:
+                    errors = np.stack([judged.only(chosen).error(*solution) for solution in solutions])
+                else:
+                    errors = validation_errors([sums.only(chosen) for sums in parts], [], parameters)
+                if not np.isfinite(errors).all():
+                    wrong = names[int(np.flatnonzero(~np.isfinite(errors).all(axis=0))[0])]
+                    raise StudyError(
+                        f"the fit of {wrong} to {name} has errors that are not finite: a target or a "
+                        "descriptor is not a "
+                        "number; make the targets and structures again"
+                    )
                 for column in np.flatnonzero(errors.min(axis=0) < best).tolist():
                     index = int(errors[:, column].argmin())
                     best[column] = errors[index, column]
@@ -135,10 +149,12 @@ class RidgeSums:
                     of_class[chosen, column] = solutions[index][0][:, column]
                     constant[column] = solutions[index][1][column]
                     history[f"{names[column]}, {name}"] = errors[:, column].tolist()
-            weights.append(of_class)
             constants.append(constant - center @ of_class)
-            spreads.append(everything.spreads)
         return RidgeFit(np.stack(weights), np.stack(constants), np.stack(spreads)), history
+
+    @staticmethod
+    def _say(what: str) -> None:
+        print(f"glassbotan: {what}", file=sys.stderr)
 
 
 def require_judges(model: str, train: int, validation: int) -> None:

@@ -149,7 +149,7 @@ def predict_configuration(
             StructureSettings.model_validate(predictor.domain.structure or {}),
             engine,
             temperature=predictor.domain.temperature,
-            timestep=Integrator().timestep,
+            timestep=predictor.domain.timestep or Integrator().timestep,
             seed=(0,),
         )
         structure = replace(structure, states=made)

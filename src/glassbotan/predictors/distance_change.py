@@ -5,14 +5,14 @@ cage state or in the inherent structure, r_ij(state) - r_ij(0) predicts how the 
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
-from glassbotan.structure.states import Positions
+from glassbotan.structure.states import THERMAL, Positions
 from glassbotan.structure.static import StaticStructure
 
 
@@ -21,6 +21,7 @@ class Settings(PredictorSettings):
 
     fits: ClassVar[bool] = False
     joint: ClassVar[bool] = True
+    gives_values: ClassVar[bool] = False
 
     kind: Literal["distance-change"] = Field(description="kind of predictor")
     name: str = Field(
@@ -36,6 +37,12 @@ class Settings(PredictorSettings):
         if isinstance(given, dict) and "name" not in given and "structure" in given:
             return {**given, "name": f"to-{given['structure']}"}
         return given
+
+    @model_validator(mode="after")
+    def _changes(self) -> Self:
+        if self.structure == THERMAL:
+            raise ValueError("distances do not change from the thermal structure to itself; name another structure")
+        return self
 
     @property
     def predicts(self) -> tuple[str, ...]:

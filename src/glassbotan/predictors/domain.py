@@ -41,6 +41,8 @@ class Domain:
     """how the particles of the liquid interact"""
     structure: Mapping[str, Any] | None = None
     """settings with which the states behind its structures were made, as plain data; None if it saw no such states"""
+    timestep: float | None = None
+    """time step of the short ensembles among them, tau"""
 
     def require_like(self, targets: Targets, structure: StaticStructure, predictor: str) -> None:
         """Raise an error if a targets file differs from what the predictor was fitted to in its liquid or pairs.

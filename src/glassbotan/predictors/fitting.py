@@ -71,7 +71,8 @@ def fit_predictor(
         files[number].require_known(settings.predicts)
         structure = files[number].structure()
         domain.require_like(files[number], structure, f"model {settings.name}")
-        structure.require_states(settings.needs, f"model {settings.name}")
+        if settings.fits:
+            structure.require_states(settings.needs, f"model {settings.name}")
         if start is not None:
             by = f"the predictor that {settings.name} starts from"
             start.domain.require_like(files[number], structure, by)
@@ -104,4 +105,5 @@ def _domain(first: Targets, time_indices: tuple[int, ...], train: tuple[int, ...
         replicas=first.replicas,
         mixture=structure.mixture,
         structure=None if first.behind is None else first.behind.settings.model_dump(mode="json"),
+        timestep=None if first.behind is None else first.behind.timestep,
     )

@@ -30,7 +30,7 @@ from glassbotan.learn.scaling import TargetScaling
 from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
 from glassbotan.predictors.domain import Domain
 from glassbotan.progress import progress
-from glassbotan.structure.fields import coarse_grained_fields
+from glassbotan.structure.fields import FARTHEST, coarse_grained_fields
 from glassbotan.structure.states import DESCRIBED, Positions
 from glassbotan.structure.static import StaticStructure
 
@@ -63,7 +63,8 @@ class Settings(PredictorSettings):
     learning_rate: PositiveFloat = Field(0.005, description="highest learning rate of Adam; it decays to zero")
     weight_decay: NonNegativeFloat = Field(1e-3, description="decay of the weights (AdamW)")
     variance_weight: NonNegativeFloat = Field(
-        0.1, description="weight in the loss of what the standard deviation of the predictions lacks"
+        0.1,
+        description="weight in the loss of the squared difference between the spreads of predictions and targets",
     )
     target_scaling: Scale = Field("configuration", description=SCALE)
 
@@ -90,7 +91,7 @@ class Fitted(FittedPredictor):
 
     Parameters
     ----------
-    scales : lengths of the fields
+    scales, within : lengths of the fields, and how far they reach
     arrays : `field_means`, `field_scales` (2, n_d), and weights `A/0/0.weight` of each species, network and layer
     scalings : scale of each column: all times of the first target, then of the next
     """
@@ -102,18 +103,19 @@ class Fitted(FittedPredictor):
         settings: Settings,
         domain: Domain,
         scales: tuple[float, ...],
+        within: float,
         arrays: Mapping[str, NDArray],
         scalings: Sequence[TargetScaling],
         history: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         super().__init__(settings, domain, history)
-        self.scales, self.arrays, self.scalings = scales, arrays, scalings
+        self.scales, self.within, self.arrays, self.scalings = scales, within, arrays, scalings
 
     def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
         """See `FittedPredictor.predict`."""
         import torch
 
-        x = _fields(structure, self.settings, self.scales)
+        x = _fields(structure, self.settings, self.scales, self.within)
         columns = np.zeros((len(structure), len(self.scalings)))
         for species in Species:
             rows = structure.species == species
@@ -138,7 +140,7 @@ class Fitted(FittedPredictor):
 
     def details(self) -> dict[str, Any]:
         """See `FittedPredictor.details`."""
-        return {"scales": self.scales}
+        return {"scales": self.scales, "within": self.within}
 
     @classmethod
     def restore(
@@ -147,12 +149,16 @@ class Fitted(FittedPredictor):
         """See `FittedPredictor.restore`."""
         scalings = from_arrays(tensors)
         arrays = {name: values for name, values in tensors.items() if not name.startswith("target_")}
-        return cls(settings, domain, tuple(details["scales"]), arrays, scalings)
+        return cls(settings, domain, tuple(details["scales"]), details["within"], arrays, scalings)
 
 
-def _fields(structure: StaticStructure, settings: Settings, scales: Sequence[float]) -> NDArray[np.float64]:
+def _fields(
+    structure: StaticStructure, settings: Settings, scales: Sequence[float], within: float
+) -> NDArray[np.float64]:
     """The fields of all states that are used, (N, n_d)."""
-    return np.concatenate([coarse_grained_fields(structure, state, scales) for state in settings.structures], axis=1)
+    return np.concatenate(
+        [coarse_grained_fields(structure, state, scales, within) for state in settings.structures], axis=1
+    )
 
 
 def _network(settings: Settings, inputs: int, outputs: int) -> "nn.Sequential":
@@ -175,6 +181,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
             f"model {settings.name}: the smallest of its scales is {min(settings.scales):g}, but half of the box is "
             f"{half:.4g}; use smaller scales"
         )
+    within = min(FARTHEST, half)
     read = []
     scalings = []
     with progress(f"Fields for {settings.name}", len(train) + len(validation), "configurations") as advance:
@@ -183,7 +190,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
             structure = example.structure()
             targets = [example.target(symbol) for symbol in settings.targets]
             y, scaling = scaled_columns(targets, structure.species, len(Species), settings.target_scaling)
-            read.append((_fields(structure, settings, scales), y, structure.species))
+            read.append((_fields(structure, settings, scales, within), y, structure.species))
             scalings += [scaling] if number < len(train) else []
             advance(1)
     arrays: dict[str, NDArray] = {}
@@ -205,7 +212,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
                 history |= {f"{name}_{species.name}_{number}": values for name, values in losses.items()}
                 advance(1)
     arrays |= {"field_means": np.stack(means), "field_scales": np.stack(spreads)}
-    return Fitted(settings, context.domain, scales, arrays, means_over_configurations(scalings), history)
+    return Fitted(settings, context.domain, scales, within, arrays, means_over_configurations(scalings), history)
 
 
 def _train(

@@ -52,8 +52,9 @@ class Settings(PredictorSettings):
         min_length=1,
         description="states of the structure whose distances are used: thermal, inherent, cage-<radius>, short-<time>",
     )
-    described: tuple[AnyState, ...] = Field(
-        ("cage-0.4",), description="states of which the descriptors of both particles are used; none if empty"
+    described: tuple[AnyState, ...] | None = Field(
+        None,
+        description="states of which the descriptors of both particles are used; by default the last of `structures`",
     )
     descriptors: Descriptors = Field(Descriptors(), description="descriptors of the surroundings of a particle")
     near: PositiveFloat = Field(
@@ -76,12 +77,17 @@ class Settings(PredictorSettings):
     @property
     def needs(self) -> frozenset[str]:
         """See `PredictorSettings.needs`."""
-        return frozenset({*self.structures, *self.described})
+        return frozenset({*self.structures, *self.of_ends})
+
+    @property
+    def of_ends(self) -> tuple[str, ...]:
+        """States of which the descriptors of both particles are used."""
+        return self.structures[-1:] if self.described is None else self.described
 
     @property
     def uses_potential(self) -> bool:
         """See `PredictorSettings.uses_potential`: energies are among the descriptors of particles."""
-        return super().uses_potential or bool(self.described)
+        return super().uses_potential or bool(self.of_ends)
 
 
 class Fitted(FittedPredictor):
@@ -140,9 +146,9 @@ def kinds_of_pairs(structure: StaticStructure, near: float) -> NDArray[np.int64]
 
 def _of_particles(structure: StaticStructure, settings: Settings, descriptors: ShellDescriptors) -> NDArray[np.float64]:
     """Descriptors of the particles, (N, n); n is 0 if none are used."""
-    if not settings.described:
+    if not settings.of_ends:
         return np.zeros((len(structure), 0))
-    return descriptors.compute(structure, settings.described)
+    return descriptors.compute(structure, settings.of_ends)
 
 
 def _described(

@@ -113,7 +113,8 @@ class Settings(PredictorSettings):
     structures: tuple[AnyState, ...] = Field(
         DESCRIBED,
         min_length=1,
-        description="states of the structure that are described: thermal, inherent, cage-<radius>, short-<time>, modes",
+        description="states of the structure that are described: thermal, inherent, cage-<radius>, short-<time> or "
+        "modes; the validation chooses whether all of them or one alone has weights",
     )
     descriptors: Descriptors = Field(Descriptors(), description="descriptors of the surroundings of a particle")
     ridge_parameters: tuple[PositiveFloat, ...] = Field(
@@ -184,10 +185,9 @@ class Fitted(FittedPredictor):
         return cls(settings, domain, descriptors, RidgeFit.from_arrays(tensors), from_arrays(tensors))
 
 
-def ranges(structures: Sequence[str]) -> list[tuple[str, ...]]:
-    """All structures, each alone, and all but the first ones: those that are tried, the largest first."""
-    found = [tuple(structures[first:]) for first in range(len(structures))] + [(one,) for one in structures]
-    return list(dict.fromkeys(found))
+def selections(structures: Sequence[str]) -> list[tuple[str, ...]]:
+    """The structures that can have weights: all of them, or one alone."""
+    return list(dict.fromkeys([tuple(structures), *((one,) for one in structures)]))
 
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
@@ -217,7 +217,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
             advance(1)
     names = column_names(settings.targets, domain.time_indices)
     of_states = np.array([label.state for label in descriptors.labels(structure, settings.structures)])
-    choices = [np.flatnonzero(np.isin(of_states, states)) for states in ranges(settings.structures)]
+    choices = [np.flatnonzero(np.isin(of_states, states)) for states in selections(settings.structures)]
     classes = [f"particles {kind.name}" for kind in Species]
     fitted, history = sums.fit(settings.ridge_parameters, names, classes, choices)
     return Fitted(settings, domain, descriptors, fitted, means_over_configurations(scalings), history)

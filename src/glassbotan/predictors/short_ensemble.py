@@ -22,6 +22,7 @@ class Settings(PredictorSettings):
 
     fits: ClassVar[bool] = False
     joint: ClassVar[bool] = True
+    gives_values: ClassVar[bool] = False  # that of another time
 
     kind: Literal["short-ensemble"] = Field(description="kind of predictor")
     name: str = Field(

@@ -42,8 +42,9 @@ class Settings(PredictorSettings):
     penalties: tuple[PositiveFloat, ...] = Field(
         (1e-4, 1e-3, 1e-2, 0.1, 1.0),
         min_length=1,
-        description="penalties C of the support-vector machine that are tried; the one that tells apart most particles "
-        "of the validation configurations is taken (without validation, the last training configuration is held out)",
+        description="penalties C of the support-vector machine that are tried (the larger, the less regularised); the "
+        "one that tells apart most particles of the validation configurations is taken (without validation, the last "
+        "training configuration is held out)",
     )
 
     @property

@@ -2,7 +2,8 @@
 
 An engine that can minimise (`Engine.minimize`) takes the configuration near its inherent structure, and Newton's method
 ends the search in 64-bit floats. An engine that can hold particles in spheres (`Engine.restrain`) gives the cage
-states. A short ensemble is run by any engine.
+states. A short ensemble is run by any engine. A product of the Hessian with a vector counts as a step, which takes
+about as long.
 """
 
 from __future__ import annotations
@@ -80,18 +81,19 @@ def make_states(
         if no inherent structure is found, or the box is too small for the potential
     """
     wanted = {*names} - {THERMAL}
+    clock = time.process_time if engine.device.lower().startswith("cpu") else time.perf_counter
     found: dict[str, StructureState] = {}
     system = Configuration.at_rest(
         structure.positions, structure.species, structure.box_length, structure.mixture
     ).in_the_box()
     try:
         if wanted & {INHERENT, MODES}:
-            found[INHERENT] = _measured(partial(_inherent, structure, system, settings, engine))
+            found[INHERENT] = _measured(partial(_inherent, structure, system, settings, engine), clock)
     except BoxTooSmallError as error:
         raise FileError(f"{structure.name}: no inherent structure can be made: {error}") from None
     if MODES in wanted:
         at_minimum = replace(structure, states=found).at(INHERENT)
-        modes = _measured(partial(_modes, at_minimum, settings, (*seed, MODES_SEED)))
+        modes = _measured(partial(_modes, at_minimum, settings, (*seed, MODES_SEED, 1)), clock)
         both = {name: modes.made[name] + found[INHERENT].made[name] for name in ("particle_steps", "core_seconds")}
         found[MODES] = replace(modes, made={**modes.made, **both})
     if radii := numbers_of(CAGE, wanted):
@@ -100,11 +102,11 @@ def make_states(
         for radius in radii:
             own = (*seed, CAGE_SEED, round(1e6 * radius))
             make = partial(_cage, system, radius, at, of_cages, engine, own)
-            found[name_of(CAGE, radius)] = _measured(make)
+            found[name_of(CAGE, radius)] = _measured(make, clock)
     if times := numbers_of(SHORT, wanted):
-        begin = time.process_time()
+        begin = clock()
         states = _short(system, times, temperature, timestep, settings.short, engine, (*seed, SHORT_SEED))
-        per_step = (time.process_time() - begin) / max(state.made["particle_steps"] for state in states.values())
+        per_step = (clock() - begin) / max(state.made["particle_steps"] for state in states.values())
         for name, state in states.items():  # one run makes them all: each would take its share of the time
             found[name] = replace(
                 state, made={**state.made, "core_seconds": round(per_step * state.made["particle_steps"], 3)}
@@ -112,16 +114,16 @@ def make_states(
     return {name: state for name, state in found.items() if name in wanted}
 
 
-def _measured(make: Callable[[Progress], StructureState]) -> StructureState:
-    """The state, with the particle-steps and the seconds of a core that it took."""
-    begin, steps = time.process_time(), 0
+def _measured(make: Callable[[Progress], StructureState], clock: Callable[[], float]) -> StructureState:
+    """The state, with the particle-steps and the seconds that it took: of a core, or on a GPU those that passed."""
+    begin, steps = clock(), 0
 
     def count(done: int) -> None:
         nonlocal steps
         steps += done
 
     state = make(count)
-    seconds = round(time.process_time() - begin, 3)
+    seconds = round(clock() - begin, 3)
     return replace(state, made={**state.made, "particle_steps": steps, "core_seconds": seconds})
 
 
@@ -130,22 +132,29 @@ def _inherent(
 ) -> StructureState:
     start = None
     if isinstance(engine, Minimizer):
-        ((start, steps),) = engine.minimize([system], NEAR)
-        count(steps * len(system))
+        try:
+            ((start, steps),) = engine.minimize([system], NEAR)
+            count(steps * len(system))
+        except EngineError:
+            if not settings.inherent.keep_unconverged:
+                raise
     tolerance = settings.inherent.force_tolerance
     found = inherent_structure(structure, start, tolerance, settings.inherent.keep_unconverged)
-    count(found.steps * len(system))
+    count(found.products * len(system))
+    # Forces move no centre of mass, but minimisers that ignore the masses do.
+    displacement = found.displacement - system.masses @ found.displacement / system.masses.sum()
     made = {
         "potential_energy": found.potential_energy,
         "largest_force": found.largest_force,
         "converged": found.largest_force <= tolerance,
         "engine": engine.name if start is not None else "",
     }
-    return StructureState(found.displacement, {"energy": found.energies}, made)
+    return StructureState(displacement, {"energy": found.energies}, made)
 
 
 def _modes(inherent: StaticStructure, settings: Structure, seed: Sequence[int], count: Progress) -> StructureState:
     modes = normal_modes(inherent, settings.modes.lowest, settings.modes.probes, seed)
+    count(modes.products * len(inherent))
     properties = {"debye_waller": modes.debye_waller, "participation": modes.participation}
     return StructureState(
         None, properties, {"relative_error": modes.error, "lowest_eigenvalue": float(modes.eigenvalues[0])}

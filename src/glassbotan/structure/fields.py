@@ -23,10 +23,12 @@ from glassbotan.structure.states import THERMAL
 from glassbotan.structure.static import StaticStructure
 
 FARTHEST = 5.0
-"""Distance beyond which neighbours are neglected, sigma_AA; in smaller boxes half of their edge."""
+"""Distance beyond which neighbours are neglected, sigma_AA; fits to smaller boxes use half of their edge."""
 
 
-def coarse_grained_fields(structure: StaticStructure, state: str, scales: Sequence[float]) -> NDArray[np.float64]:
+def coarse_grained_fields(
+    structure: StaticStructure, state: str, scales: Sequence[float], within: float
+) -> NDArray[np.float64]:
     """The fields about every particle in a state of the structure, (N, n_d).
 
     Parameters
@@ -34,20 +36,19 @@ def coarse_grained_fields(structure: StaticStructure, state: str, scales: Sequen
     structure : the structure
     state : state whose positions are used
     scales : lengths L, sigma_AA
+    within : distance beyond which neighbours are neglected, sigma_AA; the fields depend on it
 
     Raises
     ------
     FileError
-        if the largest length is beyond half the box
+        if half the box is smaller than that distance
     """
     from scipy.sparse import csr_array
 
-    half = structure.box_length / 2
-    if max(scales) > half:
+    if within > structure.box_length / 2:
         raise FileError(
-            f"{structure.name}: the largest scale of the fields is {max(scales):g}, but half the box is "
-            f"{half:.4g}; use "
-            "smaller scales"
+            f"{structure.name}: the fields reach as far as {within:.4g}, which needs a box of at least "
+            f"{2 * within:.4g} (minimum image), but it is {structure.box_length:.4g} long"
         )
     at, n = structure.at(state), len(structure)
     own = [at.energies, voronoi_surfaces(at)]
@@ -56,7 +57,7 @@ def coarse_grained_fields(structure: StaticStructure, state: str, scales: Sequen
         variance = structure.states[state].properties.get("variance")
         own += [] if variance is None else [np.sqrt(variance)]
     values = np.stack(own, axis=1)
-    pairs = neighbor_pairs(at.positions, structure.box_length, min(FARTHEST, half))
+    pairs = neighbor_pairs(at.positions, structure.box_length, within)
     r = lengths(minimum_image(at.positions[pairs[:, 1]] - at.positions[pairs[:, 0]], structure.box_length))
     row = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])
     column = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(n)])

@@ -50,7 +50,7 @@ class StructureFunctions:
         FileError
             if the box is too small for their range
         """
-        reach = max(*self.radii, self.angular_range)
+        reach = max(self._reach, self.angular_range)
         if reach > structure.box_length / 2:
             raise FileError(
                 f"{structure.name}: the structure functions reach as far as {reach:.4g}, which needs a box of at least "
@@ -58,9 +58,14 @@ class StructureFunctions:
             )
         return np.concatenate([self._radial(structure), self._angular(structure)], axis=1)
 
+    @property
+    def _reach(self) -> float:
+        """Distance beyond which neighbours are neglected in the radial functions, sigma_AA."""
+        return max(self.radii) + 3 * self.width
+
     def _radial(self, structure: StaticStructure) -> NDArray[np.float64]:
         """G_i, (N, 2 x number of radii), with those of species A first."""
-        pairs, r_ij = _ordered_neighbors(structure, max(self.radii))
+        pairs, r_ij = _ordered_neighbors(structure, self._reach)
         distances, n = np.linalg.norm(r_ij, axis=1), len(structure)
         found = []
         for species in Species:

@@ -32,8 +32,8 @@ class InherentStructure:
     """(N,), potential energy of each particle at the minimum, half of the sum of its pair energies, epsilon_AA"""
     largest_force: float
     """length of the largest force on a particle, epsilon_AA / sigma_AA"""
-    steps: int
-    """steps of Newton's method"""
+    products: int
+    """products of the Hessian with a vector"""
 
     @property
     def potential_energy(self) -> float:
@@ -64,9 +64,10 @@ def inherent_structure(
     box, species, mixture = structure.box_length, structure.species, structure.mixture
     moved = np.zeros_like(structure.positions) if displacement is None else displacement.copy()
     found = interactions(structure.positions + moved, species, box, mixture)
-    step = 0
+    step = products = 0
     while (largest := _largest(found.forces)) > force_tolerance and step < MOST_STEPS:
-        direction = _newton_step(hessian(structure.positions + moved, species, box, mixture), found.forces)
+        direction, count = _newton_step(hessian(structure.positions + moved, species, box, mixture), found.forces)
+        products += count
         scale = min(1.0, LONGEST_STEP / _largest(direction))
         # Sums of energies round at about 1e-13 of U: differences below that say nothing, and the force decides.
         noise = 1e-13 * abs(found.potential_energy)
@@ -85,7 +86,7 @@ def inherent_structure(
             f"{largest:.2g}, but {force_tolerance:g} was asked for; check that the positions are of a liquid, raise "
             "structure.inherent.force_tolerance, or keep the structure with structure.inherent.keep_unconverged"
         )
-    return InherentStructure(moved, found.energies, largest, step)
+    return InherentStructure(moved, found.energies, largest, products)
 
 
 def _largest(vectors: NDArray) -> float:
@@ -93,19 +94,22 @@ def _largest(vectors: NDArray) -> float:
     return float(np.linalg.norm(vectors, axis=1).max())
 
 
-def _newton_step(matrix: Any, forces: NDArray) -> NDArray[np.float64]:
-    """Approximate solution (N, 3) of H x = F by conjugate gradients, which end where the curvature is negative."""
+def _newton_step(matrix: Any, forces: NDArray) -> tuple[NDArray[np.float64], int]:
+    """Approximate solution (N, 3) of H x = F by conjugate gradients, and the number of products with H that it took.
+
+    It ends where the curvature is negative.
+    """
     wanted = forces.ravel()
     x = np.zeros_like(wanted)
     residual = wanted.copy()
     direction = residual.copy()
     norm2 = float(residual @ residual)
     accuracy = min(0.5, np.sqrt(np.sqrt(norm2))) * np.sqrt(norm2)  # of a superlinear method
-    for _ in range(10 * len(forces)):
+    for count in range(1, 10 * len(forces) + 1):
         product = matrix @ direction
         curvature = float(direction @ product)
         if curvature <= 0.0:
-            return (x if x.any() else wanted).reshape(-1, 3)
+            return (x if x.any() else wanted).reshape(-1, 3), count
         length = norm2 / curvature
         x += length * direction
         residual -= length * product
@@ -113,4 +117,4 @@ def _newton_step(matrix: Any, forces: NDArray) -> NDArray[np.float64]:
         if np.sqrt(norm2) <= accuracy:
             break
         direction = residual + norm2 / before * direction
-    return x.reshape(-1, 3)
+    return x.reshape(-1, 3), count

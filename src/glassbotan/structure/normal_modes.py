@@ -1,7 +1,8 @@
 """Local quantities of the normal modes of an inherent structure, from its sparse Hessian H.
 
 The eigenvectors e_k and eigenvalues lambda_k of H give, without the three modes of translation, the local Debye-Waller
-factor for T = 1 (Widmer-Cooper & Harrowell, Phys. Rev. Lett. 96, 185701 (2006)),
+factor for T = 1 in the harmonic approximation (Tong & Xu, Phys. Rev. E 90, 010401 (2014); measured in short runs by
+Widmer-Cooper & Harrowell, Phys. Rev. Lett. 96, 185701 (2006)),
 
     <u_i^2> = sum_k |e_ki|^2 / lambda_k = trace of the block i of H^+,
 
@@ -36,8 +37,8 @@ EXTRA = 1.25
 """Dimension of the subspace over the number of modes: those at its end are the least accurate."""
 FIRST_EDGE = 0.03
 """Eigenvalues above this fraction of the largest one are filtered out in the first pass."""
-STABLE = -1e-3
-"""Smallest eigenvalue of a minimum, epsilon_AA / sigma_AA^2; it may be negative by rounding."""
+STABLE = 1e-3
+"""Smallest eigenvalue of a minimum other than those of the translations, epsilon_AA / sigma_AA^2."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class NormalModes:
     """(N,), p_i"""
     eigenvalues: NDArray[np.float64]
     """(n_m,), the lowest eigenvalues of the Hessian, epsilon_AA / sigma_AA^2"""
+    products: int
+    """products of the Hessian with a vector"""
     error: float
     """standard error of <u_i^2> from the random vectors, relative, root mean square over the particles"""
 
@@ -84,7 +87,8 @@ def normal_modes(structure: StaticStructure, lowest: int, probes: int, seed: int
         )
     signs = rng.choice([-1.0, 1.0], size=(3 * n, probes))
     known = vectors @ ((vectors.T @ signs) / eigenvalues[:, None])
-    sampled = signs * (_solve(matrix, signs, known) - known)
+    solved, products = _solve(matrix, signs, known)
+    sampled = signs * (solved - known)
     of_particles = sampled.reshape(n, 3, probes).sum(axis=1)
     debye_waller = (vectors**2 / eigenvalues).sum(axis=1).reshape(n, 3).sum(axis=1) + of_particles.mean(axis=1)
     errors = of_particles.std(axis=1, ddof=1) / np.sqrt(probes)
@@ -93,6 +97,7 @@ def normal_modes(structure: StaticStructure, lowest: int, probes: int, seed: int
         debye_waller=debye_waller,
         participation=(soft**2).sum(axis=1).reshape(n, 3).sum(axis=1) / lowest,
         eigenvalues=eigenvalues[:lowest],
+        products=PASSES * (DEGREE + 1) * vectors.shape[1] + products * probes,
         error=float(np.sqrt(np.mean((errors / debye_waller) ** 2))),
     )
 
@@ -139,17 +144,23 @@ def _without_translations(vectors: NDArray) -> NDArray[np.float64]:
     return projected
 
 
-def _solve(matrix: Any, right: NDArray, start: NDArray) -> NDArray[np.float64]:
-    """H^+ b for each column b of `right` (3 N, n), by conjugate gradients from the columns of `start`."""
+def _solve(matrix: Any, right: NDArray, start: NDArray) -> tuple[NDArray[np.float64], int]:
+    """H^+ b for each column b of `right` (3 N, n), by conjugate gradients from the columns of `start`, and their steps.
+
+    Raises
+    ------
+    FileError
+        if they do not converge
+    """
     right = _without_translations(right)
     wanted = ACCURACY**2 * np.einsum("ij,ij->j", right, right).max()
     x = start.copy()
     residual = right - matrix @ x
     direction = residual.copy()
     norm2 = np.einsum("ij,ij->j", residual, residual)
-    for _ in range(MOST_ITERATIONS):
+    for step in range(MOST_ITERATIONS):
         if norm2.max() <= wanted:
-            break
+            return _without_translations(x), step
         product = matrix @ direction
         length = norm2 / np.einsum("ij,ij->j", direction, product)
         x += length * direction
@@ -157,4 +168,4 @@ def _solve(matrix: Any, right: NDArray, start: NDArray) -> NDArray[np.float64]:
         before, norm2 = norm2, np.einsum("ij,ij->j", residual, residual)
         direction *= norm2 / before
         direction += residual
-    return _without_translations(x)
+    raise FileError(f"the linear systems of the normal modes did not converge in {MOST_ITERATIONS} steps")

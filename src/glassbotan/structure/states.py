@@ -21,7 +21,7 @@ THERMAL, INHERENT, MODES, CAGE, SHORT = "thermal", "inherent", "modes", "cage", 
 DESCRIBED = (THERMAL, "cage-0.1", "cage-0.2", "cage-0.4", "cage-0.55")
 """States that predictors describe by default: narrow cages for short times, wide ones for later times.
 
-The lower the temperature, the wider a cage state still helps: at T = 0.44 up to a radius of 0.7.
+The lower the temperature, the wider the cages that still improve predictions: at T = 0.44 up to a radius of 0.7.
 """
 NUMBERED = {CAGE: "radius in sigma_AA", SHORT: "time in tau"}
 """Kinds of states whose names end in a number, and what it is."""
@@ -100,7 +100,9 @@ def cost_of(made: Mapping[str, Mapping[str, Any]], names: Iterable[str], unit: s
     names : names of the states
     unit : particle_steps or core_seconds
     """
-    costs = {name: float(made[name][unit]) for name in names if name != THERMAL}
+    counted = {*names} - {THERMAL}
+    counted -= {INHERENT} if MODES in counted else set()  # the modes are those of the inherent structure
+    costs = {name: float(made[name][unit]) for name in counted}
     short = [cost for name, cost in costs.items() if parsed(name).kind == SHORT]
     return sum(cost for name, cost in costs.items() if parsed(name).kind != SHORT) + max(short, default=0.0)
 

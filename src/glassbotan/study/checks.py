@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from glassbotan.errors import StudyError
+from glassbotan.structure.states import SHORT, numbers_of
 from glassbotan.study.learning import RunSelector
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def models_can_be_fitted(study: Study) -> None:
         for time in model.times if model.times != "all" else ():
             if time not in known:
                 raise ValueError(f"model {model.name} is fitted at t = {time:g}, which is not a sampling time")
-    for model in (*study.models, *_varied(study)):
+    for model in (*study.models, *varied_models(study)):
         if study.source == "glassbench" and set(model.predicts) - {"S"}:
             raise ValueError(
                 f"source glassbench has only the propensity S, but model {model.name} predicts "
@@ -192,7 +193,7 @@ def _is_fitted(study: Study, at: RunSelector) -> bool:
     return known and (models[0].times == "all" or at.time in models[0].times)
 
 
-def _varied(study: Study) -> Iterator[PredictorSettings]:
+def varied_models(study: Study) -> Iterator[PredictorSettings]:
     """The models of the ablations, without those whose setting cannot be set."""
     for ablation in study.ablations.values():
         for model in (model for model in study.models if model.name == ablation.model):
@@ -203,10 +204,30 @@ def _varied(study: Study) -> Iterator[PredictorSettings]:
                     continue  # `comparisons_can_be_made` reports this error
 
 
+def states_can_be_made(study: Study) -> None:
+    """Check that short ensembles end at a step of the integrator, and have enough steps for their frames."""
+    for point in study.temperatures:
+        integrator = point.integrator(study.integrator)
+        for time in numbers_of(SHORT, study.states):
+            steps = time / integrator.timestep
+            if abs(steps - round(steps)) > 1e-6:
+                raise ValueError(
+                    f"at T = {point.temperature:g}: a model uses a short ensemble to t = {time:g}, which is not "
+                    "a multiple "
+                    f"of the time step {integrator.timestep:g}"
+                )
+            if round(steps) < study.structure.short.frames:
+                raise ValueError(
+                    f"at T = {point.temperature:g}: a short ensemble to t = {time:g} has {round(steps)} steps, but "
+                    f"structure.short.frames is {study.structure.short.frames}; use fewer frames or a longer time"
+                )
+
+
 ALL: tuple[Callable[[Study], None], ...] = (
     ranges_fit_the_box,
     times_can_be_sampled,
     models_are_told_apart,
     models_can_be_fitted,
+    states_can_be_made,
     comparisons_can_be_made,
 )

@@ -103,7 +103,9 @@ class Study(Section):
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the states behind the thermal structure that models of the study need."""
-        return tuple(sorted(set().union(*(model.needs for model in self.models)) - {THERMAL}))
+        return tuple(
+            sorted(set().union(*(model.needs for model in (*self.models, *checks.varied_models(self)))) - {THERMAL})
+        )
 
     def point(self, label: str) -> StatePoint:
         """The state point with this label."""

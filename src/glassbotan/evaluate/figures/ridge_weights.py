@@ -1,4 +1,4 @@
-"""Which descriptors carry the ridge: its weights by quantity, radius and order of averaging."""
+"""Which descriptors matter in the ridge: its weights by quantity, radius and order of averaging."""
 
 from __future__ import annotations
 
@@ -80,23 +80,23 @@ def weights_of(files: FigureFiles) -> tuple[pd.DataFrame, float]:
 
 
 def _densities(ax: Axes, table: pd.DataFrame) -> None:
-    """Weights of the densities of both species, in thin lines for higher orders of averaging."""
+    """Weights of the densities of both species, in paler lines for higher orders of averaging."""
     for color, species in zip(COLORS, Species, strict=False):
         of_kind = table[table.quantity == f"density of {species.name}"]
         for order in sorted(of_kind.averages.unique().tolist()):
             of_order = of_kind[of_kind.averages == order]
             curve = of_order.sort_values("radius")
             label = species.name if order == 0 else None
-            ax.plot(curve.radius, curve.weight, color=color, lw=1.2, alpha=0.9 - 0.3 * order, label=label)
+            ax.plot(curve.radius, curve.weight, color=color, lw=1.2, alpha=max(0.15, 0.9 - 0.3 * order), label=label)
     ax.axhline(0, color="0.7", lw=0.6)
 
 
 def _bond_orders(ax: Axes, table: pd.DataFrame) -> None:
-    """Root mean square of the weights over the degrees of the bond order, a line for each order of averaging."""
+    """Root of the sum of the squared weights over the degrees of the bond order, a line for each order of averaging."""
     for order in sorted(table.averages.unique().tolist()):
         of_order = table[table.averages == order]
         size = np.sqrt((of_order.weight**2).groupby(of_order.radius).sum())
-        ax.plot(size.index, size, color=COLORS[2], alpha=1 - 0.3 * order, label=f"averaged {order} times")
+        ax.plot(size.index, size, color=COLORS[2], alpha=max(0.15, 1 - 0.3 * order), label=f"averaged {order} times")
     ax.axhline(0, color="0.7", lw=0.6)
 
 
@@ -106,7 +106,7 @@ def _others(ax: Axes, table: pd.DataFrame) -> None:
     for order in sorted(table.averages.unique().tolist()):
         of_order = table[table.averages == order]
         ax.bar(np.arange(len(names)) + 0.25 * (order - 1), of_order.weight, 0.25, color="0.3",
-               alpha=1 - 0.3 * order)  # fmt: skip
+               alpha=max(0.15, 1 - 0.3 * order))  # fmt: skip
     ax.set_xticks(np.arange(len(names)), [name.replace(" squared", "²") for name in names], rotation=25, fontsize=6)
     ax.axhline(0, color="0.7", lw=0.6)
 
@@ -114,13 +114,13 @@ def _others(ax: Axes, table: pd.DataFrame) -> None:
 FIGURE = Figure(
     name="ridge_weights_{point}",
     section=PREDICTED,
-    title="What carries the ridge",
+    title="Weights of the ridge",
     caption="Weights of the ridge that describes most structures, for descriptors that are scaled to standard "
     "deviation 1, at the sampling time nearest to τ_α. Left: densities of A and B in shells of radius r; paler "
     "lines are averages over the neighbourhood, once and twice. Middle: bond order, root of the sum of the "
     "squares over the degrees. Right: energy, displacement from the thermal position and size of the "
-    "fluctuations, with their averages. The ridge shares out weight between descriptors that are alike, so a "
-    "single weight says little, but a whole panel does.",
+    "fluctuations, with their averages. Descriptors that are alike have the weight in common, so that a single "
+    "weight says little.",
     inputs=inputs,
     draw=draw,
     places=each_temperature,

@@ -35,7 +35,9 @@ def draw(files: FigureFiles) -> Drawing:
     """A curve for each ridge, named by the structures that it describes."""
     table: pd.DataFrame = files.scores()
     ridges = table[(table.kind == KIND) & (table.target == SYMBOL)]
-    return draw_pearson(ridges.assign(model=ridges.structures), [SYMBOL], files.settings["published"])
+    alone = ridges.groupby("structures").model.transform("nunique") == 1
+    names = ridges.structures.where(alone, ridges.model + ": " + ridges.structures)
+    return draw_pearson(ridges.assign(model=names), [SYMBOL], files.settings["published"])
 
 
 FIGURE = Figure(
