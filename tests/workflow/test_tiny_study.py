@@ -184,8 +184,15 @@ def test_the_table_is_printed_and_tidy(finished):
         "ridge": [(0.1, "S"), (1.0, "S")],  # one fit for all times, with a row for each
         "potential-energy": [(0.1, "R"), (0.1, "S"), (1.0, "R"), (1.0, "S")],
         "initial-distance": [(0.1, "E"), (1.0, "E")],
+        **{
+            model: [(0.1, "S"), (1.0, "S")]
+            for model in ("ridge-cage", "GlassMLP", "softness", "normal-modes", "ensemble-to-0.1")
+        },
+        **{model: [(0.1, "E"), (1.0, "E")] for model in ("pair-ridge", "to-cage-0.2")},
     }
-    assert set(table.kind[~table.fitted]) == {"potential-energy", "initial-distance"}
+    assert set(table.kind[~table.fitted]) == {
+        "potential-energy", "initial-distance", "normal-modes", "short-ensemble", "distance-change"
+    }  # fmt: skip
     assert (table.n_configurations == 2).all()
     assert table.ceiling.between(0.3, 1).all()
     assert table.pearson.between(-1, 1).all()
@@ -351,12 +358,19 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
             return planned
 
         last = dict.fromkeys(("cost_table", "report", "all"), 1)
-        # Two figures are drawn from the scores, three more from predictions, two from losses, three from targets.
-        assert planned_with("score") == {"score": 1, "draw": 2, **last}
-        predict = {"predict": 8, "heterogeneity": 1, "score": 1, **last}
-        assert planned_with("predict") == {**predict, "draw": 5}
-        assert planned_with("fit") == {"fit": 9, **predict, "draw": 7}
-        targets = {"targets": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 9, **predict, "draw": 10}
+        # Four figures are drawn from the scores, three more from predictions, two from losses and one from a ridge, one
+        # from structures, three from targets.
+        assert planned_with("score") == {"score": 1, "draw": 4, **last}
+        predict = {"predict": 15, "heterogeneity": 1, "score": 1, **last}
+        assert planned_with("predict") == {**predict, "draw": 7}
+        assert planned_with("fit") == {"fit": 16, **predict, "draw": 10}
+        # Of what uses structures, three models are fitted and three are baselines.
+        structure = {"structure": 5, "fit": 3, **predict, "predict": 6, "draw": 7}
+        assert planned_with("structure") == structure
+        targets = {
+            "targets": 5, "structure": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 16, **predict,
+            "draw": 14,
+        }  # fmt: skip
         assert planned_with("targets") == targets
         assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 3, **targets}
     finally:
@@ -370,7 +384,8 @@ def test_the_report_is_one_page_that_needs_nothing_else(finished):
     assert text.count('src="data:image/png;base64,') == len(FIGURES) + asked_for_before
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert "How well does the static structure" in text
-    answer = "(NT-GNN|BOTAN|ridge), the best of 3 models by this same score, predicts the propensity"
+    models = "NT-GNN|BOTAN|ridge|ridge-cage|GlassMLP|softness"
+    answer = f"({models}), the best of 6 models by this same score, predicts the propensity"
     for words in ("jackknife error", "5 of 5 runs are within", answer, "commit <code>"):
         assert re.search(words, text), words
 
@@ -585,8 +600,9 @@ def test_wrong_inputs_get_a_message_and_leave_finished_work(finished, stage, tmp
           message="configurations [2] are in both train and validation")  # fmt: skip
     stage(*fit, "--model.kind", "rigde", "--time-indices", "1", "--train", "1", "{t}/targets/c0001.npz",
           message="there is no kind 'rigde' of predictor; did you mean ridge?")  # fmt: skip
-    stage("fit", "--study", "tiny", "--temperature", "0.9", "--model.kind", "ridge", "--time-indices", "1,2",
-          "--train", "1", "{t}/targets/c0001.npz", message="chooses its ridge parameter on configurations")  # fmt: skip
+    stage("fit", "--study", "tiny", "--temperature", "0.9", "--model.kind", "ridge", "--model.structures",
+          '["thermal"]', "--time-indices", "1,2", "--train", "1", "{t}/targets/c0001.npz",
+          message="chooses its ridge parameter on configurations")  # fmt: skip
     stage("ensemble", "--study", "tiny", "--temperature", "0.9", "{t}/melt/b001.gsd", "--times", "0.1",
           "--configurations", "1",
           message="was made with stage = 'melt', but 'equilibrate' or 'starts' was expected")  # fmt: skip
