@@ -11,7 +11,8 @@ from glassbotan.kob_andersen import interactions
 from glassbotan.learn.least_squares import Sums, solve, validation_errors
 from glassbotan.learn.ridge import RidgeSums
 from glassbotan.predictors.fitting import fit_predictor
-from glassbotan.predictors.ridge import Descriptors, Settings
+from glassbotan.predictors.ridge import Settings
+from glassbotan.predictors.ridges import Descriptors
 from glassbotan.statistics import correlation
 from glassbotan.structure.static import StaticStructure
 

@@ -11,7 +11,7 @@ from glassbotan.files.targets import read_matching_targets, read_targets
 from glassbotan.kob_andersen import interactions
 from glassbotan.predictors.pair_ridge import KINDS, kinds_of_pairs
 from glassbotan.predictors.registry import kinds
-from glassbotan.predictors.ridge import Descriptors
+from glassbotan.predictors.ridges import Descriptors
 from glassbotan.predictors.softness import extremes
 from glassbotan.structure.descriptors import _bond_order, _bonds
 from glassbotan.structure.fields import coarse_grained_fields, voronoi_surfaces

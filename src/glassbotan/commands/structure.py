@@ -28,6 +28,7 @@ class Structure(OnProcessor):
         from glassbotan.files.header import require
         from glassbotan.files.structures import write_structures
         from glassbotan.files.targets import read_targets
+        from glassbotan.simulate.engines import engine_record
         from glassbotan.simulate.structures import engine_for, make_states
 
         provenance = self.provenance(self.input)
@@ -48,7 +49,7 @@ class Structure(OnProcessor):
             self.output,
             thermal,
             states,
-            provenance.finish(engine={"name": engine.name, "version": engine.version, "device": engine.device}),
+            provenance.finish(engine=engine_record(engine)),
             study=self.study,
             temperature=self.temperature,
             configuration=found.configuration,

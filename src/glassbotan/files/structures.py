@@ -46,13 +46,11 @@ class Structures:
 
     def states(self) -> dict[str, StructureState]:
         """The states that the file has, by name."""
+        content = dict(zip(self.arrays.names, self.arrays.read(*self.arrays.names), strict=True))
         found = {}
         for name in self.made:
-            of_state = {
-                key.removeprefix(f"{name}/"): self.arrays[key]
-                for key in self.arrays.names
-                if key.startswith(f"{name}/")
-            }
+            prefix = f"{name}/"
+            of_state = {key.removeprefix(prefix): content[key] for key in content if key.startswith(prefix)}
             found[name] = StructureState(of_state.pop(DISPLACEMENT, None), of_state, self.made[name])
         return found
 
@@ -109,7 +107,11 @@ def write_structures(
 
 def read_structures(path: Path) -> Structures:
     """Read a structure file that was made by this version of the stage `structure`."""
-    header, arrays = read_npz(path)
+    return structures(path, *read_npz(path))
+
+
+def structures(path: Path, header: Mapping[str, Any], arrays: StoredArrays) -> Structures:
+    """The content of a structure file from its header and its arrays."""
     require_stage(path, header, "structure")
     return Structures(
         path=path,

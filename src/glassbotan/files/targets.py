@@ -19,7 +19,7 @@ from glassbotan.dynamics.targets import DynamicalTargets
 from glassbotan.errors import FileError
 from glassbotan.files.header import mixture_in, new_header, require, require_stage
 from glassbotan.files.npz import StoredArrays, read_npz, write_npz
-from glassbotan.files.structures import Structures, read_structures
+from glassbotan.files.structures import Structures, structures
 from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture
 from glassbotan.simulate.quality import Quality
 from glassbotan.structure.static import StaticStructure
@@ -189,7 +189,11 @@ def write_targets(
 
 def read_targets(path: Path) -> Targets:
     """Read a targets file that was made by this version of the stage `targets`."""
-    header, arrays = read_npz(path)
+    return _targets(path, *read_npz(path))
+
+
+def _targets(path: Path, header: Mapping[str, Any], arrays: StoredArrays) -> Targets:
+    """The content of a targets file."""
     require_stage(path, header, "targets")
     times, scattering_times = arrays.read("times", "scattering_times")
     return Targets(
@@ -220,14 +224,16 @@ def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Ta
         if a file differs; the message has the file and the difference
     """
     first: Targets | None = None
-    paths = list(paths)
-    behind = {path: read_structures(path) for path in paths if read_npz(path)[0].get("stage") == "structure"}
+    contents = {path: read_npz(path) for path in paths}  # of which the arrays are read later
+    made_of = {
+        path: structures(path, *content) for path, content in contents.items() if content[0].get("stage") == "structure"
+    }
     of_configurations: dict[tuple[float, int], Structures] = {}
-    for path, structures in behind.items():
-        require(path, structures, **expected, settings=next(iter(behind.values())).settings)
-        of_configurations[structures.temperature, structures.configuration] = structures
-    for path in (path for path in paths if path not in behind):
-        found = read_targets(path)
+    for path, one in made_of.items():
+        require(path, one, **expected, settings=next(iter(made_of.values())).settings)
+        of_configurations[one.temperature, one.configuration] = one
+    for path in (path for path in contents if path not in made_of):
+        found = _targets(path, *contents[path])
         require(path, found, **expected)
         found = replace(found, behind=of_configurations.get((found.temperature, found.configuration)))
         first = first or found

@@ -1,8 +1,9 @@
 """Ridge regression for several classes of particles or pairs, from blocks of data that need not be in memory together.
 
 For each class and column y the weights w minimise n^-1 sum_i (y_i - w.x_i - c)^2 + lambda |w|^2 with a constant c,
-where x is scaled to standard deviation 1. The ridge parameter lambda of each is the one with the smallest error on the
-validation configurations or, if there are none, in a cross-validation on the training configurations.
+where x is scaled to standard deviation 1. The ridge parameter lambda of each, and which components of x can have
+weights, are those with the smallest error on the validation configurations or, if there are none, in a cross-validation
+on the training configurations.
 """
 
 import sys
@@ -107,8 +108,7 @@ class RidgeSums:
         history: dict[str, list[float]] = {"ridge_parameter": list(parameters)}
         components = next(len(center) for center in self._centers if center is not None)
         for number, name in enumerate(classes):
-            known = [part[number] for part in self._train.values() if part[number] is not None]
-            parts: list[Sums] = [sums for sums in known if sums is not None]
+            parts = [sums for part in self._train.values() if (sums := part[number]) is not None]
             center, judged = self._centers[number], self._validation[number]
             of_class, constant = np.zeros((components, len(names))), np.zeros(len(names))
             weights.append(of_class)
@@ -138,9 +138,8 @@ class RidgeSums:
                 if not np.isfinite(errors).all():
                     wrong = names[int(np.flatnonzero(~np.isfinite(errors).all(axis=0))[0])]
                     raise StudyError(
-                        f"the fit of {wrong} to {name} has errors that are not finite: a target or a "
-                        "descriptor is not a "
-                        "number; make the targets and structures again"
+                        f"the fit of {wrong} to {name} has errors that are not finite: a target or a descriptor is "
+                        "not a number; make the targets and structures again"
                     )
                 for column in np.flatnonzero(errors.min(axis=0) < best).tolist():
                     index = int(errors[:, column].argmin())
@@ -155,18 +154,3 @@ class RidgeSums:
     @staticmethod
     def _say(what: str) -> None:
         print(f"glassbotan: {what}", file=sys.stderr)
-
-
-def require_judges(model: str, train: int, validation: int) -> None:
-    """Raise an error if no ridge parameter can be chosen: with one training and no validation configuration.
-
-    Raises
-    ------
-    StudyError
-        with the name of the model
-    """
-    if not validation and train < 2:
-        raise StudyError(
-            f"model {model} chooses its ridge parameter on configurations that it is not fitted to; set at "
-            "least one validation configuration, or at least two training configurations"
-        )

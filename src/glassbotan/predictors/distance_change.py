@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings
 from glassbotan.structure.states import THERMAL, Positions
 from glassbotan.structure.static import StaticStructure
 
@@ -64,8 +64,3 @@ class Fitted(FittedPredictor):
         """See `FittedPredictor.predict`; in units of sigma_AA."""
         change = structure.at(self.settings.structure).distances - structure.distances
         return {"E": np.tile(change, (len(self.domain.times), 1))}
-
-
-def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
-    return Fitted(settings, context.domain)

@@ -85,7 +85,10 @@ def fit_predictor(
         deadline=deadline or Deadline.never(),
     )
     examples = [Examples([files[number] for number in numbers], time_indices) for numbers in (train, validation)]
-    fitted: FittedPredictor = kinds()[settings.kind].fit(*examples, settings, context)
+    module = kinds()[settings.kind]
+    fitted: FittedPredictor = (
+        module.fit(*examples, settings, context) if settings.fits else module.Fitted(settings, domain)
+    )
     return fitted
 
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import Species
 from glassbotan.learn.columns import (
@@ -27,7 +26,7 @@ from glassbotan.learn.columns import (
     scaled_columns,
 )
 from glassbotan.learn.scaling import TargetScaling
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, OfParticles
 from glassbotan.predictors.domain import Domain
 from glassbotan.progress import progress
 from glassbotan.structure.fields import FARTHEST, coarse_grained_fields
@@ -38,14 +37,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Settings(PredictorSettings):
+class Settings(OfParticles):
     """GlassMLP, a small network on coarse-grained physical fields."""
 
     joint: ClassVar[bool] = True
 
     kind: Literal["glass-mlp"] = Field(description="kind of predictor")
     name: str = Field("GlassMLP", pattern=NAME, description="name in paths and tables")
-    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that are predicted")
     structures: tuple[Positions, ...] = Field(
         DESCRIBED,
         min_length=1,
@@ -67,13 +65,6 @@ class Settings(PredictorSettings):
         description="weight in the loss of the squared difference between the spreads of predictions and targets",
     )
     target_scaling: Scale = Field("configuration", description=SCALE)
-
-    _known = field_validator("targets")(known_particle_targets)
-
-    @property
-    def predicts(self) -> tuple[str, ...]:
-        """See `PredictorSettings.predicts`."""
-        return self.targets
 
     @property
     def needs(self) -> frozenset[str]:

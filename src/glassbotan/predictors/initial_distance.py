@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings
 from glassbotan.structure.static import StaticStructure
 
 
@@ -37,8 +37,3 @@ class Fitted(FittedPredictor):
     def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
         """See `FittedPredictor.predict`; in units of sigma_AA."""
         return {"E": np.tile(-structure.distances, (len(self.domain.times), 1))}
-
-
-def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
-    return Fitted(settings, context.domain)

@@ -10,15 +10,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from glassbotan.dynamics.registry import known_particle_targets
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, FittedPredictor, OfParticles
 from glassbotan.structure.states import MODES
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(PredictorSettings):
+class Settings(OfParticles):
     """A local quantity of the normal modes as a predictor of how far a particle moves."""
 
     fits: ClassVar[bool] = False
@@ -27,19 +26,11 @@ class Settings(PredictorSettings):
 
     kind: Literal["normal-modes"] = Field(description="kind of predictor")
     name: str = Field("normal-modes", pattern=NAME, description="name in paths and tables")
-    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it is compared with")
     quantity: Literal["debye_waller", "participation"] = Field(
         "debye_waller",
         description="debye_waller: mean squared displacement in the harmonic approximation; participation: in the "
         "softest modes, of which there are `structure.modes.lowest`",
     )
-
-    _known = field_validator("targets")(known_particle_targets)
-
-    @property
-    def predicts(self) -> tuple[str, ...]:
-        """See `PredictorSettings.predicts`."""
-        return self.targets
 
     @property
     def needs(self) -> frozenset[str]:
@@ -56,8 +47,3 @@ class Fitted(FittedPredictor):
         """See `FittedPredictor.predict`; in units of its own: only the order of the values has a meaning."""
         quantity = structure.states[MODES].properties[self.settings.quantity]
         return {symbol: np.tile(quantity, (len(self.domain.times), 1)) for symbol in self.settings.targets}
-
-
-def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
-    return Fitted(settings, context.domain)

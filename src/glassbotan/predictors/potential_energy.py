@@ -5,14 +5,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from glassbotan.dynamics.registry import known_particle_targets
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, FittedPredictor, OfParticles
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(PredictorSettings):
+class Settings(OfParticles):
     """The potential energy of a particle as a predictor of how far it moves."""
 
     fits: ClassVar[bool] = False
@@ -21,14 +20,6 @@ class Settings(PredictorSettings):
 
     kind: Literal["potential-energy"] = Field(description="kind of predictor")
     name: str = Field("potential-energy", pattern=NAME, description="name in paths and tables")
-    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that it is compared with")
-
-    _known = field_validator("targets")(known_particle_targets)
-
-    @property
-    def predicts(self) -> tuple[str, ...]:
-        """See `PredictorSettings.predicts`."""
-        return self.targets
 
     @property
     def uses_potential(self) -> bool:
@@ -44,8 +35,3 @@ class Fitted(FittedPredictor):
     def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
         """See `FittedPredictor.predict`; in units of epsilon_AA: only the order of the values has a meaning."""
         return {symbol: np.tile(structure.energies, (len(self.domain.times), 1)) for symbol in self.settings.targets}
-
-
-def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
-    return Fitted(settings, context.domain)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, model_validator
 
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings
 from glassbotan.structure.states import SHORT, name_of
 from glassbotan.structure.static import StaticStructure
 
@@ -60,8 +60,3 @@ class Fitted(FittedPredictor):
         (state,) = self.settings.needs
         propensity = structure.states[state].properties["propensity"]
         return {"S": np.tile(propensity, (len(self.domain.times), 1))}
-
-
-def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
-    """Return the baseline; see `glassbotan.predictors.contract`. There is nothing to fit."""
-    return Fitted(settings, context.domain)

@@ -13,9 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat
 
-from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import Species
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import (
+    NAME,
+    Examples,
+    FitContext,
+    FittedPredictor,
+    PredictorSettings,
+    require_held_out,
+)
 from glassbotan.predictors.domain import Domain
 from glassbotan.progress import progress
 from glassbotan.structure.functions import StructureFunctions
@@ -124,11 +130,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
         if the penalty cannot be chosen, because there is one training configuration only and no validation
         configuration
     """
-    if not validation and len(train) < 2:
-        raise StudyError(
-            f"model {settings.name} chooses its penalty on a configuration that it is not fitted to; set at least one "
-            "validation configuration, or at least two training configurations"
-        )
+    require_held_out(settings.name, "penalty", len(train), len(validation))
     functions, n_t = settings.functions, len(context.domain.times)
     # The examples of both classes for each species and time, configuration by configuration.
     chosen: dict[tuple[int, int], list[tuple[NDArray, NDArray]]] = {}

@@ -11,7 +11,7 @@ from glassbotan.checkpoint_folder import checkpoint_folder
 from glassbotan.progress import progress
 from glassbotan.simulate.checkpoint import SavedLegs
 from glassbotan.simulate.configurations import Configuration
-from glassbotan.simulate.engines import Engine
+from glassbotan.simulate.engines import Engine, engine_record
 from glassbotan.stopping import Deadline
 from glassbotan.study.simulation import Integrator
 
@@ -33,7 +33,7 @@ class RunningSimulation:
         """The engine and its speed, for the record of how the output was made."""
         engine = self.engine
         return {
-            "engine": {"name": engine.name, "version": engine.version, "device": engine.device},
+            "engine": engine_record(engine),
             "particle_steps": self.particle_steps,
             "particle_steps_before_this_run": self.particle_steps - self.done_now,
             "particle_steps_per_second": round(self.done_now / (time.perf_counter() - self.started)),

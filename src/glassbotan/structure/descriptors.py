@@ -27,7 +27,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species
 from glassbotan.structure.states import MODES, THERMAL, parsed
 from glassbotan.structure.static import StaticStructure
@@ -85,11 +84,7 @@ class ShellDescriptors:
         FileError
             if the box is too small for the shells
         """
-        if self.reach > structure.box_length / 2:
-            raise FileError(
-                f"{structure.name}: the descriptors reach as far as {self.reach:.4g}, which needs a box of at least "
-                f"{2 * self.reach:.4g} (minimum image), but it is {structure.box_length:.4g} long"
-            )
+        structure.require_room("descriptors", self.reach)
         return np.concatenate([self._of_state(structure, state) for state in states], axis=1)
 
     def _of_state(self, structure: StaticStructure, state: str) -> NDArray[np.float64]:
@@ -147,13 +142,11 @@ class Label(NamedTuple):
 
 def _own(structure: StaticStructure, state: str) -> dict[str, NDArray[np.float64]]:
     """The quantities of a state itself, (N,) each, by name."""
-    properties, found = structure.states[state].properties, {}
-    if parsed(state).kind != MODES:
-        u = np.linalg.norm(structure.displacement(state), axis=1)
-        found = {"displacement": u, "displacement squared": u**2}
-    if "variance" in properties:
-        found["fluctuation"] = np.sqrt(properties["variance"])
-    return found | {name: properties[name] for name in ("debye_waller", "participation") if name in properties}
+    found = structure.states[state].descriptors
+    if "displacement" in found:
+        u = found["displacement"]
+        return {"displacement": u, "displacement squared": u**2} | found
+    return found
 
 
 @dataclass(frozen=True)

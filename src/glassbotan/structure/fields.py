@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import lengths, minimum_image, neighbor_pairs
-from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species
 from glassbotan.structure.states import THERMAL
 from glassbotan.structure.static import StaticStructure
@@ -45,18 +44,10 @@ def coarse_grained_fields(
     """
     from scipy.sparse import csr_array
 
-    if within > structure.box_length / 2:
-        raise FileError(
-            f"{structure.name}: the fields reach as far as {within:.4g}, which needs a box of at least "
-            f"{2 * within:.4g} (minimum image), but it is {structure.box_length:.4g} long"
-        )
+    structure.require_room("fields", within)
     at, n = structure.at(state), len(structure)
-    own = [at.energies, voronoi_surfaces(at)]
-    if state != THERMAL:
-        own.append(lengths(structure.displacement(state)))
-        variance = structure.states[state].properties.get("variance")
-        own += [] if variance is None else [np.sqrt(variance)]
-    values = np.stack(own, axis=1)
+    of_state = {} if state == THERMAL else structure.states[state].descriptors
+    values = np.stack([at.energies, voronoi_surfaces(at), *of_state.values()], axis=1)
     pairs = neighbor_pairs(at.positions, structure.box_length, within)
     r = lengths(minimum_image(at.positions[pairs[:, 1]] - at.positions[pairs[:, 0]], structure.box_length))
     row = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.dynamics.pairs import both_ways, minimum_image, neighbor_pairs
-from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species
 from glassbotan.structure.static import StaticStructure
 
@@ -50,12 +49,7 @@ class StructureFunctions:
         FileError
             if the box is too small for their range
         """
-        reach = max(self._reach, self.angular_range)
-        if reach > structure.box_length / 2:
-            raise FileError(
-                f"{structure.name}: the structure functions reach as far as {reach:.4g}, which needs a box of at least "
-                f"{2 * reach:.4g} (minimum image), but it is {structure.box_length:.4g} long"
-            )
+        structure.require_room("structure functions", max(self._reach, self.angular_range))
         return np.concatenate([self._radial(structure), self._angular(structure)], axis=1)
 
     @property

@@ -14,8 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator
+
+from glassbotan.dynamics.pairs import lengths
 
 THERMAL, INHERENT, MODES, CAGE, SHORT = "thermal", "inherent", "modes", "cage", "short"
 DESCRIBED = (THERMAL, "cage-0.1", "cage-0.2", "cage-0.4", "cage-0.55")
@@ -120,3 +123,16 @@ class StructureState:
     `debye_waller` (sigma_AA^2) and `participation` of the modes"""
     made: Mapping[str, Any]
     """how it was made and how well it is known, as plain data; `particle_steps` and `core_seconds` say what it cost"""
+
+    @property
+    def descriptors(self) -> dict[str, NDArray]:
+        """What the state says of each particle besides its surroundings, (N,) each: how far it is from its thermal
+        position, and the size of its fluctuations (sigma_AA), or the quantities of the modes.
+        """
+        found = {}
+        if self.displacement is not None:
+            found["displacement"] = lengths(self.displacement)
+        if "variance" in self.properties:
+            found["fluctuation"] = np.sqrt(self.properties["variance"])
+        modes = ("debye_waller", "participation")
+        return found | {name: self.properties[name] for name in modes if name in self.properties}

@@ -107,6 +107,25 @@ class StaticStructure:
         near: NDArray[np.bool_] = both_a & (self.distances < within)
         return near
 
+    def require_room(self, what: str, reach: float) -> None:
+        """Raise an error if half the box is smaller than a distance over which particles are counted.
+
+        Parameters
+        ----------
+        what : what is computed, for the message
+        reach : the distance, sigma_AA
+
+        Raises
+        ------
+        FileError
+            with both
+        """
+        if reach > self.box_length / 2:
+            raise FileError(
+                f"{self.name}: the {what} reach as far as {reach:.4g}, which needs a box of at least {2 * reach:.4g} "
+                f"(minimum image), but it is {self.box_length:.4g} long"
+            )
+
     def require_states(self, needed: Collection[str], by: str) -> None:
         """Raise an error, naming the predictor `by`, if it needs positions that this structure lacks.
 

@@ -212,9 +212,8 @@ def states_can_be_made(study: Study) -> None:
             steps = time / integrator.timestep
             if abs(steps - round(steps)) > 1e-6:
                 raise ValueError(
-                    f"at T = {point.temperature:g}: a model uses a short ensemble to t = {time:g}, which is not "
-                    "a multiple "
-                    f"of the time step {integrator.timestep:g}"
+                    f"at T = {point.temperature:g}: a model uses a short ensemble to t = {time:g}, which is not a "
+                    f"multiple of the time step {integrator.timestep:g}"
                 )
             if round(steps) < study.structure.short.frames:
                 raise ValueError(

@@ -39,16 +39,13 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
     if not rows:
         raise FileError(f"the table has no scores of {' or '.join(symbols)}: no model of the study predicts them")
     temperatures = sorted(table.temperature.unique())
-    if len(temperatures) == 1:  # several targets beside each other
-        columns = min(2, len(rows))
-        figure, axes = panels(columns, rows=-(-len(rows) // columns), sharey=True, sharex=True)
-        unused = list(axes.flat[len(rows) :])
-        axes = axes.reshape(-1, 1)[: len(rows)]
-    else:
-        figure, axes = panels(len(temperatures), rows=len(rows), sharey=True, sharex="col")
-        unused = []
-    for ax in unused:
+    # With one temperature, targets stand beside each other, else below each other.
+    across = min(2, len(rows)) if len(temperatures) == 1 else len(temperatures)
+    count = len(rows) * len(temperatures)
+    figure, grid = panels(across, rows=-(-count // across), sharey=True, sharex="col")
+    for ax in grid.flat[count:]:
         ax.set_axis_off()
+    axes = grid.flat[:count].reshape(len(rows), len(temperatures))
     looks = model_looks(table)
     lowest = min(-0.05, table.pearson.min() - 0.05)
     drawn = [table]
@@ -63,7 +60,7 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
                 drawn.append(_draw_published(ax, temperature))
     for ax, temperature in zip(axes[0], temperatures, strict=True):
         ax.set_title(f"$T = {temperature:g}$")
-    for ax in axes[-2:].flat if len(temperatures) == 1 else axes[-1]:
+    for ax in axes.flat[-across:]:
         ax.set_xlabel(r"$t\;[\tau]$")
     shared_legend(figure, axes.flat)
     return Drawing(figure, pd.concat(drawn, ignore_index=True))

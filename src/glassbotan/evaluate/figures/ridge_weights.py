@@ -71,7 +71,7 @@ def weights_of(files: FigureFiles) -> tuple[pd.DataFrame, float]:
 
     predictor: Any = files.fitted()[0].predictor
     (found,) = files.targets()
-    labels = predictor.descriptors.labels(found.structure(), predictor.settings.structures)
+    labels = predictor.input.descriptors.labels(found.structure(), predictor.settings.structures)
     symbols, n_t = predictor.settings.targets, len(predictor.domain.times)
     column = symbols.index(SYMBOL) * n_t + files.settings["time"]
     weights = predictor.fit.weights[Species.A, :, column] * predictor.fit.spreads[Species.A]

@@ -175,6 +175,11 @@ class Restrainer(Protocol):
         ...
 
 
+def engine_record(engine: Engine) -> dict[str, str]:
+    """The engine, for the record of how a file was made."""
+    return {"name": engine.name, "version": engine.version, "device": engine.device}
+
+
 PREFERENCE: tuple[tuple[str, Device], ...] = (
     ("fused", "gpu"),
     ("hoomd", "gpu"),
