@@ -34,6 +34,8 @@ rule fit:
         f"{RESULTS}/logs/fit/{{point}}-{{time}}-{{model}}{{variant}}-seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fit/{{point}}-{{time}}-{{model}}{{variant}}-seed{{seed}}.tsv"
+    # Networks take longest: they start before the structures that other models need are made.
+    priority: 1
     conda:
         LEARN
     threads: 1
