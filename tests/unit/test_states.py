@@ -1,5 +1,8 @@
 """States behind a structure, their files, and what describes a particle in them, against plain calculations."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import freud
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from glassbotan.errors import FileError
 from glassbotan.files.structures import read_structures, write_structures
 from glassbotan.files.targets import read_matching_targets, read_targets
 from glassbotan.kob_andersen import interactions
+from glassbotan.predictors import cage_displacement
 from glassbotan.predictors.pair_ridge import KINDS, kinds_of_pairs
 from glassbotan.predictors.registry import kinds
 from glassbotan.predictors.ridges import Descriptors
@@ -16,7 +20,7 @@ from glassbotan.predictors.softness import extremes
 from glassbotan.structure.descriptors import _bond_order, _bonds
 from glassbotan.structure.fields import coarse_grained_fields, voronoi_surfaces
 from glassbotan.structure.functions import ANGULAR, StructureFunctions
-from glassbotan.structure.states import cost_of, name_of, numbers_of, parsed
+from glassbotan.structure.states import StructureState, cost_of, name_of, numbers_of, parsed
 from glassbotan.structure.static import StaticStructure
 
 
@@ -38,6 +42,20 @@ def test_states_are_named_by_kind_and_number():
     assert settings.structures == ("cage-0.4", "modes")
     with pytest.raises(ValueError, match="modes has no positions"):
         kinds()["distance-change"].Settings(kind="distance-change", structure="modes")
+
+
+def test_a_particle_in_its_cage_is_as_far_from_its_thermal_position_as_in_the_run(structure, rng):
+    moved = rng.normal(scale=0.1, size=(len(structure), 3)) + rng.normal(scale=0.1, size=(500, len(structure), 3))
+    mean = moved.mean(axis=0)
+    state = StructureState(mean, {"variance": ((moved - mean) ** 2).sum(axis=2).mean(axis=0)}, {})
+    settings = kinds()["cage-displacement"].Settings(kind="cage-displacement", structure="cage-0.30")
+    assert (settings.structure, settings.needs, settings.predicts) == ("cage-0.3", {"cage-0.3"}, ("S",))
+    domain = SimpleNamespace(times=(0.1, 1.0))
+    found = cage_displacement.Fitted(settings, domain).predict(replace(structure, states={"cage-0.3": state}))["S"]
+    assert found == pytest.approx(np.tile(np.sqrt((moved**2).sum(axis=2).mean(axis=0)), (2, 1)))
+    for at_rest in ("thermal", "inherent"):
+        with pytest.raises(ValueError, match=f"particles do not move in {at_rest}; name a cage state"):
+            kinds()["cage-displacement"].Settings(kind="cage-displacement", structure=at_rest)
 
 
 def test_short_ensembles_of_one_run_cost_as_much_as_the_longest():

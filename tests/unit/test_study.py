@@ -181,7 +181,7 @@ def changed(settings, path, value):
             "rigde",
             "models.3.kind: there is no kind 'rigde' of predictor; did you mean ridge?.*kinds: bot",
         ),
-        ("models.3.kind", ..., "models.3.kind is missing: .* one of botan, distance-change, .*, softness"),
+        ("models.3.kind", ..., "models.3.kind is missing: .* one of botan, cage-displacement, .*, softness"),
         ("models.3.descriptors", {"averges": 1}, "unknown key models.3.descriptors.averges; did you mean averages?"),
         ("ablations.rounds.valeus", [1], "unknown key ablations.rounds.valeus; did you mean values?"),
         ("models.1.like", ["BOTAN"], r"a model has like: \['BOTAN'\], but no model before it has that name"),

@@ -81,6 +81,7 @@ TINY = {
         {"kind": "potential-energy", "targets": ["S", "R"]},
         {"kind": "normal-modes"},
         {"kind": "short-ensemble", "time": 0.1},
+        {"kind": "cage-displacement", "structure": "cage-0.2"},
         {"kind": "initial-distance"},
         {"kind": "distance-change", "structure": "cage-0.2"},
     ],

@@ -186,12 +186,12 @@ def test_the_table_is_printed_and_tidy(finished):
         "initial-distance": [(0.1, "E"), (1.0, "E")],
         **{
             model: [(0.1, "S"), (1.0, "S")]
-            for model in ("ridge-cage", "GlassMLP", "softness", "normal-modes", "ensemble-to-0.1")
+            for model in ("ridge-cage", "GlassMLP", "softness", "normal-modes", "in-cage-0.2", "ensemble-to-0.1")
         },
         **{model: [(0.1, "E"), (1.0, "E")] for model in ("pair-ridge", "to-cage-0.2")},
     }
     assert set(table.kind[~table.fitted]) == {
-        "potential-energy", "initial-distance", "normal-modes", "short-ensemble", "distance-change"
+        "potential-energy", "initial-distance", "normal-modes", "short-ensemble", "distance-change", "cage-displacement"
     }  # fmt: skip
     assert (table.n_configurations == 2).all()
     assert table.ceiling.between(0.3, 1).all()
@@ -361,14 +361,14 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
         # Four figures are drawn from the scores, three more from predictions, two from losses and one from a ridge, one
         # from structures, three from targets.
         assert planned_with("score") == {"score": 1, "draw": 4, **last}
-        predict = {"predict": 15, "heterogeneity": 1, "score": 1, **last}
+        predict = {"predict": 16, "heterogeneity": 1, "score": 1, **last}
         assert planned_with("predict") == {**predict, "draw": 7}
-        assert planned_with("fit") == {"fit": 16, **predict, "draw": 10}
+        assert planned_with("fit") == {"fit": 17, **predict, "draw": 10}
         # Of what uses structures, three models are fitted and three are baselines.
-        structure = {"structure": 5, "fit": 3, **predict, "predict": 6, "draw": 7}
+        structure = {"structure": 5, "fit": 3, **predict, "predict": 7, "draw": 7}
         assert planned_with("structure") == structure
         targets = {
-            "targets": 5, "structure": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 16, **predict,
+            "targets": 5, "structure": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 17, **predict,
             "draw": 14,
         }  # fmt: skip
         assert planned_with("targets") == targets

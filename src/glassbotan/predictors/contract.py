@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import FileError, StudyError
@@ -168,6 +168,24 @@ class OfParticles(PredictorSettings):
     def predicts(self) -> tuple[str, ...]:
         """See `PredictorSettings.predicts`."""
         return self.targets
+
+
+def named_after(setting: str, prefix: str) -> Any:
+    """A validator that names a model after one of its settings if it has no name of its own, such as to-cage-0.4.
+
+    Parameters
+    ----------
+    setting : the setting, whose value ends the name
+    prefix : what the name begins with
+    """
+
+    def named(cls: type, given: Any) -> Any:
+        if isinstance(given, dict) and "name" not in given and isinstance(given.get(setting), (int, float, str)):
+            value = given[setting]
+            return {**given, "name": prefix + (value if isinstance(value, str) else f"{value:g}")}
+        return given
+
+    return model_validator(mode="before")(named)
 
 
 def require_held_out(model: str, chosen: str, train: int, validation: int) -> None:

@@ -5,13 +5,13 @@ cage state or in the inherent structure, r_ij(state) - r_ij(0) predicts how the 
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings, named_after
 from glassbotan.structure.states import THERMAL, Positions
 from glassbotan.structure.static import StaticStructure
 
@@ -31,12 +31,7 @@ class Settings(PredictorSettings):
         description="state of the structure to which distances change: inherent, cage-<radius> or short-<time>",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _named_after_the_structure(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "name" not in given and "structure" in given:
-            return {**given, "name": f"to-{given['structure']}"}
-        return given
+    _named = named_after("structure", "to-")
 
     @model_validator(mode="after")
     def _changes(self) -> Self:

@@ -14,6 +14,7 @@ from glassbotan.predictors.contract import PredictorSettings
 
 OURS = (
     "botan",
+    "cage_displacement",
     "distance_change",
     "glass_mlp",
     "initial_distance",

@@ -6,13 +6,13 @@ short ensemble that costs as much.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat
 
-from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings, named_after
 from glassbotan.structure.states import SHORT, name_of
 from glassbotan.structure.static import StaticStructure
 
@@ -32,12 +32,7 @@ class Settings(PredictorSettings):
         description="time t' to which a short ensemble of `structure.short.replicas` replicas is run [tau]"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _named_after_the_time(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "name" not in given and isinstance(given.get("time"), (int, float)):
-            return {**given, "name": f"ensemble-to-{given['time']:g}"}
-        return given
+    _named = named_after("time", "ensemble-to-")
 
     @property
     def predicts(self) -> tuple[str, ...]:
