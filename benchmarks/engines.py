@@ -4,10 +4,11 @@
     python benchmarks/engines.py --device gpu      # under three minutes, with the compilation of the engine
 
 Every repeat measures all cases one after the other: each engine with N = 1000, 4096 and 16,384 in a liquid at T = 0.5,
-dt = 0.005, at constant energy, and with N = 4096 also with the thermostat. On a CPU each engine has one core, and then
-all; the buffer of its neighbour lists is the best of several, found first. On a GPU the engines have several numbers of
-systems. Ratios are those of the engine `fused` to the best of each other engine in the same repeat. The CSV file can be
-given to `glassbotan cost --speeds`; a plot is written beside it.
+dt = 0.005, at constant energy, and with N = 4096 also with the thermostat; `fused` also with particles in spheres, as
+cage states need it. On a CPU each engine has one core, and then all; the buffer of its neighbour lists is the best of
+several, found first. On a GPU the engines have several numbers of systems. Ratios are those of the engine `fused` to
+the best of each other engine in the same repeat. The CSV file can be given to `glassbotan cost --speeds`; a plot is
+written beside it.
 """
 
 import argparse
@@ -28,13 +29,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pandas as pd
 
 from glassbotan.simulate.configurations import Configuration, lattice, random_generator
-from glassbotan.simulate.engines import Dynamics, Engine, Thermostat, load_engine
+from glassbotan.simulate.engines import Dynamics, Engine, Restrainer, Restraint, Thermostat, load_engine
 from glassbotan.simulate.protocol import replicas
 from glassbotan.simulate.running import advance
 from glassbotan.study.simulation import ENGINES, Liquid
 
 TEMPERATURE = 0.5
 TIMESTEP = 0.005
+RADIUS = 0.4
+"""Radius of the spheres in cage runs, sigma_AA."""
 SIZES = (1000, 4096, 16_384)
 BUFFERS = (0.2, 0.3, 0.4, 0.5)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,6 +50,7 @@ class Case(NamedTuple):
 
     engine: str
     dynamics: str
+    """NVE, NVT, or cages"""
     particles: int
     systems: int
     """that advance together"""
@@ -68,9 +72,15 @@ def measure(folder: Path, case: Case, device: str, seconds: float) -> None:
     engine = load_engine(case.engine, device, systems_per_launch=case.systems, threads=case.cores)
     start = pickle.loads((folder / str(case.particles)).read_bytes())
     starts = replicas(start, TEMPERATURE, case.systems, seed=os.getpid(), number=1)
+    rate = rate_of_cages if case.dynamics == "cages" else rate_of_launch
+    described = {"version": engine.version, "device": device, "processor": processor(engine.device)}
+    print(json.dumps({"speed": sum(map(len, starts)) * rate(engine, starts, case, seconds), **described}))
+
+
+def rate_of_launch(engine: Engine, starts: Sequence[Configuration], case: Case, seconds: float) -> float:
+    """Steps per second of systems that advance together."""
     thermostat = Thermostat(TEMPERATURE, TEMPERATURE, 0.1) if case.dynamics == "NVT" else None
     dynamics = Dynamics(TIMESTEP, thermostat, end=10**9, neighbor_buffer=case.buffer)
-    particles = sum(map(len, starts))
     with engine.launch(starts, dynamics) as launch:
         step = 50
         launch.run_until(step, lambda work: None)
@@ -81,8 +91,21 @@ def measure(folder: Path, case: Case, device: str, seconds: float) -> None:
             step += max(20, int(min(left, 4 * (step - first) or 50)))
             launch.run_until(step, lambda work: None)
             spent = time.perf_counter() - began
-    described = {"version": engine.version, "device": device, "processor": processor(engine.device)}
-    print(json.dumps({"speed": (step - first) * particles / spent, **described}))
+    return (step - first) / spent
+
+
+def rate_of_cages(engine: Engine, starts: Sequence[Configuration], case: Case, seconds: float) -> float:
+    """Steps per second of systems whose particles are held in spheres, as for cage states."""
+    if not isinstance(engine, Restrainer):
+        raise SystemExit(f"{engine.name} cannot hold particles in spheres")
+    duration, steps, spent = 1.0, 0, 0.0
+    while spent < seconds:
+        restraint = Restraint(RADIUS, TEMPERATURE, duration, settling=0.0)
+        began = time.perf_counter()
+        list(engine.restrain(starts, restraint, range(len(starts)), lambda work: None))
+        steps, spent = restraint.steps, time.perf_counter() - began
+        duration *= 2
+    return steps / spent
 
 
 def speed(folder: Path, case: Case, device: str, seconds: float) -> dict:
@@ -110,6 +133,8 @@ def cases_on_cpu(folder: Path, engines: dict[str, int], sizes: Sequence[int], se
             print(f"{engine}, N = {particles}: best buffer {best} of {', '.join(map(str, BUFFERS))}", flush=True)
             kinds = ("NVE", "NVT") if particles == 4096 else ("NVE",)
             cases += [Case(engine, dynamics, particles, 1, 1, best) for dynamics in kinds]
+            if engine == "fused" and particles == 4096:
+                cases.append(Case(engine, "cages", particles, 1))
             if CORES > 1 and engine != "hoomd":
                 systems = 2 * CORES if engine == "fused" else 1
                 cases.append(Case(engine, "NVE", particles, systems, CORES, best))
@@ -140,12 +165,14 @@ def cases_on_gpu(engines: dict[str, int], sizes: Sequence[int]) -> list[Case]:
         for particles in sizes:
             cases += [Case("fused", "NVE", particles, systems) for systems in (1, 32, most)]
         middle = sizes[len(sizes) // 2]
-        cases += [Case("fused", "NVE", middle, 2 * most), Case("fused", "NVT", middle, most)]
+        cases.append(Case("fused", "NVE", middle, 2 * most))
+        cases += [Case("fused", "NVT", middle, systems) for systems in (32, most)]
+        cases += [Case("fused", "cages", middle, systems) for systems in (4, most)]
     if "hoomd" in engines:
         middle = sizes[len(sizes) // 2]
         cases += [Case("hoomd", "NVE", middle, systems) for systems in (1, 4, 16)]
         cases += [Case("hoomd", "NVE", sizes[0], 16), Case("hoomd", "NVT", middle, 16)]
-    return cases
+    return [*dict.fromkeys(cases)]  # of one size, the first is the middle one
 
 
 def print_speeds(speeds: dict[Case, list[float]]) -> None:
@@ -173,6 +200,8 @@ def print_speeds(speeds: dict[Case, list[float]]) -> None:
 
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Plot the speed of each engine against the number of particles, with the most systems or cores."""
+    from matplotlib.ticker import LogLocator
+
     from glassbotan.evaluate.figures.style import COLORS, MARKERS, panels
 
     figure, axes = panels(1)
@@ -185,7 +214,10 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         ax.errorbar(rows.particles, rows["median"] / 1e6, [bar / 1e6 for bar in spread], capsize=2, **style)
     ax.set(xscale="log", yscale="log", xlabel="particles $N$", ylabel="million particle-steps per second")
     ax.set_xticks(sorted(set(best.particles)), [str(size) for size in sorted(set(best.particles))])
-    ax.minorticks_off()
+    ax.xaxis.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
     ax.legend()
     figure.savefig(path)
 

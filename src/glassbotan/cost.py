@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DAY = 24
 """Hours."""
+CAGES = "cages"
+"""Dynamics of particles that are held in spheres; only the engine fused has it."""
 PAIRS_PER_PARTICLE = {"density": 1.2, "range": 2.0, "pairs": 18.2}
 """Number of pairs per particle within `range` (sigma_AA) at number density `density` (sigma_AA^-3).
 
@@ -40,7 +42,7 @@ class StageCost(NamedTuple):
     bytes: float
     """disk space of the finished output, in bytes"""
     dynamics: str = ""
-    """NVE or NVT, of a simulation"""
+    """NVE, NVT or cages, of a simulation"""
     systems: int = 1
     """number of systems that a job simulates"""
 
@@ -90,7 +92,7 @@ def stage_costs(study: Study) -> list[StageCost]:
             of_one, kept = structure_cost(study, integrator.timestep)
             costs.append(
                 StageCost("structure", point.temperature, configurations, "simulate", configurations * of_one,
-                          configurations * kept, "NVE", study.structure.cage.copies)
+                          configurations * kept, CAGES, study.structure.cage.copies)
             )  # fmt: skip
 
         here = [run for run in runs if run.point == point]
@@ -121,8 +123,9 @@ def structure_cost(study: Study, timestep: float) -> tuple[float, float]:
 def read_speeds(path: Path | None = None) -> pd.DataFrame:
     """Table of speeds from a file that `benchmarks/engines.py` wrote; without a path, the table in the package.
 
-    Columns: activity, engine, version, device, processor, dynamics (NVE or NVT), particles, systems (that advance
-    together), processes, minimum, median and maximum (particle-steps per second of all processes together), source.
+    Columns: activity, engine, version, device, processor, dynamics (NVE, NVT or cages), particles, systems (that
+    advance together), processes, minimum, median and maximum (particle-steps per second of all processes together),
+    source.
     """
     import pandas as pd
 
@@ -152,18 +155,19 @@ def speed(
     """The measured speed that comes nearest to a kind of work, as a row of the table; None if there is none.
 
     Of each engine it is that of the same dynamics where one was measured, of the nearest number of particles, and
-    interpolated between numbers of systems. For engine auto, it is that of the fastest engine.
+    interpolated between numbers of systems; fewer systems than the fewest measured advance as fast, each. For engine
+    auto, it is that of the fastest engine.
     """
     known = table[(table.activity == activity) & (table.device == device) & (table.processes == 1)]
     if engine != "auto" and activity == "simulate":
-        known = known[known.engine == engine]
+        known = known[known.engine == ("fused" if dynamics == CAGES else engine)]
+    if (known.dynamics == dynamics).any():
+        known = known[known.dynamics == dynamics]
     found: list[dict[str, Any]] = []
     for _, rows in known.groupby("engine"):
-        if (rows.dynamics == dynamics).any():
-            rows = rows[rows.dynamics == dynamics]
         far = np.abs(np.log(rows.particles / particles))
         rows = rows[far == far.min()].sort_values("systems")
-        median = float(np.interp(systems, rows.systems, rows["median"]))
+        median = float(np.interp(systems, rows.systems, rows["median"])) * min(1.0, systems / rows.systems.min())
         nearest = rows.iloc[int(np.abs(rows.systems - systems).argmin())].to_dict()
         found.append({str(name): value for name, value in nearest.items()} | {"median": median, "systems": systems})
     return max(found, key=lambda row: float(row["median"])) if found else None
