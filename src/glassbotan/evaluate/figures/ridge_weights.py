@@ -43,9 +43,11 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """A row of panels for each structure: densities, bond order, and what has no radius."""
+    """A row of panels for each structure with weights: densities, bond order, and what has no radius."""
     table, time = weights_of(files)
-    states = list(dict.fromkeys(table.state))
+    largest = table.weight.abs().groupby(table.state, sort=False).max()
+    states = [*largest.index[largest > 0]] or [*largest.index]
+    without = [state for state in largest.index if state not in states]
     figure = new_figure(2.1 * PANEL, 0.5 + 1.9 * len(states))
     axes = figure.subplots(len(states), 3, squeeze=False, sharey=True, width_ratios=(1.2, 1.2, 1))
     for of_state, state in zip(axes, states, strict=True):
@@ -61,7 +63,8 @@ def draw(files: FigureFiles) -> Drawing:
     axes[0, 2].set_title("others", fontsize=8)
     for ax in axes[-1, :2]:
         ax.set_xlabel(r"$r\;[\sigma_{AA}]$")
-    figure.suptitle(f"ridge of {SYMBOL}, A particles, $t = {time:g}$", fontsize=9)
+    title = f"ridge of {SYMBOL}, A particles, $t = {time:g}$"
+    figure.suptitle(title + (f"\nwithout weights: {', '.join(without)}" if without else ""), fontsize=9)
     return Drawing(figure, table)
 
 
@@ -119,7 +122,8 @@ FIGURE = Figure(
     "deviation 1, at the sampling time nearest to τ_α. Left: densities of A and B in shells of radius r; paler "
     "lines are averages over the neighbourhood, once and twice. Middle: bond order, root of the sum of the "
     "squares over the degrees. Right: energy, displacement from the thermal position and size of the "
-    "fluctuations, with their averages. Descriptors that are alike have the weight in common, so that a single "
+    "fluctuations, with their averages. The validation chooses whether all structures have weights, or one alone. "
+    "Descriptors that are alike have the weight in common, so that a single "
     "weight says little.",
     inputs=inputs,
     draw=draw,
