@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ELSEWHERE = ("short-ensemble",)
 """Kinds of models that are in the figure of the cost of predictions instead."""
+AROUND = 3.5
+"""Factor by which the time axis extends below and above a single sampling time."""
 
 
 def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool = False) -> Drawing:
@@ -55,6 +57,8 @@ def draw_pearson(scores: pd.DataFrame, symbols: Sequence[str], published: bool =
             here = table[(table.target == symbol) & (table.temperature == temperature)]
             _draw_scores(ax, here, looks)
             ax.set(xscale="log", ylim=(lowest, 1.02))
+            if here.time.nunique() == 1:  # matplotlib leaves no room about a single point of a logarithmic axis
+                ax.set_xlim(here.time.min() / AROUND, here.time.min() * AROUND)
             ax.xaxis.set_minor_formatter(NullFormatter())  # minor labels overlap if the axis is short
             if symbol == PUBLISHED_TARGET and published:
                 drawn.append(_draw_published(ax, temperature))

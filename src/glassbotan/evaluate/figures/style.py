@@ -44,7 +44,7 @@ COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 MODELS = {"BOTAN": COLORS[0], "NT-GNN": COLORS[1], "pairs": COLORS[2], "ridge": COLORS[3]}
 """Colours of the models that many studies have, equal in all figures; variants such as BOTAN-R have the same colour."""
-BASELINE_MARKERS = "x+1"
+BASELINE_MARKERS = "x+*<>d"
 DAGGER = "\N{DAGGER}"
 """Mark of published values."""
 TARGETS = {
