@@ -42,7 +42,14 @@ PANEL = 3.4
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-MODELS = {"BOTAN": COLORS[0], "NT-GNN": COLORS[1], "pairs": COLORS[2], "ridge": COLORS[3]}
+MODELS = {
+    "BOTAN": COLORS[0],
+    "NT-GNN": COLORS[1],
+    "pairs": COLORS[2],
+    "ridge": COLORS[3],
+    "GlassMLP": COLORS[4],
+    "softness": COLORS[5],
+}
 """Colours of the models that many studies have, equal in all figures; variants such as BOTAN-R have the same colour."""
 BASELINE_MARKERS = "x+*<>d"
 DAGGER = "\N{DAGGER}"
