@@ -19,16 +19,17 @@ from glassbotan.predictors.contract import (
     Examples,
     FitContext,
     FittedPredictor,
+    PredictorSettings,
+    require_held_out,
 )
 from glassbotan.predictors.domain import Domain
-from glassbotan.predictors.shared import OfOneState, require_held_out
 from glassbotan.progress import progress
 from glassbotan.structure.functions import StructureFunctions
 from glassbotan.structure.states import INHERENT, Positions
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(OfOneState):
+class Settings(PredictorSettings):
     """Softness: a linear classifier of mobile and immobile particles on their structure functions."""
 
     joint: ClassVar[bool] = True
@@ -56,6 +57,11 @@ class Settings(OfOneState):
     def predicts(self) -> tuple[str, ...]:
         """See `PredictorSettings.predicts`."""
         return ("S",)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See `PredictorSettings.needs`."""
+        return frozenset({self.structure})
 
     @property
     def functions(self) -> StructureFunctions:
