@@ -30,6 +30,14 @@ def structure(targets_files, structure_files):
     return found.structure()
 
 
+def write_again(path, structure, found):
+    """Write the states of a structure file as those of configuration 1 with the given structure."""
+    write_structures(
+        path, structure, found.states(), {}, study="test", temperature=0.9, configuration=1, settings=found.settings,
+        timestep=0.005,
+    )  # fmt: skip
+
+
 def test_states_are_named_by_kind_and_number():
     assert parsed("cage-0.40") == ("cage", 0.4)
     assert parsed("inherent") == ("inherent", 0.0)
@@ -69,17 +77,7 @@ def test_short_ensembles_of_one_run_cost_as_much_as_the_longest():
 def test_a_structure_file_gives_back_what_was_written(structure, structure_files, tmp_path):
     found = read_structures(structure_files[1])
     path = tmp_path / "c0001.npz"
-    write_structures(
-        path,
-        structure,
-        found.states(),
-        {},
-        study="test",
-        temperature=0.9,
-        configuration=1,
-        settings=found.settings,
-        timestep=0.005,
-    )
+    write_again(path, structure, found)
     again = read_structures(path)
     assert again.made == found.made
     assert again.settings == found.settings
@@ -100,17 +98,7 @@ def test_structures_of_another_configuration_or_settings_are_refused(
     other = read_structures(structure_files[2])
     wrong = tmp_path / "c0001.npz"
     structure = read_targets(targets_files[2]).structure()
-    write_structures(
-        wrong,
-        structure,
-        other.states(),
-        {},
-        study="test",
-        temperature=0.9,
-        configuration=1,
-        settings=other.settings,
-        timestep=0.005,
-    )
+    write_again(wrong, structure, other)
     (found,) = read_matching_targets([targets_files[1], wrong])
     with pytest.raises(FileError, match=r"c0001.npz was made from other positions than those of .*c0001.npz; give"):
         found.structure()

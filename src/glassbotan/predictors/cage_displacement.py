@@ -10,24 +10,20 @@ times at which the particle has been everywhere in the cage, but has not left it
 state: the later the time, the wider the cage.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings, named_after
+from glassbotan.predictors.contract import NAME
+from glassbotan.predictors.shared import Baseline, FittedBaseline, OfOneState, named_after
 from glassbotan.structure.states import NUMBERED, Positions, parsed
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(PredictorSettings):
+class Settings(Baseline, OfOneState):
     """The distance of a particle in its cage from its thermal position."""
-
-    fits: ClassVar[bool] = False
-    joint: ClassVar[bool] = True
-    gives_values: ClassVar[bool] = False  # a root mean square, where the propensity is a mean
 
     kind: Literal["cage-displacement"] = Field(description="kind of predictor")
     name: str = Field(
@@ -49,19 +45,14 @@ class Settings(PredictorSettings):
         """See `PredictorSettings.predicts`."""
         return ("S",)
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """See `PredictorSettings.needs`."""
-        return frozenset({self.structure})
 
-
-class Fitted(FittedPredictor):
+class Fitted(FittedBaseline):
     """The prediction d_i, which is the same for every time."""
 
     settings: Settings
 
-    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """See `FittedPredictor.predict`; in units of sigma_AA."""
+    def values(self, structure: StaticStructure) -> NDArray[np.floating]:
+        """See `FittedBaseline.values`; in units of sigma_AA."""
         of_state = structure.states[self.settings.structure].descriptors
-        distance = np.hypot(of_state["displacement"], of_state["fluctuation"])
-        return {"S": np.tile(distance, (len(self.domain.times), 1))}
+        distance: NDArray[np.floating] = np.hypot(of_state["displacement"], of_state["fluctuation"])
+        return distance

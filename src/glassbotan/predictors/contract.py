@@ -24,9 +24,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import FileError, StudyError
 from glassbotan.files.targets import Targets
 from glassbotan.predictors.domain import Domain
@@ -155,58 +154,6 @@ class PredictorSettings(Section):
         for name in setting.split("."):
             value = getattr(value, name)
         return value
-
-
-class OfParticles(PredictorSettings):
-    """Settings of a predictor that can predict any targets of particles."""
-
-    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that are predicted")
-
-    _known = field_validator("targets")(known_particle_targets)
-
-    @property
-    def predicts(self) -> tuple[str, ...]:
-        """See `PredictorSettings.predicts`."""
-        return self.targets
-
-
-def named_after(setting: str, prefix: str) -> Any:
-    """A validator that names a model after one of its settings if it has no name of its own, such as to-cage-0.4.
-
-    Parameters
-    ----------
-    setting : the setting, whose value ends the name
-    prefix : what the name begins with
-    """
-
-    def named(cls: type, given: Any) -> Any:
-        if isinstance(given, dict) and "name" not in given and isinstance(given.get(setting), (int, float, str)):
-            value = given[setting]
-            return {**given, "name": prefix + (value if isinstance(value, str) else f"{value:g}")}
-        return given
-
-    return model_validator(mode="before")(named)
-
-
-def require_held_out(model: str, chosen: str, train: int, validation: int) -> None:
-    """Raise an error if nothing can be held out of a fit: with one training and no validation configuration.
-
-    Parameters
-    ----------
-    model : name of the model
-    chosen : what it chooses on configurations that are held out
-    train, validation : numbers of configurations
-
-    Raises
-    ------
-    StudyError
-        with the name of the model
-    """
-    if not validation and train < 2:
-        raise StudyError(
-            f"model {model} chooses its {chosen} on configurations that it is not fitted to; set at "
-            "least one validation configuration, or at least two training configurations"
-        )
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,20 @@ A pair is found at t = 0 at a distance that fluctuates about that of the two cag
 cage state or in the inherent structure, r_ij(state) - r_ij(0) predicts how the distance will change.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings, named_after
+from glassbotan.predictors.contract import NAME
+from glassbotan.predictors.shared import Baseline, FittedBaseline, OfOneState, named_after
 from glassbotan.structure.states import THERMAL, Positions
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(PredictorSettings):
+class Settings(Baseline, OfOneState):
     """The change of a pair's distance from the thermal structure to another one."""
-
-    fits: ClassVar[bool] = False
-    joint: ClassVar[bool] = True
-    gives_values: ClassVar[bool] = False
 
     kind: Literal["distance-change"] = Field(description="kind of predictor")
     name: str = Field(
@@ -44,18 +40,12 @@ class Settings(PredictorSettings):
         """See `PredictorSettings.predicts`."""
         return ("E",)
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """See `PredictorSettings.needs`."""
-        return frozenset({self.structure})
 
-
-class Fitted(FittedPredictor):
+class Fitted(FittedBaseline):
     """The prediction r_ij(state) - r_ij(0), which is the same for every time."""
 
     settings: Settings
 
-    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """See `FittedPredictor.predict`; in units of sigma_AA."""
-        change = structure.at(self.settings.structure).distances - structure.distances
-        return {"E": np.tile(change, (len(self.domain.times), 1))}
+    def values(self, structure: StaticStructure) -> NDArray[np.floating]:
+        """See `FittedBaseline.values`; in units of sigma_AA."""
+        return structure.at(self.settings.structure).distances - structure.distances

@@ -26,8 +26,9 @@ from glassbotan.learn.columns import (
     scaled_columns,
 )
 from glassbotan.learn.scaling import TargetScaling
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor, OfParticles
+from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor
 from glassbotan.predictors.domain import Domain
+from glassbotan.predictors.shared import OfParticles
 from glassbotan.progress import progress
 from glassbotan.structure.fields import FARTHEST, coarse_grained_fields
 from glassbotan.structure.states import DESCRIBED, Positions

@@ -5,24 +5,20 @@ The local Debye-Waller factor (Widmer-Cooper & Harrowell, Phys. Rev. Lett. 96, 1
 711 (2008)); `glassbotan.structure.normal_modes` computes them.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from glassbotan.predictors.contract import NAME, FittedPredictor, OfParticles
+from glassbotan.predictors.contract import NAME
+from glassbotan.predictors.shared import Baseline, FittedBaseline, OfParticles
 from glassbotan.structure.states import MODES
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(OfParticles):
+class Settings(Baseline, OfParticles):
     """A local quantity of the normal modes as a predictor of how far a particle moves."""
-
-    fits: ClassVar[bool] = False
-    joint: ClassVar[bool] = True
-    gives_values: ClassVar[bool] = False
 
     kind: Literal["normal-modes"] = Field(description="kind of predictor")
     name: str = Field("normal-modes", pattern=NAME, description="name in paths and tables")
@@ -38,12 +34,11 @@ class Settings(OfParticles):
         return frozenset({MODES})
 
 
-class Fitted(FittedPredictor):
+class Fitted(FittedBaseline):
     """The quantity of each particle, for every time and every target."""
 
     settings: Settings
 
-    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """See `FittedPredictor.predict`; in units of its own: only the order of the values has a meaning."""
-        quantity = structure.states[MODES].properties[self.settings.quantity]
-        return {symbol: np.tile(quantity, (len(self.domain.times), 1)) for symbol in self.settings.targets}
+    def values(self, structure: StaticStructure) -> NDArray[np.floating]:
+        """See `FittedBaseline.values`; in units of the quantity."""
+        return structure.states[MODES].properties[self.settings.quantity]

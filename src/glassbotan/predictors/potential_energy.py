@@ -1,22 +1,18 @@
 """A baseline for particles: the potential energy of each at t = 0. Nothing is fitted."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from glassbotan.predictors.contract import NAME, FittedPredictor, OfParticles
+from glassbotan.predictors.contract import NAME
+from glassbotan.predictors.shared import Baseline, FittedBaseline, OfParticles
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(OfParticles):
+class Settings(Baseline, OfParticles):
     """The potential energy of a particle as a predictor of how far it moves."""
-
-    fits: ClassVar[bool] = False
-    joint: ClassVar[bool] = True
-    gives_values: ClassVar[bool] = False
 
     kind: Literal["potential-energy"] = Field(description="kind of predictor")
     name: str = Field("potential-energy", pattern=NAME, description="name in paths and tables")
@@ -27,11 +23,9 @@ class Settings(OfParticles):
         return True
 
 
-class Fitted(FittedPredictor):
+class Fitted(FittedBaseline):
     """The prediction U_i(0), half of the sum of the particle's pair energies, for every time and every target."""
 
-    settings: Settings
-
-    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """See `FittedPredictor.predict`; in units of epsilon_AA: only the order of the values has a meaning."""
-        return {symbol: np.tile(structure.energies, (len(self.domain.times), 1)) for symbol in self.settings.targets}
+    def values(self, structure: StaticStructure) -> NDArray[np.floating]:
+        """See `FittedBaseline.values`; in units of epsilon_AA."""
+        return structure.energies

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from glassbotan.kob_andersen import Species
-from glassbotan.predictors.contract import NAME, Examples, FitContext, OfParticles
+from glassbotan.predictors.contract import NAME, Examples, FitContext
 from glassbotan.predictors.ridges import FittedRidge, RidgeInput, RidgeSettings
+from glassbotan.predictors.shared import OfParticles
 from glassbotan.structure.states import DESCRIBED, AnyState
 from glassbotan.structure.static import StaticStructure
 

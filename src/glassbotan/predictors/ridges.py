@@ -31,9 +31,9 @@ from glassbotan.predictors.contract import (
     FitContext,
     FittedPredictor,
     PredictorSettings,
-    require_held_out,
 )
 from glassbotan.predictors.domain import Domain
+from glassbotan.predictors.shared import require_held_out
 from glassbotan.progress import progress
 from glassbotan.structure.descriptors import ShellDescriptors, Shells
 from glassbotan.structure.static import StaticStructure

@@ -5,24 +5,20 @@ predictor that needs a simulation, such as that of a cage state, is worth its co
 short ensemble that costs as much.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat
 
-from glassbotan.predictors.contract import NAME, FittedPredictor, PredictorSettings, named_after
+from glassbotan.predictors.contract import NAME
+from glassbotan.predictors.shared import Baseline, FittedBaseline, named_after
 from glassbotan.structure.states import SHORT, name_of
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(PredictorSettings):
+class Settings(Baseline):
     """The propensity at an earlier time as a predictor of the propensity."""
-
-    fits: ClassVar[bool] = False
-    joint: ClassVar[bool] = True
-    gives_values: ClassVar[bool] = False  # that of another time
 
     kind: Literal["short-ensemble"] = Field(description="kind of predictor")
     name: str = Field(
@@ -45,13 +41,12 @@ class Settings(PredictorSettings):
         return frozenset({name_of(SHORT, self.time)})
 
 
-class Fitted(FittedPredictor):
+class Fitted(FittedBaseline):
     """The prediction S_i(t'), which is the same for every time."""
 
     settings: Settings
 
-    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
-        """See `FittedPredictor.predict`."""
+    def values(self, structure: StaticStructure) -> NDArray[np.floating]:
+        """See `FittedBaseline.values`; in units of sigma_AA."""
         (state,) = self.settings.needs
-        propensity = structure.states[state].properties["propensity"]
-        return {"S": np.tile(propensity, (len(self.domain.times), 1))}
+        return structure.states[state].properties["propensity"]

@@ -19,17 +19,16 @@ from glassbotan.predictors.contract import (
     Examples,
     FitContext,
     FittedPredictor,
-    PredictorSettings,
-    require_held_out,
 )
 from glassbotan.predictors.domain import Domain
+from glassbotan.predictors.shared import OfOneState, require_held_out
 from glassbotan.progress import progress
 from glassbotan.structure.functions import StructureFunctions
 from glassbotan.structure.states import INHERENT, Positions
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(PredictorSettings):
+class Settings(OfOneState):
     """Softness: a linear classifier of mobile and immobile particles on their structure functions."""
 
     joint: ClassVar[bool] = True
@@ -57,11 +56,6 @@ class Settings(PredictorSettings):
     def predicts(self) -> tuple[str, ...]:
         """See `PredictorSettings.predicts`."""
         return ("S",)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """See `PredictorSettings.needs`."""
-        return frozenset({self.structure})
 
     @property
     def functions(self) -> StructureFunctions:

@@ -82,6 +82,11 @@ def weights_of(files: FigureFiles) -> tuple[pd.DataFrame, float]:
     return table, predictor.domain.times[files.settings["time"]]
 
 
+def _opacity(order: int, of_none: float = 1.0) -> float:
+    """Opacity of what belongs to an order of averaging: the higher the order, the paler."""
+    return max(0.15, of_none - 0.3 * order)
+
+
 def _densities(ax: Axes, table: pd.DataFrame) -> None:
     """Weights of the densities of both species, in paler lines for higher orders of averaging."""
     for color, species in zip(COLORS, Species, strict=False):
@@ -90,7 +95,7 @@ def _densities(ax: Axes, table: pd.DataFrame) -> None:
             of_order = of_kind[of_kind.averages == order]
             curve = of_order.sort_values("radius")
             label = species.name if order == 0 else None
-            ax.plot(curve.radius, curve.weight, color=color, lw=1.2, alpha=max(0.15, 0.9 - 0.3 * order), label=label)
+            ax.plot(curve.radius, curve.weight, color=color, lw=1.2, alpha=_opacity(order, 0.9), label=label)
     ax.axhline(0, color="0.7", lw=0.6)
 
 
@@ -99,7 +104,7 @@ def _bond_orders(ax: Axes, table: pd.DataFrame) -> None:
     for order in sorted(table.averages.unique().tolist()):
         of_order = table[table.averages == order]
         size = np.sqrt((of_order.weight**2).groupby(of_order.radius).sum())
-        ax.plot(size.index, size, color=COLORS[2], alpha=max(0.15, 1 - 0.3 * order), label=f"averaged {order} times")
+        ax.plot(size.index, size, color=COLORS[2], alpha=_opacity(order), label=f"averaged {order} times")
     ax.axhline(0, color="0.7", lw=0.6)
 
 
@@ -109,7 +114,7 @@ def _others(ax: Axes, table: pd.DataFrame) -> None:
     for order in sorted(table.averages.unique().tolist()):
         of_order = table[table.averages == order]
         ax.bar(np.arange(len(names)) + 0.25 * (order - 1), of_order.weight, 0.25, color="0.3",
-               alpha=max(0.15, 1 - 0.3 * order))  # fmt: skip
+               alpha=_opacity(order))  # fmt: skip
     ax.set_xticks(np.arange(len(names)), [name.replace(" squared", "²") for name in names], rotation=25, fontsize=6)
     ax.axhline(0, color="0.7", lw=0.6)
 

@@ -1,0 +1,99 @@
+"""What several kinds of predictors have in common: settings, checks, and how baselines predict."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from glassbotan.dynamics.registry import known_particle_targets
+from glassbotan.errors import StudyError
+from glassbotan.predictors.contract import FittedPredictor, PredictorSettings
+from glassbotan.structure.states import Positions
+from glassbotan.structure.static import StaticStructure
+
+
+class OfParticles(PredictorSettings):
+    """Settings of a predictor that can predict any targets of particles."""
+
+    targets: tuple[str, ...] = Field(("S",), min_length=1, description="targets of particles that are predicted")
+
+    _known = field_validator("targets")(known_particle_targets)
+
+    @property
+    def predicts(self) -> tuple[str, ...]:
+        """See `PredictorSettings.predicts`."""
+        return self.targets
+
+
+class OfOneState(PredictorSettings):
+    """Settings of a predictor that predicts from one state of the structure."""
+
+    structure: Positions = Field(description="state of the structure that is used")
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See `PredictorSettings.needs`."""
+        return frozenset({self.structure})
+
+
+class Baseline(PredictorSettings):
+    """Settings of a predictor that is fitted to nothing and predicts the same for every time."""
+
+    fits: ClassVar[bool] = False
+    joint: ClassVar[bool] = True
+    gives_values: ClassVar[bool] = False
+
+
+class FittedBaseline(FittedPredictor):
+    """A baseline, which predicts one number for each particle or pair, for every target and every time."""
+
+    @abstractmethod
+    def values(self, structure: StaticStructure) -> NDArray[np.floating]:
+        """The numbers, (N,) for particles or (n_p,) for pairs; only their order has a meaning."""
+
+    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
+        """See `FittedPredictor.predict`."""
+        values = self.values(structure)
+        return {symbol: np.tile(values, (len(self.domain.times), 1)) for symbol in self.settings.predicts}
+
+
+def named_after(setting: str, prefix: str) -> Any:
+    """A validator that names a model after one of its settings if it has no name of its own, such as to-cage-0.4.
+
+    Parameters
+    ----------
+    setting : the setting, whose value ends the name
+    prefix : what the name begins with
+    """
+
+    def named(cls: type, given: Any) -> Any:
+        if isinstance(given, dict) and "name" not in given and isinstance(given.get(setting), (int, float, str)):
+            value = given[setting]
+            return {**given, "name": prefix + (value if isinstance(value, str) else f"{value:g}")}
+        return given
+
+    return model_validator(mode="before")(named)
+
+
+def require_held_out(model: str, chosen: str, train: int, validation: int) -> None:
+    """Raise an error if nothing can be held out of a fit: with one training and no validation configuration.
+
+    Parameters
+    ----------
+    model : name of the model
+    chosen : what it chooses on configurations that are held out
+    train, validation : numbers of configurations
+
+    Raises
+    ------
+    StudyError
+        with the name of the model
+    """
+    if not validation and train < 2:
+        raise StudyError(
+            f"model {model} chooses its {chosen} on configurations that it is not fitted to; set at "
+            "least one validation configuration, or at least two training configurations"
+        )
