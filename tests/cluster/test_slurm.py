@@ -1,6 +1,7 @@
 """A study with the SLURM profile on a real cluster; one of its jobs is cancelled, and one reaches its walltime."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -47,15 +48,23 @@ def environment():
     }
 
 
-def time_for(seconds, environment, path):
-    """Simulated time that takes about so many seconds for two configurations on this machine."""
+def seconds_of_melt(time, environment, path):
+    """Seconds of a processor, which do not depend on what else runs, of melting two configurations for this time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     subprocess.run(
         ["glassbotan", "melt", "--study", "x", "--temperature", "1.0", "--configurations", "1-2", "--liquid.particles",
-         "256", "--melt.temperature", "1.0", "--melt.time", "20", "--output", str(path / "speed.gsd")],
+         "256", "--melt.temperature", "1.0", "--melt.time", str(time), "--integrator.engine", "lammps", "--output",
+         str(path / f"melt{time}.gsd")],
         check=True, env=environment, capture_output=True,
     )  # fmt: skip
-    record = read_gsd_provenance(path / "speed.gsd")
-    return 1e-3 * seconds * record["particle_steps_per_second"] / (2 * 256)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def time_for(seconds, environment, path):
+    """Simulated time that takes this machine about so many seconds for two configurations, or more if it is busy."""
+    short, long = 1, 21
+    of_difference = seconds_of_melt(long, environment, path) - seconds_of_melt(short, environment, path)
+    return seconds * (long - short) / of_difference
 
 
 def test_a_study_survives_the_cluster(slurm, environment, tmp_path):
