@@ -94,9 +94,11 @@ def test_kernels_compile_through_the_bindings_that_the_engine_uses():
             pytest.skip(str(error))
         raise
     assert code.startswith(b"\x7fELF")
-    assert uses(log)["glassbotan_constant_energy"][1] == 0
-    future, _ = cuda.compile_for(999, {"THREADS": 1024, "SHARED_NUMBERS": 1})
+    assert uses(log)["glassbotan_constant_energy"][1] <= 48  # NVRTC 12 spills nothing, NVRTC 13.5 12 bytes
+    future, log = cuda.compile_for(999, {"THREADS": 1024, "SHARED_NUMBERS": 1})
     assert b".target sm_" in future  # code that the driver of a card unknown to NVRTC translates
+    assert log == ""
+    assert ord(bytes([32])) == 32  # the empty log was not written into the space that all of Python shares
     with pytest.raises(EngineError, match=r"NVRTC could not compile the kernels .*error"):
         cuda.compile_for(90, {"SHARED_NUMBERS": 0})
 

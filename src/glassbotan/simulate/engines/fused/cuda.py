@@ -62,7 +62,8 @@ def compile_for(capability: int, settings: Mapping[str, int]) -> tuple[bytes, st
     target = f"sm_{capability}" if is_known else f"compute_{max(older)}"
     words = [option.encode() for option in options(target, settings)]
     (failed,) = nvrtc.nvrtcCompileProgram(program, len(words), words)
-    log = b" " * _checked(nvrtc, nvrtc.nvrtcGetProgramLogSize(program))
+    # Arrays, as NVRTC writes into them: the bytes of a single character are one object that all of Python shares.
+    log = bytearray(_checked(nvrtc, nvrtc.nvrtcGetProgramLogSize(program)))
     nvrtc.nvrtcGetProgramLog(program, log)
     said = log.decode(errors="replace").strip("\0 \n")
     if failed:
@@ -72,9 +73,9 @@ def compile_for(capability: int, settings: Mapping[str, int]) -> tuple[bytes, st
     size, get = (
         (nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN) if is_known else (nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX)
     )
-    code = b" " * _checked(nvrtc, size(program))
+    code = bytearray(_checked(nvrtc, size(program)))
     _checked(nvrtc, get(program, code))
-    return code, said
+    return bytes(code), said
 
 
 def options(target: str, settings: Mapping[str, int]) -> list[str]:
