@@ -121,16 +121,19 @@ def speed(folder: Path, case: Case, device: str, seconds: float) -> dict:
 
 
 def cases_on_cpu(folder: Path, engines: dict[str, int], sizes: Sequence[int], seconds: float) -> list[Case]:
-    """One core and all cores, each engine with its best buffer."""
+    """One core and all cores, each engine with its best buffer of those that the box has room for."""
     cases = []
     for particles in sizes:
+        settings = Liquid(particles=particles)
+        farthest = settings.box_length / 2 - settings.mixture.largest_cutoff
+        buffers = [buffer for buffer in BUFFERS if buffer < farthest]
         for engine in engines:
             tried = {
                 buffer: speed(folder, Case(engine, "NVE", particles, 1, 1, buffer), "cpu", seconds / 2)["speed"]
-                for buffer in BUFFERS
+                for buffer in buffers
             }
             best = max(tried, key=lambda buffer: tried[buffer])
-            print(f"{engine}, N = {particles}: best buffer {best} of {', '.join(map(str, BUFFERS))}", flush=True)
+            print(f"{engine}, N = {particles}: best buffer {best} of {', '.join(map(str, buffers))}", flush=True)
             kinds = ("NVE", "NVT") if particles == 4096 else ("NVE",)
             cases += [Case(engine, dynamics, particles, 1, 1, best) for dynamics in kinds]
             if engine == "fused" and particles == 4096:
