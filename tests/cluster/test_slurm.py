@@ -48,13 +48,13 @@ def environment():
     }
 
 
-def seconds_of_melt(time, environment, path):
+def seconds_of_melt(duration, environment, path):
     """Seconds of a processor, which do not depend on what else runs, of melting two configurations for this time."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     subprocess.run(
         ["glassbotan", "melt", "--study", "x", "--temperature", "1.0", "--configurations", "1-2", "--liquid.particles",
-         "256", "--melt.temperature", "1.0", "--melt.time", str(time), "--integrator.engine", "lammps", "--output",
-         str(path / f"melt{time}.gsd")],
+         "256", "--melt.temperature", "1.0", "--melt.time", str(duration), "--integrator.engine", "lammps", "--output",
+         str(path / f"melt{duration}.gsd")],
         check=True, env=environment, capture_output=True,
     )  # fmt: skip
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before

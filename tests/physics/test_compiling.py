@@ -86,7 +86,7 @@ def test_kernels_compile_for_every_architecture_and_fit(architecture):
 
 
 def test_kernels_compile_through_the_bindings_that_the_engine_uses():
-    pytest.importorskip("cuda.bindings.nvrtc")
+    nvrtc = pytest.importorskip("cuda.bindings.nvrtc")
     try:
         code, log = cuda.compile_for(90, {"THREADS": 1024, "SHARED_NUMBERS": 0})
     except EngineError as error:
@@ -94,7 +94,9 @@ def test_kernels_compile_through_the_bindings_that_the_engine_uses():
             pytest.skip(str(error))
         raise
     assert code.startswith(b"\x7fELF")
-    assert uses(log)["glassbotan_constant_energy"][1] <= 48  # NVRTC 12 spills nothing, NVRTC 13.5 12 bytes
+    _, version, _ = nvrtc.nvrtcVersion()
+    most = 0 if version == 12 else 12  # NVRTC 13 is used if no test before this one has loaded NVRTC 12
+    assert uses(log)["glassbotan_constant_energy"][1] <= most
     future, log = cuda.compile_for(999, {"THREADS": 1024, "SHARED_NUMBERS": 1})
     assert b".target sm_" in future  # code that the driver of a card unknown to NVRTC translates
     assert log == ""
