@@ -34,6 +34,7 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
     """Train with our code and the paper's settings; the rows are the recorded epochs."""
     import torch
 
+    from glassbotan.learn.graphs import Graphs
     from glassbotan.learn.processors import arithmetic_of
     from glassbotan.learn.training import train_network
     from glassbotan.predictors.botan import Network, Training
@@ -77,7 +78,7 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
     network.load_state_dict(read_weights(code / "initial_model" / f"model{seed + 1}.pth"))
     training = Training(epochs=epochs, precision=precision)
     loss = WeightedLoss(0.4, arithmetic_of(training, Network().width, torch.device("cpu")))
-    train_network(network, train, [], loss, training, seed, report=judge)
+    train_network(network, Graphs.of(train), Graphs.of([]), loss, training, seed, report=judge)
     return pd.DataFrame(scores, columns=RECORDED)
 
 

@@ -109,6 +109,7 @@ def our_step(data: Path, precision: str) -> dict:
     """Measure a step of our training loop, in which an epoch with one graph is one step."""
     import torch
 
+    from glassbotan.learn.graphs import Graphs
     from glassbotan.learn.processors import arithmetic_of
     from glassbotan.learn.training import train_network
     from glassbotan.predictors.botan import Network, Training
@@ -122,8 +123,8 @@ def our_step(data: Path, precision: str) -> dict:
     before = peak_mb()
     train_network(
         BOTAN(Network()),
-        [graph],
-        [],
+        Graphs.of([graph]),
+        Graphs.of([]),
         WeightedLoss(0.4, arithmetic),
         training,
         0,

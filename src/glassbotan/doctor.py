@@ -75,10 +75,10 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
         missing.append(f"PyTorch cannot be loaded ({error}); targets can be made, but no network can be trained")
         return [f"training     {error}"]
     from glassbotan.learn.processors import arithmetic_of, processor, processor_name
-    from glassbotan.study.learning import Training
+    from glassbotan.study.learning import EdgeTraining
 
     device = processor("auto")
-    products = str(arithmetic_of(Training(precision="auto"), 64, device).products).removeprefix("torch.")
+    products = str(arithmetic_of(EdgeTraining(precision="auto"), 64, device).products).removeprefix("torch.")
     if study:
         try:
             processor(study.device)

@@ -29,7 +29,7 @@ STAGE_VERSIONS = {
     "quality": 1,
     "accept": 1,
     "relaxation": 1,
-    "fit": 1,
+    "fit": 2,
     "predict": 6,
     "score": 6,
     "heterogeneity": 2,

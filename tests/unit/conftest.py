@@ -58,6 +58,12 @@ def write_configuration(path, rng, number, study="test", temperature=0.9, partic
 
 
 @pytest.fixture
+def make_packing():
+    """The function that places particles at random."""
+    return packing
+
+
+@pytest.fixture
 def make_targets_file():
     """The function that writes a targets file."""
     return write_configuration

@@ -13,7 +13,7 @@ from glassbotan.errors import TrainingError
 from glassbotan.kob_andersen import Species
 from glassbotan.learn import edge_update
 from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
-from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, pair_average, structure_graph, with_targets
+from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graphs, pair_average, structure_graph, with_targets
 from glassbotan.learn.processors import arithmetic_of
 from glassbotan.learn.scaling import TargetScaling
 from glassbotan.learn.training import train_network
@@ -53,7 +53,8 @@ def fit(train, validation, network, training, p, seed, initial_weights=None):
     if initial_weights is not None:
         model.load_state_dict(initial_weights)
     loss = WeightedLoss(p, Arithmetic(torch.float32))
-    return train_network(model, train, validation, loss, training, seed, augment=training.augment)
+    graphs = Graphs.of(train, training.augment), Graphs.of(validation)
+    return train_network(model, *graphs, loss, training, seed)
 
 
 def test_graph_is_sorted_by_receiver_and_knows_its_pairs(structure):

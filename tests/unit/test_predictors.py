@@ -30,6 +30,11 @@ from glassbotan.simulate.configurations import Configuration
 
 SMALL = {
     "botan": {"network": {"rounds": 2, "width": 8}, "training": {"epochs": 2}},
+    "equivariant": {
+        "network": {"layers": 1, "scalars": 8},
+        "structures": ["thermal", "cage-0.4"],
+        "training": {"epochs": 2},
+    },
     "ridge": {"descriptors": {"averages": 1}, "structures": ["thermal"]},
     "potential-energy": {},
     "initial-distance": {},

@@ -13,13 +13,13 @@ from glassbotan.files.structures import read_structures, write_structures
 from glassbotan.files.targets import read_matching_targets, read_targets
 from glassbotan.kob_andersen import interactions
 from glassbotan.predictors import cage_displacement
-from glassbotan.predictors.pair_ridge import KINDS, kinds_of_pairs
 from glassbotan.predictors.registry import kinds
 from glassbotan.predictors.ridges import Descriptors
 from glassbotan.predictors.softness import extremes
 from glassbotan.structure.descriptors import _bond_order, _bonds
 from glassbotan.structure.fields import coarse_grained_fields, voronoi_surfaces
 from glassbotan.structure.functions import ANGULAR, StructureFunctions
+from glassbotan.structure.pair_kinds import KINDS, kinds_of_pairs
 from glassbotan.structure.states import StructureState, cost_of, name_of, numbers_of, parsed
 from glassbotan.structure.static import StaticStructure
 

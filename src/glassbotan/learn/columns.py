@@ -40,7 +40,37 @@ def scaled_columns(
     else:
         scalings = [TargetScaling.of_values(row, members, classes) for row in values]
     columns = [scaling.measure(row, members) for scaling, row in zip(scalings, values, strict=True)]
-    return np.stack(columns, axis=1), scalings
+    return np.stack(columns, axis=1) if columns else np.zeros((len(members), 0)), scalings
+
+
+def training_columns(
+    blocks: Sequence[tuple[Sequence[NDArray], NDArray]], classes: int, scale: Scale, train: int
+) -> tuple[list[NDArray[np.float64]], list[TargetScaling]]:
+    """The columns of several configurations in units of standard deviations, and the scale for predictions of each.
+
+    Parameters
+    ----------
+    blocks : for each configuration its targets, (n_t, n) each, and the class of each particle or pair, (n,)
+    classes : number of classes
+    scale : whether the standard deviations are those of each configuration or those of the training set
+    train : number of training configurations, which come first
+
+    Returns
+    -------
+    columns : (n, n_y) for each configuration
+    scalings : n_y of them
+    """
+    in_each = [scaled_columns(targets, members, classes, "configuration") for targets, members in blocks]
+    of_train = zip(*(scalings for _, scalings in in_each[:train]), strict=True)
+    if scale == "configuration":
+        return [columns for columns, _ in in_each], [TargetScaling.mean_of(of_column) for of_column in of_train]
+    pooled = [TargetScaling.pooled(of_column) for of_column in of_train]
+    columns = []
+    for targets, members in blocks:
+        rows = [row.astype(np.float64) for of_target in targets for row in of_target]
+        measured = [scaling.measure(row, members) for scaling, row in zip(pooled, rows, strict=True)]
+        columns.append(np.stack(measured, axis=1) if measured else np.zeros((len(members), 0)))
+    return columns, pooled
 
 
 def restored_targets(

@@ -9,13 +9,13 @@ particle are contiguous in memory.
 import itertools
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 
 from glassbotan.dynamics.pairs import both_ways, minimum_image
 from glassbotan.structure.static import StaticStructure
@@ -83,12 +83,29 @@ def apply_symmetry(graph: Graph, number: int) -> Graph:
 
 
 class Graphs:
-    """Graphs that are read when they are first used, and then stay in the memory of the processor that trains."""
+    """Graphs that are read when they are first used, and then stay in the memory of the processor that trains.
 
-    def __init__(self, read: Sequence[Callable[[], Graph]], device: torch.device) -> None:
+    They are the `Samples` of a training.
+
+    Parameters
+    ----------
+    read : function for each graph that reads it
+    device : the processor; default is the CPU
+    augment : whether graphs are transformed by a symmetry operation of the cube in training
+    """
+
+    def __init__(
+        self, read: Sequence[Callable[[], Graph]], device: torch.device | None = None, augment: bool = True
+    ) -> None:
         self._read = read
-        self._device = device
+        self._device = device or torch.device("cpu")
+        self._augment = augment
         self._kept: dict[int, Graph] = {}
+
+    @classmethod
+    def of(cls, graphs: Sequence[Graph], augment: bool = True) -> Self:
+        """Graphs that are in memory already."""
+        return cls([lambda graph=graph: graph for graph in graphs], augment=augment)  # type: ignore[misc]
 
     def __len__(self) -> int:
         return len(self._read)
@@ -97,6 +114,17 @@ class Graphs:
         if index not in self._kept:
             self._kept[index] = self._read[index]().to(self._device)
         return self._kept[index]
+
+    def name(self, index: int) -> str:
+        """See `Samples.name`."""
+        return str(self[index].name)
+
+    def batch(self, indices: Sequence[int], orientations: Sequence[int] | None = None) -> Graph:
+        """See `Samples.batch`."""
+        graphs = [self[index] for index in indices]
+        if self._augment and orientations is not None:
+            graphs = [apply_symmetry(graph, number) for graph, number in zip(graphs, orientations, strict=True)]
+        return graphs[0] if len(graphs) == 1 else Batch.from_data_list(graphs)
 
 
 def pair_average(graph: Graph, edge_values: Tensor) -> Tensor:

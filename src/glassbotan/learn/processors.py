@@ -5,7 +5,7 @@ import torch
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
 from glassbotan.learn.edge_update import Arithmetic
-from glassbotan.study.learning import Training
+from glassbotan.study.learning import EdgeTraining
 from glassbotan.study.simulation import Device
 
 
@@ -33,7 +33,7 @@ def processor_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def arithmetic_of(training: Training, width: int, device: torch.device) -> Arithmetic:
+def arithmetic_of(training: EdgeTraining, width: int, device: torch.device) -> Arithmetic:
     """How edges are computed; `training.precision: auto` uses bfloat16 if the processor has instructions for it.
 
     Raises

@@ -50,6 +50,13 @@ class TargetScaling:
         )
         return cls(means, scales)
 
+    @classmethod
+    def pooled(cls, scalings: Sequence["TargetScaling"]) -> Self:
+        """The scale of several sets of values together, from the scale of each; all sets count the same."""
+        means, scales = (np.array([getattr(one, name) for one in scalings]) for name in ("mean", "scale"))
+        spread = np.sqrt((scales**2).mean(axis=0) + means.var(axis=0))
+        return cls(tuple(means.mean(axis=0).tolist()), tuple(spread.tolist()))
+
     def measure(self, values: NDArray, members: NDArray | None = None) -> NDArray:
         """Convert values (n,) from reduced units to this scale."""
         mean, scale = self._of(members)

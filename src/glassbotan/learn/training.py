@@ -1,9 +1,9 @@
 """The training loop of all networks.
 
-The loss of a network and its validation are defined by its `Objective`. Everything else is done here: Adam with
-clipping of the gradient's norm (as in Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C), the schedule of the
-learning rate, a running average of the weights, the choice of the epoch on the validation set, and the state from which
-an interrupted training is continued.
+The loss of a network and its validation are defined by its `Objective`, its data by `Samples`. Everything else is done
+here: Adam with clipping of the gradient's norm (as in Shiba et al., J. Chem. Phys. 158, 084503 (2023), Sec. II C), the
+decay of the weights, the schedule of the learning rate, a running average of the weights, the choice of the epoch on
+the validation set, and the state from which an interrupted training is continued.
 """
 
 import math
@@ -13,18 +13,42 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch_geometric.data import Batch
+from torch.optim.swa_utils import AveragedModel
 
 from glassbotan.errors import TrainingError
-from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graph, Graphs, apply_symmetry
 from glassbotan.learn.memory import keep_freed_memory
 from glassbotan.study.learning import Training
 
 EpochReport = Callable[[dict[str, Any]], None]
 """Function that is called after each epoch with the state from which training can continue; `rows` is the history."""
+
+
+ORIENTATIONS = 48
+"""Number of the symmetry operations of the cube."""
+
+
+class Samples(Protocol):
+    """The configurations that a network is trained or validated on, with their targets."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """Name of a configuration in messages."""
+        ...
+
+    def batch(self, indices: Sequence[int], orientations: Sequence[int] | None = None) -> Any:
+        """What the network is applied to in one step, in the memory of the processor.
+
+        Parameters
+        ----------
+        indices : the configurations of the step
+        orientations : for each a number from 0 to 47, by which a network that does not know the symmetry of the liquid
+            can choose an operation of the cube's symmetry group; None in validation
+        """
+        ...
 
 
 class Objective(Protocol):
@@ -35,12 +59,12 @@ class Objective(Protocol):
         """Names of the losses; the first one is minimised, the others are its parts."""
         ...
 
-    def losses(self, model: nn.Module, graph: Graph) -> Tensor:
-        """The losses of a graph or a batch of graphs, one for each name; NaN for a part that has no weight."""
+    def losses(self, model: nn.Module, batch: Any) -> Tensor:
+        """The losses of a batch, one for each name; NaN for a part that has no weight."""
         ...
 
-    def judge(self, model: nn.Module, graph: Graph) -> dict[str, float]:
-        """Values for the history from a validation graph: `loss`, by which the epoch is chosen, and any others."""
+    def judge(self, model: nn.Module, batch: Any) -> dict[str, float]:
+        """Values for the history from one configuration: `loss`, by which the epoch is chosen, and any others."""
         ...
 
 
@@ -58,13 +82,12 @@ class Trained:
 
 def train_network(
     model: nn.Module,
-    train: Sequence[Graph] | Graphs,
-    validation: Sequence[Graph] | Graphs,
+    train: Samples,
+    validation: Samples,
     objective: Objective,
     training: Training,
     seed: int,
     *,
-    augment: bool = True,
     device: torch.device | None = None,
     saved: dict[str, Any] | None = None,
     report: EpochReport = lambda state: None,
@@ -75,11 +98,10 @@ def train_network(
     Parameters
     ----------
     model : the network with its initial weights
-    train, validation : graphs with targets, read when they are needed; without validation the last epoch is kept
+    train, validation : configurations with targets; if there is no validation, the last epoch is kept
     objective : the losses
     training : settings
-    seed : seed of the order of the graphs and of their orientations
-    augment : whether each graph is transformed by a random element of the cube's symmetry group in each step
+    seed : seed of the order of the configurations and of their orientations
     device : the processor; default is the CPU
     saved : state that an earlier call passed to its `report`; training continues from it as if it had never stopped
     report : called after each epoch with the state from which training can continue
@@ -98,11 +120,16 @@ def train_network(
         state.restore(saved)
 
     for epoch in range(len(state.rows) + 1, training.epochs + 1):
+        if training.patience is not None and epoch - 1 - state.best_epoch >= training.patience:
+            break
+        # Dropout uses PyTorch's own random numbers, which a training that continues in another process has to repeat.
+        torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0]))
         started = time.perf_counter()
         row: dict[str, float] = {"epoch": epoch, "learning_rate": state.optimizer.param_groups[0]["lr"]}
-        losses, graphs, names = [], [], []
+        losses, counts, names = [], [], []
         model.train()
-        for batch, of_batch in _batches(train, training.batch_size, augment, state.random, device):
+        for indices, orientations in _batches(len(train), training.batch_size, state.random):
+            batch = train.batch(indices, orientations)
             check()
             state.optimizer.zero_grad(set_to_none=True)
             of_step = objective.losses(model, batch)
@@ -112,14 +139,14 @@ def train_network(
             state.schedule.step()
             state.averaged.update_parameters(model)
             losses.append(of_step.detach())  # not read here: that would wait for the GPU to finish the step
-            graphs.append(len(of_batch))
-            names.append(", ".join(of_batch))
+            counts.append(len(indices))
+            names.append(", ".join(map(train.name, indices)))
         of_steps = torch.stack(losses).cpu().double()
         require_finite("training", of_steps[:, 0].tolist(), names, epoch)
-        means = (of_steps * torch.tensor(graphs)[:, None]).sum(dim=0) / len(train)
+        means = (of_steps * torch.tensor(counts)[:, None]).sum(dim=0) / len(train)
         row |= {f"train_{name}": mean for name, mean in zip(objective.names, means.tolist(), strict=True)}
-        if validation:
-            row |= _validate(state.kept, validation, objective, epoch, device)
+        if len(validation):
+            row |= _validate(state.kept, validation, objective, epoch)
         state.keep_if_best(epoch, row.get("validation_loss"))
         row["seconds"] = time.perf_counter() - started
         state.rows.append(row)
@@ -132,9 +159,9 @@ class _State:
 
     def __init__(self, model: nn.Module, training: Training, seed: int, steps_per_epoch: int) -> None:
         self.model = model
-        self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(training.weight_average))
+        self.averaged = AveragedModel(model, avg_fn=_running_average(training.weight_average))
         self.kept: nn.Module = self.averaged.module  # the running average; equal to the weights if its decay is 0
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, eps=1e-8)
+        self.optimizer = torch.optim.AdamW(_parameters(model, training), lr=training.learning_rate, eps=1e-8)
         self.schedule = _schedule(self.optimizer, training, training.epochs * steps_per_epoch)
         self.random = torch.Generator().manual_seed(seed)
         self.rows: list[dict[str, float]] = []
@@ -183,15 +210,13 @@ def require_finite(which: str, losses: Sequence[float], names: Sequence[str], ep
             )
 
 
-def _validate(
-    model: nn.Module, validation: Sequence[Graph] | Graphs, objective: Objective, epoch: int, device: torch.device
-) -> dict[str, float]:
+def _validate(model: nn.Module, validation: Samples, objective: Objective, epoch: int) -> dict[str, float]:
     """Mean of each value from `Objective.judge` over the validation set."""
     model.eval()
+    numbers = range(len(validation))
     with torch.inference_mode():
-        graphs = [validation[index].to(device) for index in range(len(validation))]
-        judged = [objective.judge(model, graph) for graph in graphs]
-    require_finite("validation", [one["loss"] for one in judged], [graph.name for graph in graphs], epoch)
+        judged = [objective.judge(model, validation.batch([index])) for index in numbers]
+    require_finite("validation", [one["loss"] for one in judged], [validation.name(index) for index in numbers], epoch)
     return {f"validation_{name}": sum(one[name] for one in judged) / len(judged) for name in judged[0]}
 
 
@@ -202,14 +227,27 @@ def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) 
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=steps, pct_start=0.2)
 
 
-def _batches(
-    graphs: Sequence[Graph] | Graphs, size: int, augment: bool, random: torch.Generator, device: torch.device
-) -> Iterator[tuple[Graph, list[str]]]:
-    """Batches of `size` graphs in random order, each in a random orientation, with the names of their graphs."""
-    order = torch.randperm(len(graphs), generator=random).tolist()
-    orientations = torch.randint(len(SIGNED_PERMUTATIONS), (len(graphs),), generator=random).tolist()
-    for start in range(0, len(order), size):
-        chosen = [(graphs[index].to(device), orientations[index]) for index in order[start : start + size]]
-        batch = [apply_symmetry(graph, number) if augment else graph for graph, number in chosen]
-        names = [str(graph.name) for graph in batch]
-        yield batch[0] if len(batch) == 1 else Batch.from_data_list(batch), names
+def _parameters(model: nn.Module, training: Training) -> list[dict[str, Any]]:
+    """The parameters in two groups: matrices, whose entries decay, and constants, which do not."""
+    parameters = [one for one in model.parameters() if one.requires_grad]
+    return [
+        {"params": [one for one in parameters if one.dim() > 1], "weight_decay": training.weight_decay},
+        {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _running_average(decay: float) -> Callable[[Tensor, Tensor, Any], Tensor]:
+    """Function that adds weights to their running average, which follows them faster in the first steps."""
+
+    def averaged(average: Tensor, weights: Tensor, steps: Any) -> Tensor:
+        return torch.lerp(average, weights, 1 - min(decay, (1 + float(steps)) / (10 + float(steps))))
+
+    return averaged
+
+
+def _batches(n: int, size: int, random: torch.Generator) -> Iterator[tuple[list[int], list[int]]]:
+    """Batches of `size` of n configurations in random order, with a random orientation of each."""
+    order = torch.randperm(n, generator=random).tolist()
+    orientations = torch.randint(ORIENTATIONS, (n,), generator=random).tolist()
+    for start in range(0, n, size):
+        yield order[start : start + size], orientations[start : start + size]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from glassbotan.errors import StudyError
-from glassbotan.kob_andersen import Species
+from glassbotan.kob_andersen import Species, box_length
 from glassbotan.learn.columns import (
     SCALE,
     Scale,
@@ -30,7 +30,7 @@ from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPre
 from glassbotan.predictors.domain import Domain
 from glassbotan.predictors.shared import OfParticles
 from glassbotan.progress import progress
-from glassbotan.structure.fields import FARTHEST, coarse_grained_fields
+from glassbotan.structure.fields import SCALES, fields_within
 from glassbotan.structure.states import DESCRIBED, Positions
 from glassbotan.structure.static import StaticStructure
 
@@ -51,7 +51,7 @@ class Settings(OfParticles):
         description="states of the structure of which the fields are used; Jung et al. use the inherent structure",
     )
     scales: tuple[PositiveFloat, ...] = Field(
-        (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0),
+        SCALES,
         min_length=1,
         description="lengths L over which fields are averaged; those beyond half of the box are left out [sigma_AA]",
     )
@@ -83,7 +83,6 @@ class Fitted(FittedPredictor):
 
     Parameters
     ----------
-    scales, within : lengths of the fields, and how far they reach
     arrays : `field_means`, `field_scales` (2, n_d), and weights `A/0/0.weight` of each species, network and layer
     scalings : scale of each column: all times of the first target, then of the next
     """
@@ -94,20 +93,18 @@ class Fitted(FittedPredictor):
         self,
         settings: Settings,
         domain: Domain,
-        scales: tuple[float, ...],
-        within: float,
         arrays: Mapping[str, NDArray],
         scalings: Sequence[TargetScaling],
         history: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         super().__init__(settings, domain, history)
-        self.scales, self.within, self.arrays, self.scalings = scales, within, arrays, scalings
+        self.arrays, self.scalings = arrays, scalings
 
     def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
         """See `FittedPredictor.predict`."""
         import torch
 
-        x = _fields(structure, self.settings, self.scales, self.within)
+        x = _fields(structure, self.settings, self.domain)
         columns = np.zeros((len(structure), len(self.scalings)))
         for species in Species:
             rows = structure.species == species
@@ -130,10 +127,6 @@ class Fitted(FittedPredictor):
         """See `FittedPredictor.tensors`."""
         return {**self.arrays, **as_arrays(self.scalings)}
 
-    def details(self) -> dict[str, Any]:
-        """See `FittedPredictor.details`."""
-        return {"scales": self.scales, "within": self.within}
-
     @classmethod
     def restore(
         cls, settings: Any, domain: Domain, tensors: Mapping[str, NDArray[Any]], details: Mapping[str, Any]
@@ -141,16 +134,12 @@ class Fitted(FittedPredictor):
         """See `FittedPredictor.restore`."""
         scalings = from_arrays(tensors)
         arrays = {name: values for name, values in tensors.items() if not name.startswith("target_")}
-        return cls(settings, domain, tuple(details["scales"]), details["within"], arrays, scalings)
+        return cls(settings, domain, arrays, scalings)
 
 
-def _fields(
-    structure: StaticStructure, settings: Settings, scales: Sequence[float], within: float
-) -> NDArray[np.float64]:
+def _fields(structure: StaticStructure, settings: Settings, domain: Domain) -> NDArray[np.float64]:
     """The fields of all states that are used, (N, n_d)."""
-    return np.concatenate(
-        [coarse_grained_fields(structure, state, scales, within) for state in settings.structures], axis=1
-    )
+    return fields_within(structure, settings.structures, box_length(domain.particles, domain.density), settings.scales)
 
 
 def _network(settings: Settings, inputs: int, outputs: int) -> "nn.Sequential":
@@ -166,14 +155,12 @@ def _network(settings: Settings, inputs: int, outputs: int) -> "nn.Sequential":
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:
     """Train the networks; see `glassbotan.predictors.contract`. With validation, the best epoch of each is kept."""
-    half = train[0].structure().box_length / 2
-    scales = tuple(scale for scale in settings.scales if scale <= half)
-    if not scales:
+    half = box_length(context.domain.particles, context.domain.density) / 2
+    if min(settings.scales) > half:
         raise StudyError(
             f"model {settings.name}: the smallest of its scales is {min(settings.scales):g}, but half of the box is "
             f"{half:.4g}; use smaller scales"
         )
-    within = min(FARTHEST, half)
     read = []
     scalings = []
     with progress(f"Fields for {settings.name}", len(train) + len(validation), "configurations") as advance:
@@ -182,7 +169,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
             structure = example.structure()
             targets = [example.target(symbol) for symbol in settings.targets]
             y, scaling = scaled_columns(targets, structure.species, len(Species), settings.target_scaling)
-            read.append((_fields(structure, settings, scales, within), y, structure.species))
+            read.append((_fields(structure, settings, context.domain), y, structure.species))
             scalings += [scaling] if number < len(train) else []
             advance(1)
     arrays: dict[str, NDArray] = {}
@@ -204,7 +191,7 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
                 history |= {f"{name}_{species.name}_{number}": values for name, values in losses.items()}
                 advance(1)
     arrays |= {"field_means": np.stack(means), "field_scales": np.stack(spreads)}
-    return Fitted(settings, context.domain, scales, within, arrays, means_over_configurations(scalings), history)
+    return Fitted(settings, context.domain, arrays, means_over_configurations(scalings), history)
 
 
 def _train(

@@ -17,11 +17,9 @@ from pydantic import Field, PositiveFloat
 
 from glassbotan.predictors.contract import NAME, Examples, FitContext
 from glassbotan.predictors.ridges import FittedRidge, RidgeInput, RidgeSettings
+from glassbotan.structure.pair_kinds import KINDS, NEAR, kinds_of_pairs
 from glassbotan.structure.states import DESCRIBED, AnyState, Positions
 from glassbotan.structure.static import StaticStructure
-
-KINDS = tuple(f"{pair} {how_far}" for pair in ("AA", "AB", "BB") for how_far in ("near", "far"))
-"""Kinds of pairs, each of which is fitted by itself."""
 
 
 class Settings(RidgeSettings):
@@ -39,7 +37,7 @@ class Settings(RidgeSettings):
         description="states of which the descriptors of both particles are used; by default the last of `structures`",
     )
     near: PositiveFloat = Field(
-        1.35,
+        NEAR,
         description="distance up to which two particles are neighbours, which are fitted apart from farther pairs "
         "[sigma_AA]",
     )
@@ -63,12 +61,6 @@ class Settings(RidgeSettings):
     def uses_potential(self) -> bool:
         """See `PredictorSettings.uses_potential`: energies are among the descriptors of particles."""
         return super().uses_potential or bool(self.of_ends)
-
-
-def kinds_of_pairs(structure: StaticStructure, near: float) -> NDArray[np.int64]:
-    """Number of the kind of each pair in `KINDS`, (n_p,)."""
-    species = structure.species[structure.pairs].astype(np.int64).sum(axis=1)
-    return 2 * species + (structure.distances >= near)
 
 
 class DescribedPairs(RidgeInput):

@@ -16,6 +16,7 @@ OURS = (
     "botan",
     "cage_displacement",
     "distance_change",
+    "equivariant",
     "glass_mlp",
     "initial_distance",
     "normal_modes",

@@ -25,6 +25,28 @@ FARTHEST = 5.0
 """Distance beyond which neighbours are neglected, sigma_AA; fits to smaller boxes use half of their edge."""
 
 
+SCALES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+"""Lengths L that are used by default, sigma_AA."""
+
+
+def fields_within(
+    structure: StaticStructure, states: Sequence[str], box_length: float, scales: Sequence[float] = SCALES
+) -> NDArray[np.float64]:
+    """The fields about every particle in several states, (N, n_d), for predictors that are fitted to one size of box.
+
+    Parameters
+    ----------
+    structure : the structure
+    states : states whose positions are used
+    box_length : edge of the box that the predictor is fitted to, sigma_AA; neighbours beyond half of it, or beyond
+        `FARTHEST`, are neglected
+    scales : lengths L, sigma_AA; those beyond half of the box are left out
+    """
+    half = box_length / 2
+    used, within = [scale for scale in scales if scale <= half], min(FARTHEST, half)
+    return np.concatenate([coarse_grained_fields(structure, state, used, within) for state in states], axis=1)
+
+
 def coarse_grained_fields(
     structure: StaticStructure, state: str, scales: Sequence[float], within: float
 ) -> NDArray[np.float64]:

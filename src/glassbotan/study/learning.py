@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from glassbotan.study.section import Configurations, Section
 
@@ -61,6 +61,14 @@ class Training(Section):
         "falls, then rises)",
     )
     batch_size: PositiveInt = Field(1, description="graphs per step of the optimiser")
+    weight_decay: NonNegativeFloat = Field(
+        0.0, description="part of each weight matrix that a step takes away, divided by the learning rate (AdamW)"
+    )
+    patience: PositiveInt | None = Field(
+        None,
+        description="number of epochs without a smaller loss on the validation configurations after which training "
+        "stops; null: it never stops before `epochs`",
+    )
     gradient_clip: PositiveFloat = Field(
         1.0, description="largest norm of the gradient; a larger gradient is scaled down to it"
     )
@@ -72,6 +80,11 @@ class Training(Section):
         description="decay per step of a running average of the weights, which is validated and kept in place of the "
         "weights; with 0, the weights themselves are",
     )
+
+
+class EdgeTraining(Training):
+    """How a network with perceptrons on edges is trained."""
+
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
         description="number format of matrix products in training; auto uses bfloat16 (with float32 sums) if the "

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import FileError
 from glassbotan.predictors.contract import NAME, PredictorSettings, Start
-from glassbotan.study.learning import Training as SharedTraining
+from glassbotan.study.learning import EdgeTraining
 from glassbotan.study.section import Configurations, Section
 
 
@@ -24,7 +24,7 @@ class Network(Section):
     width: PositiveInt = Field(64, description="width of every hidden layer")
 
 
-class Training(SharedTraining):
+class Training(EdgeTraining):
     """How the network is trained."""
 
     augment: bool = Field(

@@ -186,7 +186,8 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
     particle_scaling, pair_scaling = _prediction_scalings(train, settings)
     read = partial(_graph_with_targets, settings=settings, scalings=(particle_scaling, pair_scaling))
     train_graphs, validation_graphs = (
-        Graphs([partial(read, example) for example in examples], device) for examples in (train, validation)
+        Graphs([partial(read, example) for example in examples], device, settings.training.augment)
+        for examples in (train, validation)
     )
     torch.manual_seed(context.seed)
     model = BOTAN(settings.network)
@@ -214,7 +215,6 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
                 WeightedLoss(settings.p, arithmetic_of(training, settings.network.width, device)),
                 training,
                 context.seed,
-                augment=training.augment,
                 device=device,
                 saved=checkpoints.newest,
                 report=report,

@@ -1,0 +1,236 @@
+"""Parts of networks that learn from descriptors, messages and pairs: inputs, radial functions and outputs."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from glassbotan.kob_andersen import Species
+from glassbotan.learn.inputs import Inputs
+from glassbotan.structure.pair_kinds import KINDS
+
+LARGEST = 6.0
+"""Scaled inputs beyond this are cut off: with few configurations, a rare environment must not dominate a step."""
+NEAREST = 0.7
+"""Center of the first radial function, sigma_AA: hardly any pair is closer."""
+
+
+class Standardized(nn.Module):
+    """Numbers scaled to mean 0 and standard deviation 1 over the training data of their class.
+
+    Parameters
+    ----------
+    classes : number of classes, such as species
+    width : number of numbers
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(classes, width))
+        self.register_buffer("scale", torch.ones(classes, width))
+
+    def measure(self, values: Sequence[Tensor], members: Sequence[Tensor]) -> None:
+        """Set the means and scales to those of the training data.
+
+        Parameters
+        ----------
+        values : (n, width) of each configuration
+        members : (n,) class of each row
+        """
+        together, classes = torch.cat(list(values)).double(), torch.cat(list(members))
+        if not together.shape[1]:
+            return
+        for number in range(len(self.mean)):
+            rows = together[classes == number]
+            if len(rows) > 1:
+                spread = rows.std(dim=0)
+                self.mean[number] = rows.mean(dim=0)
+                self.scale[number] = torch.where(spread > 1e-6 * spread.max(), spread, 1.0)
+
+    def forward(self, values: Tensor, members: Tensor) -> Tensor:
+        """Scale values (n, width), whose rows have the classes `members` (n,)."""
+        return ((values - self.mean[members]) / self.scale[members]).clamp(-LARGEST, LARGEST)
+
+
+class BySpecies(nn.Module):
+    """One module for each species, applied to the particles of that species.
+
+    Parameters
+    ----------
+    of_a, of_b : the modules; their outputs have the same shape
+    """
+
+    def __init__(self, of_a: nn.Module, of_b: nn.Module) -> None:
+        super().__init__()
+        self.of_species = nn.ModuleList([of_a, of_b])
+
+    def forward(self, values: Tensor, species: Tensor) -> Tensor:
+        """Apply the modules: (N, width) to (N, width of the output)."""
+        # All particles go through both modules, since a choice of rows would make shapes depend on the configuration.
+        of_a, of_b = (module(values) for module in self.of_species)
+        return torch.where((species == Species.A)[:, None], of_a, of_b)
+
+
+class ColumnDropout(nn.Module):
+    """Sets whole columns of its input to 0 at random in training, and enlarges the others accordingly.
+
+    Parameters
+    ----------
+    fraction : fraction of the columns that are set to 0
+    """
+
+    def __init__(self, fraction: float) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Drop columns of (n, width)."""
+        if not self.training or self.fraction == 0:
+            return values
+        kept = torch.rand(values.shape[-1], device=values.device) >= self.fraction
+        return values * (kept / (1 - self.fraction))
+
+
+class RadialFunctions(nn.Module):
+    """Gaussians of the distance, with centers at equal steps up to a largest distance.
+
+    Parameters
+    ----------
+    number : number of functions
+    largest : distance at which the next center would be, sigma_AA
+    """
+
+    centers: Tensor
+
+    def __init__(self, number: int, largest: float) -> None:
+        super().__init__()
+        self.register_buffer("centers", torch.linspace(NEAREST, largest, number + 1)[:-1], persistent=False)
+        self.width = (largest - NEAREST) / number
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """The functions of distances, (...,) to (..., number); 0 for an infinite distance."""
+        return torch.exp(-(((distances[..., None] - self.centers) / self.width) ** 2) / 2)
+
+
+def perceptron(inputs: int, width: int, outputs: int, dropout: float = 0.0) -> nn.Sequential:
+    """A perceptron with one hidden layer."""
+    return nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(width, outputs))
+
+
+class Constant(nn.Module):
+    """The same output for every row, which replaces a linear layer where there are no inputs.
+
+    Parameters
+    ----------
+    outputs : number of outputs
+    """
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.randn(outputs))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The output of (n, 0), (n, outputs)."""
+        return self.value.expand(len(values), -1)
+
+
+class DescriptorInput(nn.Module):
+    """Descriptors of particles, scaled and reduced to a few numbers, and a linear path from them to the outputs.
+
+    Parameters
+    ----------
+    descriptors : number of descriptors
+    reduced : number of numbers to which they are reduced
+    outputs : number of outputs of particles
+    dropout : fraction of the descriptors that are left out at random in each step of the training
+    linear_path : whether there is a linear path
+    """
+
+    def __init__(self, descriptors: int, reduced: int, outputs: int, dropout: float, linear_path: bool) -> None:
+        super().__init__()
+        self.scaled = Standardized(len(Species), descriptors)
+        self.dropped = ColumnDropout(dropout)
+        self.reduced = BySpecies(
+            *(nn.Linear(descriptors, reduced) if descriptors else Constant(reduced) for _ in Species)
+        )
+        self.linear = None
+        if linear_path and descriptors and outputs:
+            self.linear = BySpecies(*(nn.Linear(descriptors, outputs) for _ in Species))
+            for weight in self.linear.parameters():
+                nn.init.zeros_(weight)
+
+    def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor | float]:
+        """The reduced descriptors (N, reduced), and what the linear path adds to the outputs (N, outputs)."""
+        scaled = self.dropped(self.scaled(inputs.descriptors, inputs.species))
+        linear = 0.0 if self.linear is None else self.linear(scaled, inputs.species)
+        return nn.functional.silu(self.reduced(scaled, inputs.species)), linear
+
+
+class PairOutput(nn.Module):
+    """Outputs of pairs from their distances and from what the network knows of their two particles.
+
+    They do not change if the two particles are exchanged: what enters are sums, absolute differences, and products of
+    the differences of vectors with the direction of the pair.
+
+    Parameters
+    ----------
+    scalars, vectors, tensors : numbers of scalars, vectors and tensors of rank 2 of each particle
+    numbers, frames : widths of `Inputs.pair_numbers` and of `Inputs.pair_distances`
+    outputs : number of outputs
+    width : width of the hidden layers
+    largest : largest distance of the radial functions, sigma_AA
+    """
+
+    DIFFERENCES, VECTORS, TENSORS, RADIAL = 16, 6, 4, 12
+
+    def __init__(
+        self, scalars: int, vectors: int, tensors: int, numbers: int, frames: int, outputs: int, width: int,
+        largest: float,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.scaled = Standardized(len(KINDS), numbers)
+        self.radial = RadialFunctions(self.RADIAL, largest)
+        self.sums = nn.Linear(scalars, width, bias=False)
+        self.differences = nn.Linear(scalars, self.DIFFERENCES, bias=False)
+        self.vectors = nn.Linear(vectors, self.VECTORS, bias=False) if vectors else None
+        self.tensors = nn.Linear(tensors, self.TENSORS, bias=False) if tensors else None
+        of_pair = numbers + frames * self.RADIAL + len(KINDS)
+        invariants = self.DIFFERENCES + (2 * self.VECTORS if vectors else 0) + (self.TENSORS if tensors else 0)
+        self.first = nn.Linear(of_pair + invariants, width)
+        self.further = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, outputs))
+        self.linear = nn.Linear(of_pair, outputs)
+
+    def forward(
+        self, inputs: Inputs, scalars: Tensor, vectors: Tensor | None, tensors: Tensor | None, angular: Tensor
+    ) -> Tensor:
+        """The outputs (n_p, outputs).
+
+        Parameters
+        ----------
+        inputs : the inputs
+        scalars, vectors, tensors : of each particle: (N, scalars), (N, 3, vectors) and (N, 5, tensors)
+        angular : (n_p, 9), angular functions of the directions of the pairs
+        """
+        n, n_p = len(scalars), len(inputs.kinds)
+        parts = [self.sums(scalars), self.differences(scalars)]
+        if self.vectors is not None and vectors is not None:
+            parts.append(self.vectors(vectors).reshape(n, -1))
+        if self.tensors is not None and tensors is not None:
+            parts.append(self.tensors(tensors).reshape(n, -1))
+        widths = [part.shape[1] for part in parts]
+        of_first, of_second = inputs.neighbors.at_ends(torch.cat(parts, dim=1))
+        sums, differences = (of_first + of_second).split(widths, dim=1), (of_first - of_second).split(widths, dim=1)
+        found = [differences[1].abs()]
+        if self.vectors is not None:
+            along = differences[2].view(n_p, 3, -1) * angular[:, 1:4, None]
+            products = (of_first.split(widths, dim=1)[2] * of_second.split(widths, dim=1)[2]).view(n_p, 3, -1)
+            found += [along.sum(dim=1), products.sum(dim=1)]
+        if self.tensors is not None:
+            found.append((sums[-1].view(n_p, 5, -1) * angular[:, 4:, None]).sum(dim=1))
+        kinds = nn.functional.one_hot(inputs.kinds, len(KINDS)).to(scalars)
+        radial = self.radial(inputs.pair_distances).flatten(1)
+        of_pair = torch.cat([self.scaled(inputs.pair_numbers, inputs.kinds), radial, kinds], dim=1)
+        return self.further(self.first(torch.cat([of_pair, *found], dim=1)) + sums[0]) + self.linear(of_pair)

@@ -1,0 +1,335 @@
+"""Fitting networks that predict targets of particles and pairs at all sampling times of a temperature together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from glassbotan.kob_andersen import Species, box_length
+from glassbotan.learn.checkpoints import EpochCheckpoints
+from glassbotan.learn.columns import as_arrays, from_arrays, restored_targets, training_columns
+from glassbotan.learn.inputs import Inputs, Widths, inputs_of
+from glassbotan.learn.processors import processor, processor_name
+from glassbotan.learn.scaling import TargetScaling
+from glassbotan.learn.training import train_network
+from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor
+from glassbotan.predictors.domain import Domain
+from glassbotan.predictors.network_settings import NetworkSettings
+from glassbotan.progress import progress
+from glassbotan.statistics import correlation
+from glassbotan.stopping import StoppedError
+from glassbotan.structure.fields import fields_within
+from glassbotan.structure.pair_kinds import KINDS, kinds_of_pairs
+from glassbotan.structure.static import StaticStructure
+
+
+class StructuralNetwork(Protocol):
+    """A network that sees `Inputs`, and what does not change in a training because it has no weights."""
+
+    def precompute(self, inputs: Inputs) -> Any:
+        """What the network computes once for a configuration: a named tuple of tensors."""
+        ...
+
+    def measure(self, samples: Sequence[tuple[Inputs, Any]]) -> None:
+        """Set the scales of all inputs to those of the training configurations, given with what was precomputed."""
+        ...
+
+    def __call__(self, inputs: Inputs, precomputed: Any) -> tuple[Tensor | None, Tensor | None]:
+        """The outputs of particles (N, n_y) and of pairs (n_p, n_z), scaled; None if there are none."""
+        ...
+
+
+class Sample(NamedTuple):
+    """A configuration with its targets."""
+
+    inputs: Inputs
+    precomputed: Any
+    of_particles: Tensor
+    """(N, n_y), all times of the first target, then of the next, scaled"""
+    of_pairs: Tensor
+    """(n_p, n_z)"""
+
+
+class KeptSamples:
+    """Samples in the memory of the processor that trains; see `glassbotan.learn.training.Samples`."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def name(self, index: int) -> str:
+        """See `Samples.name`."""
+        return self._samples[index].inputs.name
+
+    def batch(self, indices: Sequence[int], orientations: Sequence[int] | None = None) -> list[Sample]:
+        """See `Samples.batch`; the orientation has no effect on these networks."""
+        return [self._samples[index] for index in indices]
+
+
+class FittedNetwork(FittedPredictor):
+    """A trained network.
+
+    Parameters
+    ----------
+    weights : state dictionary of the network, with the scales of its inputs
+    widths : numbers of its inputs
+    particle_scalings, pair_scalings : scale of each column: all times of the first target, then of the next
+    epoch : the epoch of the training whose weights these are
+    """
+
+    settings: NetworkSettings
+    network_type: ClassVar[type[nn.Module]]
+    """the network; its arguments are the sizes, the widths of the inputs, the numbers of outputs and the pair range"""
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        domain: Domain,
+        weights: Mapping[str, Tensor],
+        widths: Widths,
+        particle_scalings: Sequence[TargetScaling],
+        pair_scalings: Sequence[TargetScaling],
+        epoch: int = 0,
+        history: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
+        super().__init__(settings, domain, history)
+        self.weights, self.widths, self.epoch = dict(weights), widths, epoch
+        self.particle_scalings, self.pair_scalings = particle_scalings, pair_scalings
+
+    @classmethod
+    def untrained(cls, settings: Any, domain: Domain, widths: Widths) -> Any:
+        """The network before training."""
+        times = len(domain.times)
+        outputs = times * len(settings.of_particles), times * len(settings.of_pairs)
+        return cls.network_type(settings.network, widths, *outputs, domain.pair_range)
+
+    def predict(self, structure: StaticStructure) -> Mapping[str, NDArray[np.floating]]:
+        """See `FittedPredictor.predict`."""
+        network = self.untrained(self.settings, self.domain, self.widths)
+        network.load_state_dict(self.weights)
+        inputs = _inputs(structure, self.settings, self.domain)
+        with torch.inference_mode():
+            of_particles, of_pairs = network.eval()(inputs, network.precompute(inputs))
+        found: dict[str, NDArray[np.floating]] = {}
+        for outputs, members, scalings, symbols in (
+            (of_particles, structure.species, self.particle_scalings, self.settings.of_particles),
+            (of_pairs, kinds_of_pairs(structure), self.pair_scalings, self.settings.of_pairs),
+        ):
+            if symbols:
+                found |= restored_targets(outputs.numpy(), members, scalings, symbols)
+        return {symbol: found[symbol] for symbol in self.settings.predicts}
+
+    def tensors(self) -> Mapping[str, NDArray[Any]]:
+        """See `FittedPredictor.tensors`."""
+        weights = {f"{NETWORK}{name}": value.numpy() for name, value in self.weights.items()}
+        for prefix, scalings in ((PARTICLES, self.particle_scalings), (PAIRS, self.pair_scalings)):
+            weights |= {f"{prefix}{name}": values for name, values in as_arrays(scalings).items()}
+        return weights
+
+    def details(self) -> dict[str, Any]:
+        """See `FittedPredictor.details`."""
+        return {"widths": asdict(self.widths), "epoch": self.epoch}
+
+    @classmethod
+    def restore(
+        cls, settings: Any, domain: Domain, tensors: Mapping[str, NDArray[Any]], details: Mapping[str, Any]
+    ) -> Self:
+        """See `FittedPredictor.restore`."""
+
+        def named(prefix: str) -> dict[str, NDArray[Any]]:
+            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+        widths = Widths(**details["widths"])
+        found = named(NETWORK)
+        for name, value in cls.untrained(settings, domain, widths).state_dict().items():
+            if name not in found or found[name].shape != tuple(value.shape):
+                raise ValueError(f"its weight {name} is missing or has another shape")
+        weights = {name: torch.from_numpy(value.copy()) for name, value in found.items()}
+        particle_scalings, pair_scalings = (from_arrays(named(prefix)) for prefix in (PARTICLES, PAIRS))
+        return cls(settings, domain, weights, widths, particle_scalings, pair_scalings, details["epoch"])
+
+    @classmethod
+    def trained_on(cls, train: Examples, validation: Examples, settings: Any, context: FitContext) -> Self:
+        """Train a network; see `glassbotan.predictors.contract`.
+
+        Raises
+        ------
+        TrainingError
+            if training diverges
+        StoppedError
+            if the training has to stop before its end; the checkpoints are kept
+        """
+        device = processor(context.device)
+        inputs = []
+        with progress(f"Inputs of {settings.name}", len(train) + len(validation), "configurations") as advance:
+            for example in (*train, *validation):
+                context.deadline.check()
+                inputs.append(_inputs(example.structure(), settings, context.domain).to(device))
+                advance(1)
+        torch.manual_seed(context.seed)
+        network = cls.untrained(settings, context.domain, inputs[0].widths).to(device)
+        precomputed = [network.precompute(one) for one in inputs]
+        network.measure(list(zip(inputs, precomputed, strict=True))[: len(train)])
+        of_particles, particle_scalings = _columns(
+            train, validation, settings, settings.of_particles, len(Species), lambda structure: structure.species
+        )
+        of_pairs, pair_scalings = _columns(train, validation, settings, settings.of_pairs, len(KINDS), kinds_of_pairs)
+        columns = ([one.to(device) for one in of_all] for of_all in (of_particles, of_pairs))
+        samples = [Sample(*parts) for parts in zip(inputs, precomputed, *columns, strict=True)]
+        training = settings.training
+        checkpoints = EpochCheckpoints(context.folder, training.epochs, context.deadline)
+        with progress(f"Train {settings.name}", training.epochs, "epochs") as advance:
+            before = checkpoints.epochs_done
+            advance(before)
+
+            def report(state: dict[str, Any]) -> None:
+                advance(1)
+                checkpoints.report(state)
+
+            try:
+                trained = train_network(
+                    network,
+                    KeptSamples(samples[: len(train)]),
+                    KeptSamples(samples[len(train) :]),
+                    FieldLoss(settings),
+                    training,
+                    context.seed,
+                    device=device,
+                    saved=checkpoints.newest,
+                    report=report,
+                    check=context.deadline.check,
+                )
+            except StoppedError:
+                checkpoints.write()
+                raise
+        fitted = cls(
+            settings,
+            context.domain,
+            trained.weights,
+            inputs[0].widths,
+            particle_scalings,
+            pair_scalings,
+            trained.epoch,
+            trained.history,
+        )
+        fitted.remarks = {
+            "processor": processor_name(device), "epoch": trained.epoch, "epochs_before_this_run": before,
+        }  # fmt: skip
+        return fitted
+
+
+NETWORK, PARTICLES, PAIRS = "network/", "particles/", "pairs/"
+"""Beginnings of the names of the arrays in a file."""
+
+
+def _inputs(structure: StaticStructure, settings: NetworkSettings, domain: Domain) -> Inputs:
+    """The inputs of a configuration."""
+    edge = box_length(domain.particles, domain.density)
+    if settings.descriptors == "none":
+        described = np.zeros((len(structure), 0))
+    elif settings.descriptors == "fields":
+        described = fields_within(structure, settings.structures, edge)
+    else:
+        from glassbotan.predictors.ridges import Descriptors
+
+        described = Descriptors().within(edge).compute(structure, settings.structures)
+    return inputs_of(structure, described, settings.structures, settings.seen_frames)
+
+
+def _columns(
+    train: Examples,
+    validation: Examples,
+    settings: NetworkSettings,
+    symbols: Sequence[str],
+    classes: int,
+    members: Callable[[StaticStructure], NDArray],
+) -> tuple[list[Tensor], list[TargetScaling]]:
+    """The scaled targets of each configuration, (n, n_y), and the scale for predictions of each column."""
+    blocks = [
+        ([example.target(symbol) for symbol in symbols], members(example.structure()))
+        for example in (*train, *validation)
+    ]
+    columns, scalings = training_columns(blocks, classes, settings.training.target_scaling, len(train))
+    return [torch.as_tensor(one, dtype=torch.float32) for one in columns], scalings
+
+
+class FieldLoss:
+    """The mean squared errors of particles and pairs, and of the spreads of the predicted fields; see `Objective`.
+
+    For each column y of targets, predicted as x, the loss of the particles of a configuration is
+
+        <(x - y)^2> + w (sigma_x - sigma_y)^2
+
+    with the standard deviations sigma within each species (w is `variance_weight`; Jung, Biroli & Berthier, Phys. Rev.
+    Lett. 130, 238202 (2023)), and the same for the pairs of each kind, of which those that are not near have a smaller
+    weight.
+    """
+
+    names = ("loss", "particle_loss", "pair_loss")
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        self.pair_weight, self.variance_weight = settings.pair_weight, settings.variance_weight
+        self.weights = [1.0 if kind.endswith("near") else settings.far_weight for kind in KINDS]
+
+    def losses(self, model: Any, batch: Sequence[Sample]) -> Tensor:
+        """See `Objective.losses`."""
+        of_samples = [self._losses(sample, *model(sample.inputs, sample.precomputed)) for sample in batch]
+        return torch.stack(of_samples).mean(dim=0)
+
+    def judge(self, model: Any, batch: Sequence[Sample]) -> dict[str, float]:
+        """See `Objective.judge`: the losses, and Pearson coefficients averaged over targets and times.
+
+        The coefficients are those of A particles, and of A-A pairs that are near.
+        """
+        (sample,) = batch
+        of_particles, of_pairs = model(sample.inputs, sample.precomputed)
+        found = dict(zip(self.names, self._losses(sample, of_particles, of_pairs).tolist(), strict=True))
+        of_a, near = sample.inputs.species == Species.A, sample.inputs.kinds == 0
+        for name, outputs, targets, among in (
+            ("particle", of_particles, sample.of_particles, of_a),
+            ("pair", of_pairs, sample.of_pairs, near),
+        ):
+            columns = [] if outputs is None else zip(outputs[among].T, targets[among].T, strict=True)
+            coefficients = [correlation(x.cpu().numpy(), y.cpu().numpy()) for x, y in columns]
+            found[f"{name}_pearson"] = float(np.mean(coefficients)) if coefficients else float("nan")
+        return found
+
+    def _losses(self, sample: Sample, of_particles: Tensor | None, of_pairs: Tensor | None) -> Tensor:
+        unknown = sample.of_particles.new_tensor(float("nan"))
+        total, parts = sample.of_particles.new_zeros(()), []
+        for outputs, targets, members, weights, weight in (
+            (of_particles, sample.of_particles, sample.inputs.species, [1.0] * len(Species), 1.0),
+            (of_pairs, sample.of_pairs, sample.inputs.kinds, self.weights, self.pair_weight),
+        ):
+            if outputs is None:
+                parts.append(unknown)
+                continue
+            of_classes = torch.tensor(weights, device=outputs.device)
+            of_rows = of_classes[members][:, None]
+            part = ((outputs - targets).square() * of_rows).sum() / (of_rows.sum() * outputs.shape[1])
+            if self.variance_weight:
+                part = part + self.variance_weight * _lacking(outputs, targets, members, of_classes)
+            parts.append(part)
+            total = total + weight * part
+        return torch.stack([total, *parts])
+
+
+def _lacking(outputs: Tensor, targets: Tensor, members: Tensor, weights: Tensor) -> Tensor:
+    """Mean of (sigma_x - sigma_y)^2 over columns and classes, each class with its weight times its number."""
+    classes = nn.functional.one_hot(members, len(weights)).to(outputs)
+    counts = classes.sum(dim=0).clamp(min=1)[:, None]
+
+    def spreads(values: Tensor) -> Tensor:
+        means = classes.T @ values / counts
+        deviations = values - means[members]
+        return (classes.T @ deviations.square() / counts + 1e-12).sqrt()
+
+    of_classes = (spreads(outputs) - spreads(targets)).square().mean(dim=1)
+    shares = weights * counts[:, 0]
+    return (of_classes * shares).sum() / shares.sum()

@@ -1,0 +1,149 @@
+"""What every network that predicts all times together can and cannot learn, and how its training goes on."""
+
+import numpy as np
+import pytest
+import torch
+
+from glassbotan.files.targets import read_matching_targets
+from glassbotan.predictors.contract import Example
+from glassbotan.predictors.fitting import fit_predictor
+from glassbotan.predictors.registry import kinds
+from glassbotan.stopping import Deadline, StoppedError
+
+NETWORKS = {
+    "equivariant": {"network": {"layers": 1, "scalars": 16, "vectors": 4, "tensors": 2}},
+}
+"""Sizes of the networks."""
+STATES = ("thermal", "cage-0.2", "cage-0.4")
+
+
+def settings_of(kind, **more):
+    network = {**NETWORKS[kind]["network"], **more.pop("network", {})}
+    return kinds()[kind].Settings(kind=kind, structures=STATES, network=network, **more)
+
+
+@pytest.fixture
+def of(targets_files, structure_files):
+    """Function that gives the targets and structure files of some configurations."""
+    return lambda numbers: [path for number in numbers for path in (targets_files[number], structure_files[number])]
+
+
+def fitted_to(paths, settings, train, validation=(), **more):
+    options = {"study": "test", "temperature": 0.9, "time_indices": (1, 2), "device": "cpu", **more}
+    return fit_predictor(settings, paths, train=train, validation=validation, **options)
+
+
+def scores(predictor, paths):
+    """Correlations of predictions and targets of the A particles and all pairs, at both times."""
+    (found,) = read_matching_targets(paths)
+    structure = found.structure()
+    predicted = predictor.predict(structure)
+    among = {"S": structure.species == 0, "E": np.ones(len(structure.pairs), dtype=bool)}
+    return {
+        symbol: [
+            np.corrcoef(*(one[row][among[symbol]] for one in (values, found.means[symbol])))[0, 1] for row in (0, 1)
+        ]
+        for symbol, values in predicted.items()
+    }
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_one_configuration_can_be_learnt_by_heart(kind, of):
+    exact = {"dropout": 0, "descriptor_dropout": 0, "hidden": 128}
+    training = {"epochs": 200, "weight_decay": 0, "weight_average": 0}
+    found = scores(fitted_to(of([1]), settings_of(kind, network=exact, training=training), [1]), of([1]))
+    assert min(*found["S"], *found["E"]) > 0.99
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_nothing_is_learnt_from_shuffled_targets(kind, of, monkeypatch):
+    """The test set has 160 A particles, so that correlations by chance are of the order of 0.08."""
+    right = Example.target
+
+    def shuffled(example, symbol):
+        values = right(example, symbol)
+        return values[:, np.random.default_rng(len(example.name)).permutation(values.shape[1])]
+
+    settings = settings_of(kind, training={"epochs": 10})
+    learnt = scores(fitted_to(of([1, 2, 3]), settings, [1, 2, 3]), of([5]))
+    assert min(learnt["S"]) > 0.5  # the targets of these files do follow from the structure
+    monkeypatch.setattr(Example, "target", shuffled)
+    found = scores(fitted_to(of([1, 2, 3]), settings, [1, 2, 3]), of([5]))
+    assert max(np.abs([*found["S"], *found["E"]])) < 0.25
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_the_same_training_gives_the_same_network_and_another_seed_another_one(kind, of):
+    settings = settings_of(kind, training={"epochs": 2})
+    first, again, other = (fitted_to(of([1, 2]), settings, [1, 2], seed=seed) for seed in (1, 1, 2))
+    assert all(torch.equal(first.weights[name], again.weights[name]) for name in first.weights)
+    assert first.history["train_loss"] == again.history["train_loss"] != other.history["train_loss"]
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_continued_training_is_the_unbroken_one(kind, of, tmp_path):
+    """Also its dropout, whose random numbers are those of PyTorch."""
+    settings = settings_of(kind, training={"epochs": 4})
+    unbroken = fitted_to(of([1, 2, 4]), settings, [1, 2], [4], seed=3)
+
+    class StopsAfter(Deadline):
+        """Stops after some steps."""
+
+        def __init__(self, steps):
+            self.steps = steps
+
+        def check(self):
+            self.steps -= 1
+            if self.steps < 0:
+                raise StoppedError("stopped by the test")
+
+        def saved(self):
+            pass
+
+    with pytest.raises(StoppedError):
+        fitted_to(of([1, 2, 4]), settings, [1, 2], [4], seed=3, folder=tmp_path, deadline=StopsAfter(3 + 5))
+    torch.manual_seed(99)  # another process
+    continued = fitted_to(of([1, 2, 4]), settings, [1, 2], [4], seed=3, folder=tmp_path)
+    assert continued.remarks["epochs_before_this_run"] == 2
+    assert continued.history["train_loss"] == unbroken.history["train_loss"]
+    assert all(torch.equal(continued.weights[name], unbroken.weights[name]) for name in unbroken.weights)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_training_stops_when_the_validation_loss_has_not_fallen_for_long(kind, of):
+    settings = settings_of(kind, training={"epochs": 60, "patience": 3, "learning_rate": 0.03, "schedule": "constant"})
+    found = fitted_to(of([1, 4]), settings, [1], [4])
+    assert len(found.history["epoch"]) == found.epoch + 3 < 60
+    assert found.epoch == 1 + np.argmin(found.history["validation_loss"])
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("symbols", [("S",), ("E",), ("D", "S")])
+def test_targets_are_those_that_are_asked_for(kind, symbols, of):
+    settings = settings_of(kind, targets=symbols, training={"epochs": 1})
+    (found,) = read_matching_targets(of([5]))
+    predicted = fitted_to(of([1, 2]), settings, [1, 2]).predict(found.structure())
+    assert tuple(predicted) == symbols
+    for symbol, values in predicted.items():
+        assert values.shape == found.means[symbol].shape
+
+
+@pytest.mark.parametrize("descriptors", ["shells", "none"])
+def test_descriptors_can_be_others(descriptors, of):
+    settings = settings_of("equivariant", descriptors=descriptors, training={"epochs": 10})
+    assert min(scores(fitted_to(of([1, 2, 3]), settings, [1, 2, 3]), of([5]))["S"]) > 0.3
+    assert settings.uses_potential
+
+
+def test_means_of_configurations_are_learnt_if_the_scale_is_that_of_the_training_set(of):
+    """On the scale of each configuration, predictions of all configurations have nearly the same mean."""
+    paths = of([1, 2, 3])
+    scales = {}
+    for scaling in ("training set", "configuration"):
+        settings = settings_of("equivariant", training={"epochs": 1, "target_scaling": scaling})
+        scales[scaling] = fitted_to(paths, settings, [1, 2, 3]).particle_scalings[0]
+    of_a = [one.means["S"][0][one.structure().species == 0] for one in read_matching_targets(paths)]
+    together = np.concatenate(of_a)
+    assert scales["training set"].mean[0] == pytest.approx(together.mean(), rel=1e-5)
+    assert scales["training set"].scale[0] == pytest.approx(together.std(), rel=1e-5)
+    assert scales["configuration"].scale[0] == pytest.approx(np.mean([values.std() for values in of_a]), rel=1e-5)
