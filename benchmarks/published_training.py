@@ -62,12 +62,12 @@ def ours(code: Path, seed: int, epochs: int, precision: str) -> pd.DataFrame:
             near = of_a[sender] & of_a[receiver] & (graph.separation.norm(dim=1).numpy() < 1.35)
             pairs = np.unique(graph.pair.numpy()[near])
             change = np.empty(len(graph.pair) // 2)
-            change[graph.pair.numpy()] = graph.pair_target.numpy()
+            change[graph.pair.numpy()] = graph.pair_target[:, 0].numpy()
             of_particles, of_pairs = predict_graph(model, graph, average_over_symmetries=False)
             found.append(
                 (
-                    correlation(of_particles[of_a], graph.particle_target.numpy()[of_a]),
-                    correlation(of_pairs[pairs], change[pairs]),
+                    correlation(of_particles[of_a, 0], graph.particle_target[:, 0].numpy()[of_a]),
+                    correlation(of_pairs[pairs, 0], change[pairs]),
                 )
             )
         scores.append((row["epoch"], row["train_loss"], *np.mean(found, axis=0)))

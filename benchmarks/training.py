@@ -63,7 +63,7 @@ def structure(data: Path):
         motion = ReplicaMotion(now - start, found.pairs, found.separations, found.box_length, None)
         propensity += targets()["S"].of_replica(motion) / len(moved)
         change += targets()["E"].of_replica(motion) / len(moved)
-    return with_targets(structure_graph(found), propensity, change)
+    return with_targets(structure_graph(found), propensity[:, None], change[:, None])
 
 
 def timed_steps(step) -> dict:
@@ -96,7 +96,7 @@ def published_step(data: Path, code: Path) -> dict:
     def step() -> None:
         optimizer.zero_grad()
         node, edge = model(batch)
-        loss = 0.4 * mse_loss(node[:, 0], graph.particle_target) + 0.6 * mse_loss(edge[:, 0], graph.pair_target)
+        loss = 0.4 * mse_loss(node, graph.particle_target) + 0.6 * mse_loss(edge, graph.pair_target)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

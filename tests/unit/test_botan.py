@@ -18,9 +18,10 @@ from glassbotan.learn.processors import arithmetic_of
 from glassbotan.learn.scaling import TargetScaling
 from glassbotan.learn.training import train_network
 from glassbotan.predictors.botan import Network, Settings, Training
-from glassbotan.predictors.botan.fitting import REDUCED, Fitted, WeightedLoss
+from glassbotan.predictors.botan.fitting import Fitted, WeightedLoss, reduced
 from glassbotan.predictors.botan.network import BOTAN
 from glassbotan.predictors.botan.prediction import calibrated, predict_graph
+from glassbotan.structure.states import StructureState
 from glassbotan.structure.static import StaticStructure
 
 BOX = 4.6
@@ -229,11 +230,19 @@ def test_signed_permutations_are_the_symmetries_of_the_cube():
     assert torch.equal(SIGNED_PERMUTATIONS @ SIGNED_PERMUTATIONS.mT, torch.eye(3).expand(48, 3, 3))
 
 
-def test_averaging_over_symmetries_makes_predictions_symmetric(structure):
-    model = BOTAN(Network(rounds=2))
+@pytest.mark.parametrize("states", [(), ("cage-0.4",)])
+def test_averaging_over_symmetries_makes_predictions_symmetric(structure, rng, states):
+    model = BOTAN(Network(rounds=2), states=len(states))
     symmetry = SIGNED_PERMUTATIONS[17].numpy()
-    graph = structure_graph(structure)
-    turned = structure_graph(replace(structure, positions=structure.positions @ symmetry))
+    moved = rng.normal(scale=0.1, size=(60, 3))
+    given, turned = (
+        replace(structure, positions=positions, states={"cage-0.4": StructureState(displacement, {}, {})})
+        for positions, displacement in (
+            (structure.positions, moved),
+            (structure.positions @ symmetry, moved @ symmetry),
+        )
+    )
+    graph, turned = structure_graph(given, states), structure_graph(turned, states)
     averaged = (predict_graph(model, one, average_over_symmetries=True) for one in (graph, turned))
     for first, second in zip(*averaged, strict=True):
         assert np.allclose(first, second, atol=1e-6)
@@ -258,6 +267,11 @@ def test_averaged_predictions_have_a_regression_slope_of_one(rng):
     assert torch.equal(calibrated(torch.ones(5), torch.ones(48, 5)), torch.ones(5))  # constants do not change
 
 
+def columns(*values):
+    """Values (n,) as columns of one sampling time, (n, 1)."""
+    return [None if one is None else one[:, None] for one in values]
+
+
 def targets_for(structure):
     """Targets that depend on the structure: coordination of a particle, distance of a pair."""
     coordination = np.bincount(structure.pairs.ravel(), minlength=60)
@@ -267,15 +281,14 @@ def targets_for(structure):
 def scalings_for(structure):
     """Scales on which these targets have mean 0 and standard deviation 1."""
     propensity, pair = targets_for(structure)
-    return TargetScaling.of_values(propensity, structure.species, len(Species)), TargetScaling.of_values(pair)
+    return [TargetScaling.of_values(propensity, structure.species, len(Species))], [TargetScaling.of_values(pair)]
 
 
 def test_a_small_sample_is_overfitted(structure):
     propensity, pair = targets_for(structure)
-    particle_scaling, pair_scaling = scalings_for(structure)
-    graph = with_targets(
-        structure_graph(structure), particle_scaling.measure(propensity, structure.species), pair_scaling.measure(pair)
-    )
+    scalings = scalings_for(structure)
+    scaled = scalings[0][0].measure(propensity, structure.species), scalings[1][0].measure(pair)
+    graph = with_targets(structure_graph(structure), *columns(*scaled))
     settings = Settings(
         kind="botan",
         network=Network(rounds=2),
@@ -283,7 +296,7 @@ def test_a_small_sample_is_overfitted(structure):
         prediction={"average_over_symmetries": False},
     )
     trained = fit([graph], [], settings.network, settings.training, p=settings.p, seed=1)
-    fitted = Fitted(settings, None, trained.weights, particle_scaling, pair_scaling, trained.epoch)
+    fitted = Fitted(settings, None, trained.weights, scalings, trained.epoch)
     predicted = fitted.predict(structure)
     assert np.corrcoef(predicted["S"][0], propensity)[0, 1] > 0.99
     assert np.corrcoef(predicted["E"][0], pair)[0, 1] > 0.99
@@ -293,7 +306,7 @@ def test_a_small_sample_is_overfitted(structure):
 
 
 def test_training_repeats_itself_and_differs_between_seeds(structure):
-    graph = with_targets(structure_graph(structure), *targets_for(structure))
+    graph = with_targets(structure_graph(structure), *columns(*targets_for(structure)))
     training = Training(epochs=3, learning_rate=1e-3)
     first, again, other = (
         fit([graph, graph], [graph], Network(rounds=2, width=8), training, p=0.4, seed=seed) for seed in (1, 1, 2)
@@ -306,14 +319,16 @@ def test_training_repeats_itself_and_differs_between_seeds(structure):
 
 def test_the_epoch_is_the_best_on_the_validation_set(structure):
     propensity, pair = targets_for(structure)
-    train = with_targets(structure_graph(structure), propensity, pair)
-    validation = with_targets(structure_graph(structure), -propensity, -pair)  # rises as the training loss falls
+    train = with_targets(structure_graph(structure), *columns(propensity, pair))
+    validation = with_targets(
+        structure_graph(structure), *columns(-propensity, -pair)
+    )  # rises as the training loss falls
     fitted = fit([train], [validation], Network(rounds=2, width=8), Training(epochs=20, learning_rate=1e-3), 0.4, 0)
     assert fitted.epoch == np.argmin(fitted.history["validation_loss"]) + 1 < 20
 
 
 def test_starting_weights_are_used(structure):
-    graph = with_targets(structure_graph(structure), *targets_for(structure))
+    graph = with_targets(structure_graph(structure), *columns(*targets_for(structure)))
     network = Network(rounds=2, width=8)
     start = fit([graph], [], network, Training(epochs=30, learning_rate=3e-3), 0.0, 0)
     further = fit([graph], [], network, Training(epochs=1), 0.0, 5, initial_weights=start.weights)
@@ -323,22 +338,23 @@ def test_starting_weights_are_used(structure):
 def test_weights_start_where_they_were_on_another_scale(structure):
     scalings = scalings_for(structure)
     settings = Settings(kind="botan", network=Network(rounds=2, width=8), prediction={"average_over_symmetries": False})
-    start = Fitted(settings, None, BOTAN(settings.network).state_dict(), *REDUCED)
-    moved = Fitted(settings, None, start.weights_to_start_from(*scalings), *scalings)
+    start = Fitted(settings, None, BOTAN(settings.network).state_dict(), reduced())
+    moved = Fitted(settings, None, start.weights_to_start_from(scalings), scalings)
     found, expected = moved.predict(structure), start.predict(structure)
     assert np.allclose(found["E"], expected["E"], atol=1e-5)
-    mean = np.array(scalings[0].mean)[structure.species]
-    assert np.abs(found["S"][0] - mean).max() < 0.1 * max(scalings[0].scale)
+    mean = np.array(scalings[0][0].mean)[structure.species]
+    assert np.abs(found["S"][0] - mean).max() < 0.1 * max(scalings[0][0].scale)
     # Weights that already predict in standard deviations are kept, and can be converted back to reduced units.
-    assert moved.weights_to_start_from(*scalings) is moved.weights
-    back = Fitted(settings, None, moved.weights_to_start_from(*REDUCED), *REDUCED)
+    again = moved.weights_to_start_from(scalings)
+    assert all(torch.equal(again[name], value) for name, value in moved.weights.items())
+    back = Fitted(settings, None, moved.weights_to_start_from(reduced()), reduced())
     assert np.allclose(back.predict(structure)["E"], expected["E"], atol=1e-5)
 
 
 def test_divergence_stops_with_a_message(structure):
     propensity, pair = targets_for(structure)
     propensity[3] = np.nan
-    graph = with_targets(structure_graph(structure), propensity, pair)
+    graph = with_targets(structure_graph(structure), *columns(propensity, pair))
     graph.name = "c0007.npz"
     with pytest.raises(TrainingError, match=r"the training loss of c0007.npz is nan in epoch 1"):
         fit([graph], [], Network(rounds=1, width=8), Training(epochs=2), 0.4, 0)
@@ -346,7 +362,7 @@ def test_divergence_stops_with_a_message(structure):
 
 def test_what_has_no_weight_need_not_be_known(structure):
     propensity, _ = targets_for(structure)
-    graph = with_targets(structure_graph(structure), propensity, None)
+    graph = with_targets(structure_graph(structure), *columns(propensity, None))
     history = fit([graph], [graph], Network(rounds=1, width=8), Training(epochs=2), 1.0, 0).history
     assert np.isfinite([history[name] for name in ("train_loss", "train_particle_loss", "validation_loss")]).all()
     assert np.isnan(history["train_pair_loss"]).all()

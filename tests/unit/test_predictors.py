@@ -391,3 +391,31 @@ def test_predicting_a_snapshot_makes_the_structures_that_are_needed(files):
     assert np.sqrt(((made["inherent"].displacement - expected) ** 2).sum(axis=1).mean()) < 1e-4
     same = predictor.predict(replace(structure, states=made))["S"]
     assert np.allclose(predicted.values["S"], same)
+
+
+def test_one_botan_can_be_trained_for_all_times(files):
+    settings = settings_of("botan", times="joint")
+    assert settings.joint
+    assert settings.fitted_at(0.5)
+    assert not settings_of("botan", times=[1.5]).fitted_at(0.5)
+    predictor = fitted_to(files, settings)
+    assert predictor.domain.times == (0.5, 1.5)
+    early, late = predictor.predict(structure_of(files, 5))["S"]
+    assert late.mean() > 2 * early.mean()  # particles move farther
+    start = fitted_to(files, settings_of("botan", p=0.0, name="pretraining"))
+    unchanged = settings_of("botan", times="joint", training={"epochs": 1, "learning_rate": 1e-9})
+    followed = fitted_to(files, unchanged, start=start).predict(structure_of(files, 5))
+    assert np.allclose(followed["E"], start.predict(structure_of(files, 5))["E"], atol=1e-5)  # at both times
+
+
+def test_a_botan_can_see_displacements_to_other_states(files):
+    settings = settings_of("botan", structures=["cage-0.4"])
+    assert settings.needs == {"thermal", "cage-0.4"}
+    predictor, structure = fitted_to(files, settings), structure_of(files, 5)
+    turned = replace(structure.states["cage-0.4"], displacement=-structure.states["cage-0.4"].displacement)
+    expected = predictor.predict(structure)
+    found = predictor.predict(replace(structure, states={**structure.states, "cage-0.4": turned}))
+    for symbol, values in found.items():
+        assert np.abs(values - expected[symbol]).max() > 1e-4 * expected[symbol].std()
+    with pytest.raises(FileError, match=r"sees the states \['cage-0.4'\], but BOTAN sees \[\]"):
+        settings_of("botan").require_start(settings, "model.safetensors")

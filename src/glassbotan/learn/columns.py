@@ -74,9 +74,12 @@ def training_columns(
 
 
 def restored_targets(
-    columns: NDArray, members: NDArray, scalings: Sequence[TargetScaling], symbols: Sequence[str]
+    columns: NDArray, members: NDArray | None, scalings: Sequence[TargetScaling], symbols: Sequence[str]
 ) -> Mapping[str, NDArray[np.float64]]:
-    """The values of each target by its symbol, (n_t, n), from columns (n, n_y) and their scales."""
+    """The values of each target by its symbol, (n_t, n), from columns (n, n_y) and their scales.
+
+    `members` is the class of each particle or pair, (n,), or None if all are in one class.
+    """
     values = [scaling.restore(columns[:, number], members) for number, scaling in enumerate(scalings)]
     n_t = len(values) // len(symbols)
     return {symbol: np.stack(values[first * n_t : (first + 1) * n_t]) for first, symbol in enumerate(symbols)}
@@ -92,15 +95,15 @@ def means_over_configurations(scalings: Sequence[Sequence[TargetScaling]]) -> li
     return [TargetScaling.mean_of(of_column) for of_column in zip(*scalings, strict=True)]
 
 
-def as_arrays(scalings: Sequence[TargetScaling]) -> dict[str, NDArray[np.float64]]:
-    """Scales as arrays (n_y, classes) for a file."""
+def as_arrays(scalings: Sequence[TargetScaling], prefix: str = "") -> dict[str, NDArray[np.float64]]:
+    """Scales as arrays (n_y, classes) for a file, whose names begin with `prefix`."""
     return {
-        "target_means": np.array([scaling.mean for scaling in scalings]),
-        "target_scales": np.array([scaling.scale for scaling in scalings]),
+        f"{prefix}target_means": np.array([scaling.mean for scaling in scalings]),
+        f"{prefix}target_scales": np.array([scaling.scale for scaling in scalings]),
     }
 
 
-def from_arrays(tensors: Mapping[str, NDArray]) -> list[TargetScaling]:
+def from_arrays(tensors: Mapping[str, NDArray], prefix: str = "") -> list[TargetScaling]:
     """Scales from the arrays of a file."""
-    pairs = zip(tensors["target_means"].tolist(), tensors["target_scales"].tolist(), strict=True)
+    pairs = zip(tensors[f"{prefix}target_means"].tolist(), tensors[f"{prefix}target_scales"].tolist(), strict=True)
     return [TargetScaling(tuple(mean), tuple(scale)) for mean, scale in pairs]

@@ -38,15 +38,21 @@ SIGNED_PERMUTATIONS = torch.tensor(
 """(48, 3, 3), the symmetries of the cube: every permutation of the axes with every choice of signs."""
 
 
-def structure_graph(structure: StaticStructure) -> Graph:
+def structure_graph(structure: StaticStructure, states: Sequence[str] = ()) -> Graph:
     """The graph of one configuration.
+
+    Parameters
+    ----------
+    structure : the structure
+    states : states of the structure, besides the thermal one, whose displacements the graph has
 
     Returns
     -------
     Graph
         `species` (N, 1) float32; `edge_index` (2, 2 n_p) int32, sender and receiver, sorted by receiver; `reverse`
         (2 n_p,) int32, index of the edge in the opposite direction; `separation` (2 n_p, 3) float32,
-        r_receiver - r_sender; `pair` (2 n_p,) int32, index of the pair that an edge belongs to; `name`, the name of the
+        r_receiver - r_sender; `pair` (2 n_p,) int32, index of the pair that an edge belongs to; `displacements`
+        (N, 3 n_s) float32, from the thermal position to that in each of the states; `name`, the name of the
         configuration in messages
     """
     positions, pairs = structure.positions, structure.pairs
@@ -63,11 +69,16 @@ def structure_graph(structure: StaticStructure) -> Graph:
         name=structure.name,
         separation=torch.from_numpy(separation.astype(np.float32)),
         pair=torch.from_numpy((source % len(pairs)).astype(np.int32)),
+        displacements=torch.from_numpy(
+            np.concatenate([np.zeros((len(positions), 0)), *map(structure.displacement, states)], axis=1).astype(
+                np.float32
+            )
+        ),
     )
 
 
 def with_targets(graph: Graph, of_particles: NDArray | None, of_pairs: NDArray | None) -> Graph:
-    """Add targets of particles (N,) as `particle_target`, and of pairs (n_p,) as `pair_target` of edges (2 n_p,)."""
+    """Add targets of particles (N, n_t) as `particle_target`, and of pairs (n_p, n_t) as `pair_target` of edges."""
     if of_particles is not None:
         graph.particle_target = torch.from_numpy(of_particles.astype(np.float32))
     if of_pairs is not None:
@@ -77,8 +88,9 @@ def with_targets(graph: Graph, of_particles: NDArray | None, of_pairs: NDArray |
 
 def apply_symmetry(graph: Graph, number: int) -> Graph:
     """The graph after the symmetry operation SIGNED_PERMUTATIONS[number] of the cube."""
-    result = copy(graph)
-    result.separation = graph.separation @ SIGNED_PERMUTATIONS[number].to(graph.separation)
+    result, operation = copy(graph), SIGNED_PERMUTATIONS[number].to(graph.separation)
+    result.separation = graph.separation @ operation
+    result.displacements = (graph.displacements.unflatten(1, (-1, 3)) @ operation).flatten(1)
     return result
 
 
@@ -128,6 +140,6 @@ class Graphs:
 
 
 def pair_average(graph: Graph, edge_values: Tensor) -> Tensor:
-    """Mean of the values of the two edges of each pair, (n_p,), since E_ij is the same in both directions."""
-    pairs = edge_values.new_zeros(graph.pair.numel() // 2)
+    """Mean of the values (n_e, n_t) of both edges of each pair, (n_p, n_t); E_ij is the same in both directions."""
+    pairs = edge_values.new_zeros(graph.pair.numel() // 2, *edge_values.shape[1:])
     return pairs.index_add(0, graph.pair, edge_values) / 2

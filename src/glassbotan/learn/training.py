@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from glassbotan.errors import TrainingError
 from glassbotan.learn.memory import keep_freed_memory
+from glassbotan.statistics import correlation
 from glassbotan.study.learning import Training
 
 EpochReport = Callable[[dict[str, Any]], None]
@@ -198,6 +199,12 @@ class _State:
         self.random.set_state(content["random"])
         self.rows = content["rows"]
         self.best, self.best_loss, self.best_epoch = content["best"], content["best_loss"], content["best_epoch"]
+
+
+def mean_correlation(outputs: Tensor, targets: Tensor) -> float:
+    """Pearson coefficient of each column of outputs with that of targets, (n, n_y) each, averaged over the columns."""
+    columns = zip(outputs.T.cpu().numpy(), targets.T.cpu().numpy(), strict=True)
+    return float(np.mean([correlation(x, y) for x, y in columns]))
 
 
 def require_finite(which: str, losses: Sequence[float], names: Sequence[str], epoch: int) -> None:

@@ -58,8 +58,6 @@ class PredictorSettings(Section):
 
     fits: ClassVar[bool] = True
     """whether the predictor is fitted to targets; one that is not is a baseline"""
-    joint: ClassVar[bool] = False
-    """whether one fit covers all sampling times of a temperature; otherwise there is a fit for each time"""
     gives_values: ClassVar[bool] = True
     """whether predictions are estimates of the target's values; otherwise only their order has a meaning"""
     has_epochs: ClassVar[bool] = False
@@ -79,6 +77,15 @@ class PredictorSettings(Section):
     def predicts(self) -> tuple[str, ...]:
         """Symbols of the targets that the predictor predicts."""
         raise NotImplementedError
+
+    @property
+    def joint(self) -> bool:
+        """Whether one fit covers all sampling times of a temperature; otherwise there is a fit for each time."""
+        return False
+
+    def fitted_at(self, time: float) -> bool:
+        """Whether the predictor is fitted for a sampling time [tau]."""
+        return isinstance(self.times, str) or time in self.times
 
     @property
     def needs(self) -> frozenset[str]:

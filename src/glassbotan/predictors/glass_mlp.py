@@ -8,7 +8,7 @@ all targets and times. The predictions of several networks with other initial we
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from glassbotan.learn.columns import (
 from glassbotan.learn.scaling import TargetScaling
 from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor
 from glassbotan.predictors.domain import Domain
-from glassbotan.predictors.shared import OfParticles
+from glassbotan.predictors.shared import Joint, OfParticles
 from glassbotan.progress import progress
 from glassbotan.structure.fields import SCALES, fields_within
 from glassbotan.structure.states import DESCRIBED, Positions
@@ -38,10 +38,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Settings(OfParticles):
+class Settings(Joint, OfParticles):
     """GlassMLP, a small network on coarse-grained physical fields."""
-
-    joint: ClassVar[bool] = True
 
     kind: Literal["glass-mlp"] = Field(description="kind of predictor")
     name: str = Field("GlassMLP", pattern=NAME, description="name in paths and tables")

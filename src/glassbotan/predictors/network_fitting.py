@@ -10,18 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from glassbotan.kob_andersen import Species, box_length
-from glassbotan.learn.checkpoints import EpochCheckpoints
 from glassbotan.learn.columns import as_arrays, from_arrays, restored_targets, training_columns
 from glassbotan.learn.inputs import Inputs, Widths, inputs_of
-from glassbotan.learn.processors import processor, processor_name
+from glassbotan.learn.processors import processor
+from glassbotan.learn.resumable import train_resumably
 from glassbotan.learn.scaling import TargetScaling
-from glassbotan.learn.training import train_network
+from glassbotan.learn.training import mean_correlation
 from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor
 from glassbotan.predictors.domain import Domain
 from glassbotan.predictors.network_settings import NetworkSettings
 from glassbotan.progress import progress
-from glassbotan.statistics import correlation
-from glassbotan.stopping import StoppedError
 from glassbotan.structure.fields import fields_within
 from glassbotan.structure.pair_kinds import KINDS, kinds_of_pairs
 from glassbotan.structure.static import StaticStructure
@@ -128,9 +126,7 @@ class FittedNetwork(FittedPredictor):
     def tensors(self) -> Mapping[str, NDArray[Any]]:
         """See `FittedPredictor.tensors`."""
         weights = {f"{NETWORK}{name}": value.numpy() for name, value in self.weights.items()}
-        for prefix, scalings in ((PARTICLES, self.particle_scalings), (PAIRS, self.pair_scalings)):
-            weights |= {f"{prefix}{name}": values for name, values in as_arrays(scalings).items()}
-        return weights
+        return {**weights, **as_arrays(self.particle_scalings, PARTICLES), **as_arrays(self.pair_scalings, PAIRS)}
 
     def details(self) -> dict[str, Any]:
         """See `FittedPredictor.details`."""
@@ -141,17 +137,13 @@ class FittedNetwork(FittedPredictor):
         cls, settings: Any, domain: Domain, tensors: Mapping[str, NDArray[Any]], details: Mapping[str, Any]
     ) -> Self:
         """See `FittedPredictor.restore`."""
-
-        def named(prefix: str) -> dict[str, NDArray[Any]]:
-            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
         widths = Widths(**details["widths"])
-        found = named(NETWORK)
+        found = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
         for name, value in cls.untrained(settings, domain, widths).state_dict().items():
             if name not in found or found[name].shape != tuple(value.shape):
                 raise ValueError(f"its weight {name} is missing or has another shape")
         weights = {name: torch.from_numpy(value.copy()) for name, value in found.items()}
-        particle_scalings, pair_scalings = (from_arrays(named(prefix)) for prefix in (PARTICLES, PAIRS))
+        particle_scalings, pair_scalings = (from_arrays(tensors, prefix) for prefix in (PARTICLES, PAIRS))
         return cls(settings, domain, weights, widths, particle_scalings, pair_scalings, details["epoch"])
 
     @classmethod
@@ -182,32 +174,17 @@ class FittedNetwork(FittedPredictor):
         of_pairs, pair_scalings = _columns(train, validation, settings, settings.of_pairs, len(KINDS), kinds_of_pairs)
         columns = ([one.to(device) for one in of_all] for of_all in (of_particles, of_pairs))
         samples = [Sample(*parts) for parts in zip(inputs, precomputed, *columns, strict=True)]
-        training = settings.training
-        checkpoints = EpochCheckpoints(context.folder, training.epochs, context.deadline)
-        with progress(f"Train {settings.name}", training.epochs, "epochs") as advance:
-            before = checkpoints.epochs_done
-            advance(before)
-
-            def report(state: dict[str, Any]) -> None:
-                advance(1)
-                checkpoints.report(state)
-
-            try:
-                trained = train_network(
-                    network,
-                    KeptSamples(samples[: len(train)]),
-                    KeptSamples(samples[len(train) :]),
-                    FieldLoss(settings),
-                    training,
-                    context.seed,
-                    device=device,
-                    saved=checkpoints.newest,
-                    report=report,
-                    check=context.deadline.check,
-                )
-            except StoppedError:
-                checkpoints.write()
-                raise
+        trained, remarks = train_resumably(
+            settings.name,
+            network,
+            (KeptSamples(samples[: len(train)]), KeptSamples(samples[len(train) :])),
+            FieldLoss(settings),
+            settings.training,
+            seed=context.seed,
+            device=device,
+            folder=context.folder,
+            deadline=context.deadline,
+        )
         fitted = cls(
             settings,
             context.domain,
@@ -218,9 +195,7 @@ class FittedNetwork(FittedPredictor):
             trained.epoch,
             trained.history,
         )
-        fitted.remarks = {
-            "processor": processor_name(device), "epoch": trained.epoch, "epochs_before_this_run": before,
-        }  # fmt: skip
+        fitted.remarks = remarks
         return fitted
 
 
@@ -295,9 +270,8 @@ class FieldLoss:
             ("particle", of_particles, sample.of_particles, of_a),
             ("pair", of_pairs, sample.of_pairs, near),
         ):
-            columns = [] if outputs is None else zip(outputs[among].T, targets[among].T, strict=True)
-            coefficients = [correlation(x.cpu().numpy(), y.cpu().numpy()) for x, y in columns]
-            found[f"{name}_pearson"] = float(np.mean(coefficients)) if coefficients else float("nan")
+            known = outputs is not None
+            found[f"{name}_pearson"] = mean_correlation(outputs[among], targets[among]) if known else float("nan")
         return found
 
     def _losses(self, sample: Sample, of_particles: Tensor | None, of_pairs: Tensor | None) -> Tensor:

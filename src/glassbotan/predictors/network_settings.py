@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 
 from glassbotan.dynamics.registry import pair_targets, particle_targets, targets
 from glassbotan.learn.columns import Scale
-from glassbotan.predictors.contract import PredictorSettings
+from glassbotan.predictors.shared import Joint
 from glassbotan.structure.states import DESCRIBED, THERMAL, Positions
 from glassbotan.study.learning import TARGET_SCALING
 from glassbotan.study.learning import Training as SharedTraining
@@ -50,11 +50,10 @@ class Training(SharedTraining):
     target_scaling: Scale = Field("configuration", description=TARGET_SCALING)
 
 
-class NetworkSettings(PredictorSettings):
+class NetworkSettings(Joint):
     """Settings of every network that predicts particles and pairs at all times together."""
 
     has_epochs: ClassVar[bool] = True
-    joint: ClassVar[bool] = True
 
     targets: tuple[str, ...] = Field(
         ("S", "E"), min_length=1, description="targets of particles and pairs that are predicted"

@@ -30,10 +30,9 @@ from glassbotan.predictors.contract import (
     Examples,
     FitContext,
     FittedPredictor,
-    PredictorSettings,
 )
 from glassbotan.predictors.domain import Domain
-from glassbotan.predictors.shared import require_held_out
+from glassbotan.predictors.shared import Joint, require_held_out
 from glassbotan.progress import progress
 from glassbotan.structure.descriptors import ShellDescriptors, Shells
 from glassbotan.structure.static import StaticStructure
@@ -106,10 +105,8 @@ def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
     return tuple((first + step * np.arange(1 + round((last - first) / step))).round(6).tolist())
 
 
-class RidgeSettings(PredictorSettings):
+class RidgeSettings(Joint):
     """Settings of every ridge regression on shell-averaged descriptors."""
-
-    joint: ClassVar[bool] = True
 
     descriptors: Descriptors = Field(Descriptors(), description="descriptors of the surroundings of a particle")
     ridge_parameters: tuple[PositiveFloat, ...] = Field(

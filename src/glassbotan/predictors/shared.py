@@ -28,6 +28,15 @@ class OfParticles(PredictorSettings):
         return self.targets
 
 
+class Joint(PredictorSettings):
+    """Settings of a predictor that is fitted for all sampling times of a temperature together."""
+
+    @property
+    def joint(self) -> bool:
+        """See `PredictorSettings.joint`."""
+        return True
+
+
 class OfOneState(PredictorSettings):
     """Settings of a predictor that predicts from one state of the structure."""
 
@@ -39,11 +48,10 @@ class OfOneState(PredictorSettings):
         return frozenset({self.structure})
 
 
-class Baseline(PredictorSettings):
+class Baseline(Joint):
     """Settings of a predictor that is fitted to nothing and predicts the same for every time."""
 
     fits: ClassVar[bool] = False
-    joint: ClassVar[bool] = True
     gives_values: ClassVar[bool] = False
 
 

@@ -21,17 +21,16 @@ from glassbotan.predictors.contract import (
     FittedPredictor,
 )
 from glassbotan.predictors.domain import Domain
-from glassbotan.predictors.shared import OfOneState, require_held_out
+from glassbotan.predictors.shared import Joint, OfOneState, require_held_out
 from glassbotan.progress import progress
 from glassbotan.structure.functions import StructureFunctions
 from glassbotan.structure.states import INHERENT, Positions
 from glassbotan.structure.static import StaticStructure
 
 
-class Settings(OfOneState):
+class Settings(Joint, OfOneState):
     """Softness: a linear classifier of mobile and immobile particles on their structure functions."""
 
-    joint: ClassVar[bool] = True
     gives_values: ClassVar[bool] = False
 
     kind: Literal["softness"] = Field(description="kind of predictor")

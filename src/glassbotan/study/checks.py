@@ -109,7 +109,7 @@ def models_can_be_fitted(study: Study) -> None:
     """Check that models are fitted at sampling times, to targets that the source has, from starts that exist."""
     known = {time for point in study.temperatures for time in point.sampling_times}
     for model in study.models:
-        for time in model.times if model.times != "all" else ():
+        for time in () if isinstance(model.times, str) else model.times:
             if time not in known:
                 raise ValueError(f"model {model.name} is fitted at t = {time:g}, which is not a sampling time")
     for model in (*study.models, *varied_models(study)):
@@ -190,7 +190,7 @@ def _is_fitted(study: Study, at: RunSelector) -> bool:
     there = [point for point in study.temperatures if point.temperature == at.temperature]
     models = [model for model in study.models if model.name == at.model]
     known = bool(there and models) and at.time in there[0].sampling_times
-    return known and (models[0].times == "all" or at.time in models[0].times)
+    return known and models[0].fitted_at(at.time)
 
 
 def varied_models(study: Study) -> Iterator[PredictorSettings]:

@@ -49,11 +49,7 @@ def runs_of(study: Study) -> Iterator[Run]:
     """Every fit of the study itself, without fits that others start from and fits that are only for comparisons."""
     for point in study.temperatures:
         for model in study.models:
-            indices = [
-                index
-                for index, time in enumerate(point.sampling_times, start=1)
-                if model.times == "all" or time in model.times
-            ]
+            indices = [index for index, time in enumerate(point.sampling_times, start=1) if model.fitted_at(time)]
             together = [tuple(indices)] if model.joint else [(index,) for index in indices]
             for time_indices, seed in itertools.product(together, model.seeds):
                 if time_indices:

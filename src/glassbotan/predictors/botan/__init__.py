@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import FileError
 from glassbotan.predictors.contract import NAME, PredictorSettings, Start
+from glassbotan.structure.states import THERMAL, Positions
 from glassbotan.study.learning import EdgeTraining
 from glassbotan.study.section import Configurations, Section
 
@@ -83,6 +84,17 @@ class Settings(PredictorSettings):
     has_epochs: ClassVar[bool] = True
 
     kind: Literal["botan"] = Field(description="kind of predictor")
+    times: Literal["all", "joint"] | tuple[PositiveFloat, ...] = Field(  # type: ignore[assignment]
+        "all",
+        description="sampling times for which the network is trained [tau]: all, one training for each; joint, one "
+        "training for all of them together; or a list",
+    )
+    structures: tuple[Positions, ...] = Field(
+        (),
+        description="states of the structure, besides the thermal one, that the network sees: each edge has the "
+        "displacements of its two particles from their thermal positions to the positions in these states as further "
+        "inputs; the paper has none",
+    )
     name: str = Field("BOTAN", pattern=NAME, description="name in paths and tables")
     p: float = Field(0.4, ge=0, le=1, description="weight of the particles in the loss p MSE(S) + (1 - p) MSE(E)")
     particle_target: str = Field("S", description="target of the particles that is learnt, such as S, R, C or D")
@@ -107,13 +119,25 @@ class Settings(PredictorSettings):
         return (*((self.particle_target,) if self.p > 0 else ()), *(("E",) if self.p < 1 else ()))
 
     @property
+    def joint(self) -> bool:
+        """See `PredictorSettings.joint`."""
+        return self.times == "joint"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See `PredictorSettings.needs`."""
+        return frozenset({THERMAL, *self.structures})
+
+    @property
     def start(self) -> Start | None:
         """See `PredictorSettings.start`: the network that is trained on pairs only."""
         if self.pretraining is None or self.p == 1:
             return None
         own = self.pretraining
         training = Training(**own.training.model_dump())
-        pairs = Settings(kind="botan", name=own.name, p=0.0, network=self.network, training=training)
+        pairs = Settings(
+            kind="botan", name=own.name, p=0.0, network=self.network, training=training, structures=self.structures
+        )
         return Start(pairs, own.temperature, own.time, own.weights, own.weights_learnt_from)
 
     def require_start(self, found: PredictorSettings, path: str) -> None:
@@ -125,6 +149,11 @@ class Settings(PredictorSettings):
                 f"{path} has {found.network.rounds} rounds of width {found.network.width}, but "
                 f"{self.network.rounds} of width {self.network.width} were asked for; use the same network "
                 "settings for both"
+            )
+        if found.structures != self.structures:
+            raise FileError(
+                f"{path} sees the states {list(found.structures)}, but {self.name} sees {list(self.structures)}; use "
+                "the same `structures` for both"
             )
 
     def for_fitting(self) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptr
 from glassbotan.learn.graphs import Graph
 from glassbotan.predictors.botan import Network
 
+TYPICAL_DISPLACEMENT = 0.15
+"""Unit of displacements to other states in the network, sigma_AA."""
+
 
 class Perceptron(nn.Module):
     """Two linear layers, each followed by a ReLU; the first one can be applied block by block.
@@ -60,20 +63,26 @@ class Perceptron(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A perceptron followed by a linear layer with one output."""
+    """A perceptron followed by a linear layer with an output for each sampling time.
 
-    def __init__(self, width: int) -> None:
+    Parameters
+    ----------
+    width : width of its input and of the layers
+    times : number of sampling times; the paper trains a network for each
+    """
+
+    def __init__(self, width: int, times: int) -> None:
         super().__init__()
         self.perceptron = Perceptron((width,), width)
-        self.last = nn.Linear(width, 1)
+        self.last = nn.Linear(width, times)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Decode: (n, width) to (n,)."""
-        return self.last(self.perceptron(x)).squeeze(-1)
+        """Decode: (n, width) to (n, times)."""
+        return self.last(self.perceptron(x))
 
     def on_edges(self, x: Tensor, arithmetic: Arithmetic) -> Tensor:
         """The same for edges, with the last layer in the number type of its weights."""
-        return self.last(self.perceptron.on_edges(x, arithmetic).to(self.last.weight.dtype)).squeeze(-1)
+        return self.last(self.perceptron.on_edges(x, arithmetic).to(self.last.weight.dtype))
 
 
 class BOTAN(nn.Module):
@@ -82,18 +91,20 @@ class BOTAN(nn.Module):
     Parameters
     ----------
     settings : number of rounds and width
+    states : number of states of the structure whose displacements are further inputs of the edges; the paper has none
+    times : number of sampling times that are predicted together
     """
 
-    def __init__(self, settings: Network) -> None:
+    def __init__(self, settings: Network, states: int = 0, times: int = 1) -> None:
         super().__init__()
         width = settings.width
         self.rounds = settings.rounds
         self.node_encoder = Perceptron((1,), width)
-        self.edge_encoder = Perceptron((3,), width)
+        self.edge_encoder = Perceptron((3, 3 * states, 3 * states), width)
         self.edge_update = Perceptron((width,) * 4, width)
         self.node_update = Perceptron((width,) * 3, width)
-        self.node_decoder = Decoder(width)
-        self.edge_decoder = Decoder(width)
+        self.node_decoder = Decoder(width, times)
+        self.edge_decoder = Decoder(width, times)
 
     def spread_initial_weights(self) -> None:
         """Replace PyTorch's initial weights by random weights from which training needs fewer steps.
@@ -129,14 +140,14 @@ class BOTAN(nn.Module):
 
         Returns
         -------
-        S (or another target of the particles) : (N,)
-        E : (n_e,)
+        S (or another target of the particles) : (N, times)
+        E : (n_e, times)
         """
         arithmetic = arithmetic or Arithmetic(self.edge_update.second.weight.dtype)
         products = arithmetic.products
         ends = EdgeEndpoints(graph.edge_index, graph.reverse, len(graph.species))
         encoded_node = node = self.node_encoder(graph.species)
-        encoded_edge = edge = self.edge_encoder.on_edges(graph.separation, arithmetic)
+        encoded_edge = edge = self._encoded_edges(graph, arithmetic, ends)
         from_sender, from_receiver, from_edge, from_encoded_edge = self.edge_update.blocks()
         from_node, from_encoded_node, from_sum = self.node_update.blocks()
         edge_constant = linear(encoded_edge, from_encoded_edge.to(products), self.edge_update.first.bias.to(products))
@@ -151,3 +162,17 @@ class BOTAN(nn.Module):
             node = self.node_update.finish(node_constant + linear(node, from_node) + linear(incoming, from_sum))
 
         return self.node_decoder(node), self.edge_decoder.on_edges(edge, arithmetic)
+
+    def _encoded_edges(self, graph: Graph, arithmetic: Arithmetic, ends: EdgeEndpoints) -> Tensor:
+        """The encoded edges, from r_ij and, if there are further states, the displacements of both ends to them."""
+        encoder = self.edge_encoder
+        of_separation, of_sender, of_receiver = encoder.blocks()
+        at_ends: tuple[Tensor | EdgeEndpoints, ...] = ()
+        if of_sender.shape[1]:
+            displacements = graph.displacements / TYPICAL_DISPLACEMENT
+            at_ends = linear(displacements, of_sender), linear(displacements, of_receiver), ends
+        edge, _ = EdgePerceptron.apply(
+            graph.separation, of_separation, encoder.first.bias, encoder.second.weight, encoder.second.bias, arithmetic,
+            *at_ends,
+        )  # fmt: skip
+        return edge

@@ -10,7 +10,7 @@ from glassbotan.predictors.botan.network import BOTAN
 
 
 def predict_graph(model: BOTAN, graph: Graph, average_over_symmetries: bool) -> tuple[NDArray, NDArray]:
-    """Predicted particle target (N,) and E (n_p,) of one graph, on the network's scale."""
+    """Predicted particle target (N, n_t) and E (n_p, n_t) of one graph, on the network's scale."""
     keep_freed_memory()
     species = graph.species[:, 0].int()
     with torch.inference_mode():
@@ -19,10 +19,13 @@ def predict_graph(model: BOTAN, graph: Graph, average_over_symmetries: bool) -> 
             return of_particles.numpy(), pair_average(graph, of_edges).numpy()
         outputs = [model(apply_symmetry(graph, number)) for number in range(len(SIGNED_PERMUTATIONS))]
         single, of_edges = (torch.stack(parts) for parts in zip(*outputs, strict=True))
-        of_particles = single.mean(dim=0)
-        for kind in species.unique():
-            of_particles[species == kind] = calibrated(of_particles[species == kind], single[:, species == kind])
-        return of_particles.numpy(), calibrated(pair_average(graph, of_edges.mean(dim=0)), of_edges).numpy()
+        of_particles, of_pairs = single.mean(dim=0), pair_average(graph, of_edges.mean(dim=0))
+        for time in range(of_particles.shape[1]):
+            of_pairs[:, time] = calibrated(of_pairs[:, time], of_edges[:, :, time])
+            for kind in species.unique():
+                rows = species == kind
+                of_particles[rows, time] = calibrated(of_particles[rows, time], single[:, rows, time])
+        return of_particles.numpy(), of_pairs.numpy()
 
 
 def calibrated(mean: Tensor, single: Tensor) -> Tensor:

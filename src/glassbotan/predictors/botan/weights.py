@@ -12,7 +12,7 @@ from torch import Tensor
 
 from glassbotan.errors import FileError
 from glassbotan.predictors.botan import PUBLISHED, Settings
-from glassbotan.predictors.botan.fitting import REDUCED, Fitted
+from glassbotan.predictors.botan.fitting import Fitted, reduced
 from glassbotan.predictors.botan.network import BOTAN
 from glassbotan.predictors.domain import Domain
 
@@ -55,7 +55,7 @@ def published_predictor(path: Path, settings: Settings, domain: Domain) -> Fitte
             f"{asked.rounds} of width {asked.width} were asked for; set network.rounds and network.width to the "
             "published values"
         )
-    return Fitted(settings, domain, read_weights(path), *REDUCED)
+    return Fitted(settings, domain, read_weights(path), reduced())
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -1,0 +1,77 @@
+"""Training that shows its progress, and that continues from its checkpoints after an interruption."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from glassbotan.learn.checkpoints import EpochCheckpoints
+from glassbotan.learn.processors import processor_name
+from glassbotan.learn.training import Objective, Samples, Trained, train_network
+from glassbotan.progress import progress
+from glassbotan.stopping import Deadline, StoppedError
+from glassbotan.study.learning import Training
+
+
+def train_resumably(
+    name: str,
+    network: nn.Module,
+    samples: tuple[Samples, Samples],
+    objective: Objective,
+    training: Training,
+    *,
+    seed: int,
+    device: torch.device,
+    folder: Path | None,
+    deadline: Deadline,
+) -> tuple[Trained, dict[str, Any]]:
+    """Train a network, or continue its training.
+
+    Parameters
+    ----------
+    name : name of the model, for the display of progress
+    network : the network with its initial weights
+    samples : training and validation configurations
+    objective, training, seed, device : see `train_network`
+    folder : folder for the checkpoints of an unfinished training; without it, none are written
+    deadline : when training has to stop
+
+    Returns
+    -------
+    trained : the result
+    remarks : entries for the record of how the file was made
+
+    Raises
+    ------
+    TrainingError
+        if training diverges
+    StoppedError
+        if the training has to stop before its end; the checkpoints are kept
+    """
+    checkpoints = EpochCheckpoints(folder, training.epochs, deadline)
+    with progress(f"Train {name}", training.epochs, "epochs") as advance:
+        before = checkpoints.epochs_done
+        advance(before)
+
+        def report(state: dict[str, Any]) -> None:
+            advance(1)
+            checkpoints.report(state)
+
+        try:
+            trained = train_network(
+                network,
+                *samples,
+                objective,
+                training,
+                seed,
+                device=device,
+                saved=checkpoints.newest,
+                report=report,
+                check=deadline.check,
+            )
+        except StoppedError:
+            checkpoints.write()
+            raise
+    remarks = {"processor": processor_name(device), "epoch": trained.epoch, "epochs_before_this_run": before}
+    return trained, remarks
