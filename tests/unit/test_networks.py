@@ -11,6 +11,7 @@ from glassbotan.predictors.registry import kinds
 from glassbotan.stopping import Deadline, StoppedError
 
 NETWORKS = {
+    "attention": {"network": {"layers": 1, "width": 16, "heads": 2}},
     "equivariant": {"network": {"layers": 1, "scalars": 16, "vectors": 4, "tensors": 2}},
 }
 """Sizes of the networks."""
@@ -49,8 +50,9 @@ def scores(predictor, paths):
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_one_configuration_can_be_learnt_by_heart(kind, of):
-    exact = {"dropout": 0, "descriptor_dropout": 0, "hidden": 128}
-    training = {"epochs": 200, "weight_decay": 0, "weight_average": 0}
+    larger = {"attention": {"width": 64, "reduced": 64}, "equivariant": {}}[kind]
+    exact = {"dropout": 0, "descriptor_dropout": 0, "hidden": 128, **larger}
+    training = {"epochs": 200, "learning_rate": 0.01, "weight_decay": 0, "weight_average": 0}
     found = scores(fitted_to(of([1]), settings_of(kind, network=exact, training=training), [1]), of([1]))
     assert min(*found["S"], *found["E"]) > 0.99
 

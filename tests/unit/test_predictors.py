@@ -29,6 +29,11 @@ from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.simulate.configurations import Configuration
 
 SMALL = {
+    "attention": {
+        "network": {"layers": 1, "width": 8, "heads": 2},
+        "structures": ["thermal", "cage-0.4"],
+        "training": {"epochs": 2},
+    },
     "botan": {"network": {"rounds": 2, "width": 8}, "training": {"epochs": 2}},
     "equivariant": {
         "network": {"layers": 1, "scalars": 8},
@@ -308,7 +313,7 @@ def test_files_that_are_no_predictor_of_ours_are_refused(targets_files, tmp_path
     )
     refused("was made with stage = 'targets', but 'fit' was expected", header={"stage": "targets"})
     refused(
-        "of kind 'forest', which is not installed; the installed kinds are botan, cage-displacement, dis",
+        "of kind 'forest', which is not installed; the installed kinds are attention, botan, cage-displacement, dis",
         header={"kind": "forest"},
     )
     refused("cannot be used by this glassbotan's predictor of kind botan .*; fit it again", settings={"depth": 3})

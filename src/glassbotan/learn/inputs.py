@@ -20,6 +20,9 @@ from glassbotan.structure.pair_kinds import kinds_of_pairs
 from glassbotan.structure.states import THERMAL
 from glassbotan.structure.static import StaticStructure
 
+TYPICAL_DISPLACEMENT = 0.15
+"""Unit of displacements in networks, sigma_AA."""
+
 
 @dataclass(frozen=True)
 class Widths:

@@ -13,6 +13,7 @@ from glassbotan.plugins import announced
 from glassbotan.predictors.contract import PredictorSettings
 
 OURS = (
+    "attention",
     "botan",
     "cage_displacement",
     "distance_change",

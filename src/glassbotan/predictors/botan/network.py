@@ -21,10 +21,8 @@ from torch.nn.functional import linear, normalize, relu
 
 from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
 from glassbotan.learn.graphs import Graph
+from glassbotan.learn.inputs import TYPICAL_DISPLACEMENT
 from glassbotan.predictors.botan import Network
-
-TYPICAL_DISPLACEMENT = 0.15
-"""Unit of displacements to other states in the network, sigma_AA."""
 
 
 class Perceptron(nn.Module):

@@ -31,15 +31,13 @@ from torch import Tensor, nn
 
 from glassbotan.kob_andersen import Species
 from glassbotan.learn.harmonics import TENSOR, VECTOR, angular_functions, as_matrices, traceless_squares
-from glassbotan.learn.inputs import Inputs, Widths
-from glassbotan.learn.layers import BySpecies, DescriptorInput, PairOutput, RadialFunctions, perceptron
+from glassbotan.learn.inputs import TYPICAL_DISPLACEMENT, Inputs, Widths
+from glassbotan.learn.layers import DescriptorInput, Outputs, RadialFunctions, perceptron
 from glassbotan.predictors.equivariant import Network
 
 TYPICAL_NEIGHBORS = 5.0
 """Messages are divided by it: within a distance of 2, a particle has about 40 neighbours, whose contributions partly
 cancel."""
-TYPICAL_DISPLACEMENT = 0.15
-"""Unit of displacements, sigma_AA."""
 MESSAGE_SCALE = 0.3
 """Size of the messages in an untrained network, relative to that of the values."""
 
@@ -201,31 +199,23 @@ class Equivariant(nn.Module):
         self, network: Network, widths: Widths, particle_outputs: int, pair_outputs: int, pair_range: float
     ) -> None:
         super().__init__()
-        largest = pair_range + 0.2
-        self.radial = RadialFunctions(network.radial, largest)
-        self.descriptors = DescriptorInput(
-            widths.descriptors, network.reduced, particle_outputs, network.descriptor_dropout, network.linear_path
-        )
+        self.radial = RadialFunctions.within(pair_range, network.radial)
+        self.descriptors = DescriptorInput(network, widths, particle_outputs)
         sums = network.radial * (len(Species) * widths.frames + widths.displacements)
         self.first = FirstLayer(network, sums, (1 + 2 * network.radial) * widths.displacements)
         self.first_update = Update(network, network.reduced)
         self.messages = nn.ModuleList(Message(network) for _ in range(network.layers))
         self.updates = nn.ModuleList(Update(network) for _ in range(network.layers))
         known = network.scalars + network.reduced
-        self.particles = self.pairs = None
-        if particle_outputs:
-            outputs = (perceptron(known, network.hidden, particle_outputs, network.dropout) for _ in Species)
-            self.particles = BySpecies(*outputs)
-        if pair_outputs:
-            sizes = known, network.vectors, network.tensors, widths.pair_numbers, widths.frames
-            self.pairs = PairOutput(*sizes, pair_outputs, network.hidden, largest)
+        self.outputs = Outputs(
+            network, widths, known, particle_outputs, pair_outputs, pair_range, network.vectors, network.tensors
+        )
 
     def measure(self, samples: Sequence[tuple[Inputs, Values]]) -> None:
         """Set the scales of all inputs to those of the training configurations, given with what was precomputed."""
-        self.descriptors.scaled.measure([one.descriptors for one, _ in samples], [one.species for one, _ in samples])
+        self.descriptors.measure([inputs for inputs, _ in samples])
         self.first.measure([sums for _, sums in samples])
-        if self.pairs is not None:
-            self.pairs.scaled.measure([one.pair_numbers for one, _ in samples], [one.kinds for one, _ in samples])
+        self.outputs.measure([inputs for inputs, _ in samples])
 
     def precompute(self, inputs: Inputs) -> Values:
         """The sums over neighbours that have no weights, with which the network begins."""
@@ -276,9 +266,4 @@ class Equivariant(nn.Module):
         for message, update in zip(self.messages, self.updates, strict=True):
             values = values.plus(update(values.plus(message(values, edges, inputs))))
         known = torch.cat([values.scalars, reduced], dim=1)
-        of_particles = None if self.particles is None else self.particles(known, inputs.species) + linear
-        of_pairs = None
-        if self.pairs is not None:
-            angular = angular_functions(inputs.pair_directions)
-            of_pairs = self.pairs(inputs, known, values.vectors, values.tensors, angular)
-        return of_particles, of_pairs
+        return self.outputs(inputs, known, linear, values.vectors, values.tensors)
