@@ -12,7 +12,7 @@ import numpy as np
 from glassbotan.errors import FileError
 from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.structure.states import CAGE, INHERENT, MODES, SHORT, numbers_of
-from glassbotan.study.runs import runs_of, starts_of
+from glassbotan.study.runs import every_start, runs_of
 from glassbotan.study.study import Study
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def stage_costs(study: Study) -> list[StageCost]:
     split = study.configurations
     pairs = n * PAIRS_PER_PARTICLE["pairs"] * study.liquid.density / PAIRS_PER_PARTICLE["density"]
     pairs *= (study.targets.pair_range / PAIRS_PER_PARTICLE["range"]) ** 3
-    runs = [*starts_of(study), *runs_of(study)]
+    runs = [*every_start(study), *runs_of(study)]
     frame = 12 * n  # bytes: three numbers in single precision for each particle
     costs = []
     for point in study.temperatures:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from glassbotan.errors import StudyError
 from glassbotan.structure.states import uses_potential
-from glassbotan.study.runs import Run, ablation_runs, learning_curve_runs, runs_of, start_of, transfer_runs
+from glassbotan.study.runs import Run, ablation_runs, learning_curve_runs, runs_of, starts_of, transfer_runs
 from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
 
@@ -76,14 +76,13 @@ def tested_on(study: Study, run: Run, point: StatePoint) -> list[str]:
     return [*targets(point.label, numbers), *structures(point.label, numbers, run.model.needs)]
 
 
-def start(study: Study, run: Run) -> str | None:
-    """Path of the fitted predictor that a fit starts from, or None if it starts from no other."""
-    made_here = start_of(study, run)
-    if made_here is not None:
-        return fitted(made_here)
-    if run.model.start is not None:
-        return f"published/{run.model.start.settings.name}/seed{run.seed}/{FITTED}"
-    return None
+def starts(study: Study, run: Run) -> list[str]:
+    """Paths of the fitted predictors that a fit starts from."""
+    published = [start.settings.name for start in run.model.starts if start.weights is not None]
+    return [
+        *map(fitted, starts_of(study, run)),
+        *(f"published/{name}/seed{run.seed}/{FITTED}" for name in published),
+    ]
 
 
 def scores(comparison: str) -> str:

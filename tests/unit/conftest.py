@@ -1,7 +1,10 @@
 """Targets files of a small liquid with made-up displacements, for tests of the stages that read such files."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
 from glassbotan.dynamics.pairs import minimum_image
 from glassbotan.dynamics.targets import dynamical_targets
@@ -55,6 +58,12 @@ def write_configuration(path, rng, number, study="test", temperature=0.9, partic
         quality=of_structure(Configuration.at_rest(positions, species, edge)),
     )
     return path
+
+
+@pytest.fixture
+def settings():
+    """The settings of the default study, as in its file."""
+    return yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
 
 
 @pytest.fixture

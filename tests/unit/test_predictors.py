@@ -159,7 +159,7 @@ def test_test_configurations_are_predicted_beside_the_truth(targets_files, tmp_p
 
 
 def test_kinds_are_told_apart_and_listed():
-    assert {*SMALL} == {*kinds()}
+    assert {*SMALL, "average"} == {*kinds()}  # the last needs others; see test_average.py
     baselines = {kind for kind in kinds() if not kinds()[kind].Settings.fits}
     assert baselines == {
         "potential-energy", "initial-distance", "distance-change", "normal-modes", "short-ensemble", "cage-displacement"
@@ -182,7 +182,7 @@ def test_a_botan_starts_from_another_one_of_its_shape(targets_files, tmp_path):
     write_fitted(path, FittedFile("test", "pretraining", 0, fitted_to(targets_files, pairs)), {})
     settings = settings_of("botan", training={"epochs": 1, "learning_rate": 1e-9})
     start = read_start(path, "test", settings)
-    follower = fitted_to(targets_files, settings, train=[2, 5], validation=[4], start=start)
+    follower = fitted_to(targets_files, settings, train=[2, 5], validation=[4], starts=[start])
     assert follower.domain.seen == (1, 2, 3, 4, 5)  # including those that its start has seen
     structure = read_targets(targets_files[6]).structure()
     assert np.allclose(follower.predict(structure)["E"], start.predict(structure)["E"], atol=1e-5)
@@ -254,7 +254,7 @@ def test_pairs_of_another_range_are_refused(targets_files, tmp_path):
             temperature=0.9, time_indices=(2,), from_indices=(2,),
         )  # fmt: skip
     with pytest.raises(FileError, match=r"has pairs up to 2, but the predictor that BOTAN starts from is fitted to"):
-        fitted_to(targets_files, settings, start=predictor)
+        fitted_to(targets_files, settings, starts=[predictor])
 
 
 def test_a_box_that_is_too_small_for_the_forces_is_refused(targets_files):
@@ -313,7 +313,7 @@ def test_files_that_are_no_predictor_of_ours_are_refused(targets_files, tmp_path
     )
     refused("was made with stage = 'targets', but 'fit' was expected", header={"stage": "targets"})
     refused(
-        "of kind 'forest', which is not installed; the installed kinds are attention, botan, cage-displacement, dis",
+        "of kind 'forest', which is not installed; the installed kinds are attention, average, botan, cage-dis",
         header={"kind": "forest"},
     )
     refused("cannot be used by this glassbotan's predictor of kind botan .*; fit it again", settings={"depth": 3})
@@ -409,7 +409,7 @@ def test_one_botan_can_be_trained_for_all_times(files):
     assert late.mean() > 2 * early.mean()  # particles move farther
     start = fitted_to(files, settings_of("botan", p=0.0, name="pretraining"))
     unchanged = settings_of("botan", times="joint", training={"epochs": 1, "learning_rate": 1e-9})
-    followed = fitted_to(files, unchanged, start=start).predict(structure_of(files, 5))
+    followed = fitted_to(files, unchanged, starts=[start]).predict(structure_of(files, 5))
     assert np.allclose(followed["E"], start.predict(structure_of(files, 5))["E"], atol=1e-5)  # at both times
 
 

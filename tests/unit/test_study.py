@@ -11,7 +11,7 @@ from glassbotan.evaluate.figures.registry import drawn_in
 from glassbotan.predictors.botan import Settings as Botan
 from glassbotan.simulate.configurations import random_generator
 from glassbotan.study.reading import read_study, resolved, study_from
-from glassbotan.study.runs import ablation_runs, every_run, learning_curve_runs, runs_of, start_of
+from glassbotan.study.runs import ablation_runs, every_run, learning_curve_runs, runs_of, starts_of
 from glassbotan.study.schema import study_schema
 from glassbotan.study.simulation import Integrator, StatePoint
 from glassbotan.study.study import Study
@@ -19,11 +19,6 @@ from glassbotan.study.summary import summary
 
 ROOT = Path(__file__).parent.parent.parent
 STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "studies").glob("*.yaml"))]
-
-
-@pytest.fixture
-def settings():
-    return yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
 @pytest.mark.parametrize("path", [*STUDIES, ROOT / "benchmarks" / "physics.yaml"], ids=lambda path: path.stem)
@@ -119,7 +114,7 @@ def test_paper_study_is_the_papers():
     assert {(model.training.epochs, model.training.learning_rate) for model in networks} == {(1000, 1e-4)}
     assert {model.training.batch_size for model in networks if model.name == "NT-GNN"} == {5}
     assert not any(model.prediction.average_over_symmetries for model in networks)
-    start = networks[0].start
+    (start,) = networks[0].starts
     assert (start.settings.training.epochs, start.temperature, start.time) == (2000, 0.44, 13.0)
     assert [run.folder for run in runs if run.model.name == "ridge"] == [
         f"T{temperature}/all/ridge/seed0" for temperature in ("0.44", "0.50", "0.64")
@@ -179,9 +174,13 @@ def changed(settings, path, value):
         (
             "models.3.kind",
             "rigde",
-            "models.3.kind: there is no kind 'rigde' of predictor; did you mean ridge?.*kinds: bot",
+            "models.3.kind: there is no kind 'rigde' of predictor; did you mean ridge?.*kinds: attention, average, bot",
         ),
-        ("models.3.kind", ..., "models.3.kind is missing: .* one of botan, cage-displacement, .*, softness"),
+        (
+            "models.3.kind",
+            ...,
+            "models.3.kind is missing: .* one of attention, average, botan, cage-displacement, .*, softness",
+        ),
         ("models.3.descriptors", {"averges": 1}, "unknown key models.3.descriptors.averges; did you mean averages?"),
         ("ablations.rounds.valeus", [1], "unknown key ablations.rounds.valeus; did you mean values?"),
         ("models.1.like", ["BOTAN"], r"a model has like: \['BOTAN'\], but no model before it has that name"),
@@ -304,14 +303,13 @@ def test_every_fit_starts_from_one_that_has_seen_no_more(settings):
     assert "T0.64/t03/BOTAN+n002/seed0" in runs
     assert "T0.64/all/ridge/seed0" in runs
     for run in runs.values():
-        start = start_of(study, run)
-        if start is not None:
+        for start in starts_of(study, run):
             assert start.folder in runs
             assert {*start.train} <= {*run.train}
             assert start.replicas == run.replicas
             assert start.model.network == run.model.network
             assert start.model.predicts == ("E",)
-    assert start_of(study, runs["T0.64/t03/NT-GNN/seed0"]) is None  # it learns no pairs
+    assert starts_of(study, runs["T0.64/t03/NT-GNN/seed0"]) == []  # it learns no pairs
 
 
 def test_ablations_vary_one_setting_and_the_learning_curve_the_data(settings):
@@ -319,10 +317,15 @@ def test_ablations_vary_one_setting_and_the_learning_curve_the_data(settings):
     rounds = ablation_runs(study, "rounds")
     assert [run.model.network.rounds for run in rounds] == [1, 3, 5, 7]
     assert [run.variant for run in rounds] == ["+rounds1", "+rounds3", "+rounds5", ""]
-    assert [start_of(study, run).variant for run in rounds] == ["+rounds1", "+rounds3", "+rounds5", ""]
+    assert [start.variant for run in rounds for start in starts_of(study, run)] == [
+        "+rounds1",
+        "+rounds3",
+        "+rounds5",
+        "",
+    ]
     weights = ablation_runs(study, "loss_weight")
     assert [run.model.p for run in weights] == [0, 0.2, 0.4, 0.7, 1]
-    assert {start_of(study, run).variant for run in weights if start_of(study, run)} == {""}  # all have the same start
+    assert {start.variant for run in weights for start in starts_of(study, run)} == {""}  # all have the same start
     curve = {run.variant: run for run in learning_curve_runs(study)}
     assert [*curve] == ["", "+n001", "+n002", "+n004", "+r02", "+r04"]
     # The number of optimiser steps does not depend on the number of configurations.

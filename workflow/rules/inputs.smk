@@ -53,9 +53,8 @@ def published_files(wildcards):
 
 def published_start(wildcards):
     """Settings of the published weights with this name."""
-    starts = [model.start for model in STUDY.models if model.start is not None and model.start.weights is not None]
-    for start in starts:
-        if start.settings.name == wildcards.model:
+    for start in (start for model in STUDY.models for start in model.starts):
+        if start.weights is not None and start.settings.name == wildcards.model:
             return start
     raise WorkflowError(f"study {STUDY.name} has no published weights that are called {wildcards.model}")
 
@@ -90,14 +89,13 @@ def fit_options(wildcards):
         train=run.train,
         validation=STUDY.configurations.validation,
         model=run.model.for_fitting(),
-        initial=start_of_fit(wildcards) or None,
+        initial=starts_of_fit(wildcards) or None,
     )
 
 
-def start_of_fit(wildcards):
-    """File of the fitted predictor that a fit starts from; an empty list if it starts from none."""
-    start = layout.start(STUDY, run_of(wildcards))
-    return of_study(start) if start else []
+def starts_of_fit(wildcards):
+    """Files of the fitted predictors that a fit starts from."""
+    return of_study(layout.starts(STUDY, run_of(wildcards)))
 
 
 def transfer_of(wildcards):

@@ -26,7 +26,7 @@ rule fit:
         # The date of this file is ignored, so that changed limits do not make the fits run again.
         accepted=ancient(rules.accept.output.accepted),
         targets=lambda wildcards: of_study(layout.learnt_from(STUDY, run_of(wildcards))),
-        start=start_of_fit,
+        starts=starts_of_fit,
     output:
         predictor=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.FITTED}",
         history=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.HISTORY}",

@@ -79,6 +79,7 @@ class LongStage(OnProcessor):
             "walltime",
             "threads",
             "inputs",
+            "initial",
         }
         return {
             **{name: record[name] for name in ("stage", "stage_version", "study")},

@@ -26,8 +26,8 @@ class Fit(LongStage):
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_indices: tuple[PositiveInt, ...] = Field(min_length=1, description="sampling times, counted from 1")
     seed: NonNegativeInt = Field(0, description="seed of the random numbers in the fit")
-    initial: Path | None = Field(
-        None, description="fitted predictor that the fit starts from, such as the pretrained network"
+    initial: tuple[Path, ...] = Field(
+        (), description="fitted predictors that the fit starts from, such as the pretrained network"
     )
 
     @model_validator(mode="after")
@@ -42,8 +42,8 @@ class Fit(LongStage):
         from glassbotan.layout import HISTORY
         from glassbotan.predictors.fitting import fit_predictor, read_start
 
-        provenance = self.provenance(*self.inputs, *([self.initial] if self.initial else []))
-        start = read_start(self.initial, self.study, self.model) if self.initial else None
+        provenance = self.provenance(*self.inputs, *self.initial)
+        starts = [read_start(path, self.study, self.model) for path in self.initial]
         deadline = self.deadline()
         record = HISTORY.replace(".csv", ".provenance.json")
         with checkpoint_folder(self.output, self.stamp(provenance), HISTORY, record) as folder:
@@ -57,7 +57,7 @@ class Fit(LongStage):
                 validation=self.validation,
                 seed=self.seed,
                 device=self.device,
-                start=start,
+                starts=starts,
                 folder=folder,
                 deadline=deadline,
             )

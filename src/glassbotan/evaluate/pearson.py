@@ -42,12 +42,14 @@ def pearson_rows(
     for symbol in predictions.symbols:
         masks = [one.scored(symbol, settings.pair_range) for one in at_time]
         compared = [one.targets[symbol] for one in at_time]
+        both = [*zip(compared, masks, strict=True)]
         result = score(
-            [one.predicted[mask] for one, mask in zip(compared, masks, strict=True)],
-            [one.truth[mask] for one, mask in zip(compared, masks, strict=True)],
-            [None if one.halves is None else one.halves[:, mask] for one, mask in zip(compared, masks, strict=True)],
+            [one.predicted[mask] for one, mask in both],
+            [one.truth[mask] for one, mask in both],
+            [None if one.halves is None else one.halves[:, mask] for one, mask in both],
             settings,
             values=origin.gives_values,
+            spreads=[None if one.spread is None else one.spread[mask] for one, mask in both],
         )
         found.append(
             {

@@ -38,6 +38,15 @@ class Score(NamedTuple):
     where it is not known"""
     of_ceiling: float
     """pearson / ceiling"""
+    error: float
+    """root mean square of prediction - truth over all configurations, in the target's unit; NaN for a predictor that
+    gives only the order of the values"""
+    spread: float
+    """root mean square of the standard deviation between the predictors of an average, in the target's unit; NaN for a
+    single predictor"""
+    error_by_spread: float
+    """rank correlation of |prediction - truth| with that standard deviation, mean over the configurations: whether the
+    uncertain predictions are the wrong ones"""
     n_configurations: int
 
 
@@ -47,6 +56,7 @@ def score(
     halves: Sequence[NDArray | None],
     settings: Scores,
     values: bool = True,
+    spreads: Sequence[NDArray | None] = (),
 ) -> Score:
     """Scores of a prediction against the simulation.
 
@@ -56,12 +66,16 @@ def score(
     halves : (2, n) for each configuration, the half-ensemble averages of the truth, where they are known
     settings : confidence level of the interval
     values : whether the prediction gives values of the target, and not only their order
+    spreads : (n,) for each configuration, standard deviation between the predictors of an average, where it is known
     """
     both = list(zip(predictions, truths, strict=True))
     per_configuration = np.array([correlation(x, y) for x, y in both])
     pearson = float(per_configuration.mean())
     low, high = np.clip(confidence_interval(per_configuration, settings.confidence), -1, 1)
     ceiling = float(np.mean([float("nan") if half is None else noise_ceiling(half) for half in halves]))
+    errors = [np.abs(x - y) for x, y in both] if values else []
+    known = [spread for spread in spreads if spread is not None] if values else []
+    by_spread = [correlation(rankdata(x), rankdata(y)) for x, y in zip(errors, known, strict=False)]
     return Score(
         pearson=pearson,
         ci_low=float(low),
@@ -71,8 +85,15 @@ def score(
         r_squared=float(np.mean([_r_squared(x, y) for x, y in both])) if values else float("nan"),
         ceiling=ceiling,
         of_ceiling=pearson / ceiling if ceiling > 0 else float("nan"),
+        error=_root_mean_square(errors),
+        spread=_root_mean_square(known),
+        error_by_spread=float(np.mean(by_spread)) if by_spread else float("nan"),
         n_configurations=len(both),
     )
+
+
+def _root_mean_square(values: Sequence[NDArray]) -> float:
+    return float(np.sqrt((np.concatenate(values).astype(np.float64) ** 2).mean())) if values else float("nan")
 
 
 def _r_squared(prediction: NDArray, truth: NDArray) -> float:

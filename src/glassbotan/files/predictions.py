@@ -3,7 +3,8 @@
 Arrays: `configurations` (n_c,), `box_length`, `positions` (n_c, N, 3), `species` (n_c, N), `pair_counts` (n_c,) and
 `pairs` (n, 2), with the pairs of all configurations one after the other; `times` and `time_indices` (n_t,); `overlap`
 (n_c, n_t, n_r). For each predicted target of particles, such as S: `S` and `S_predicted` (n_c, n_t, N), `S_halves`
-(n_c, n_t, 2, N); for each target of pairs, such as E: `E` and `E_predicted` (n_t, n), `E_halves` (n_t, 2, n).
+(n_c, n_t, 2, N), and `S_spread` (n_c, n_t, N) if it is an average of several predictors; for each target of pairs, such
+as E: `E`, `E_predicted` and `E_spread` (n_t, n), `E_halves` (n_t, 2, n).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,9 @@ class Compared:
     """(2, n), the two half-ensemble averages; None if not known"""
     predicted: NDArray
     """(n,), predicted values, reduced units"""
+    spread: NDArray | None = None
+    """(n,), standard deviation between predictors that were fitted with different random numbers, reduced units; None
+    if there is only one"""
 
 
 @dataclass(frozen=True)
@@ -124,11 +128,11 @@ def write_predictions(path: Path, predictions: Predictions, provenance: Mapping[
     for symbol in predictions.symbols:
         compared = [[one.targets[symbol] for one in at_time] for at_time in predictions.at_times]
         of_pairs = targets()[symbol].of == "pair"
-        for name in ("truth", "halves", "predicted"):
+        for name in ("truth", "halves", "predicted", "spread"):
             values = [[getattr(one, name) for one in at_time] for at_time in compared]
             if values[0][0] is None:
                 continue
-            key = {"truth": symbol, "halves": f"{symbol}_halves", "predicted": f"{symbol}_predicted"}[name]
+            key = symbol if name == "truth" else f"{symbol}_{name}"
             arrays[key] = (
                 np.stack([np.concatenate(at_time, axis=-1) for at_time in values])
                 if of_pairs
@@ -187,7 +191,7 @@ class _StoredTimes(Sequence[Sequence[Prediction]]):
         values = {
             name: self.arrays[name]
             for symbol in self.symbols
-            for name in (symbol, f"{symbol}_predicted", f"{symbol}_halves")
+            for name in (symbol, f"{symbol}_predicted", f"{symbol}_halves", f"{symbol}_spread")
             if name in self.arrays.names
         }
         ends = np.cumsum(counts)
@@ -203,11 +207,12 @@ class _StoredTimes(Sequence[Sequence[Prediction]]):
 def _compared(symbol: str, values: Mapping[str, NDArray], time: int, index: int, pairs: slice) -> Compared:
     """One target of one configuration at one time, from the arrays of the file."""
     place: Any = (time, ..., pairs) if targets()[symbol].of == "pair" else (index, time)
-    halves = values.get(f"{symbol}_halves")
+    halves, spread = (values.get(f"{symbol}_{name}") for name in ("halves", "spread"))
     return Compared(
         truth=values[symbol][place],
         halves=None if halves is None else halves[place],
         predicted=values[f"{symbol}_predicted"][place],
+        spread=None if spread is None else spread[place],
     )
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class PredictedTargets:
     structure: StaticStructure
     values: Mapping[str, NDArray[np.floating]]
     """predicted values of each target by its symbol, reduced units: (n_t, N) for particles, (n_t, n_p) for pairs"""
+    spreads: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+    """standard deviation between the predictors of an average, for the targets for which it is known; as `values`"""
 
     @property
     def pairs(self) -> NDArray[np.int32]:
@@ -66,20 +68,27 @@ class PredictedTargets:
         """Predictions for each particle by name, (N,): targets of particles, and sums of pair targets over its pairs.
 
         Targets of particles are named by their symbols, the sums `E_sum`. With several times, the number of the time is
-        added to the name: `S_t1` is S at the first of `times`.
+        added to the name: `S_t1` is S at the first of `times`. Averages of several predictors also have the standard
+        deviation between them, `S_spread` or `S_spread_t1`.
         """
         found = {}
         for symbol, of_times in self.values.items():
-            for number, values in enumerate(of_times, start=1):
-                of_pairs = targets()[symbol].of == "pair"
-                name = f"{symbol}_sum" if of_pairs else symbol
-                name += f"_t{number}" if len(of_times) > 1 else ""
-                found[name] = per_particle(self.pairs, values, len(self.structure)) if of_pairs else values
+            of_pairs = targets()[symbol].of == "pair"
+            spreads = [] if of_pairs else [("spread", self.spreads[symbol])] if symbol in self.spreads else []
+            for kind, rows in [("sum" if of_pairs else "", of_times), *spreads]:
+                for number, values in enumerate(rows, start=1):
+                    name = self._name(symbol, number, kind)
+                    found[name] = per_particle(self.pairs, values, len(self.structure)) if of_pairs else values
         return found
+
+    def _name(self, symbol: str, number: int, kind: str = "") -> str:
+        """Name of a column: the symbol, what is done with it, and the number of the time if there are several."""
+        return "_".join([symbol, *filter(None, [kind]), *([f"t{number}"] if len(self.times) > 1 else [])])
 
     def only(self, symbols: Sequence[str]) -> "PredictedTargets":
         """The predictions of some of the targets only."""
-        return replace(self, values={symbol: self.values[symbol] for symbol in symbols})
+        spreads = {symbol: values for symbol, values in self.spreads.items() if symbol in symbols}
+        return replace(self, values={symbol: self.values[symbol] for symbol in symbols}, spreads=spreads)
 
     def write_tables(self, path: Path, made: Mapping[str, Any]) -> None:
         """Write a table of the particles and, if targets of pairs are predicted, one of the pairs (`-pairs.csv`).
@@ -99,8 +108,9 @@ class PredictedTargets:
         if of_pairs:
             pairs = pd.DataFrame(self.pairs, columns=["i", "j"])
             for symbol, number in itertools.product(of_pairs, range(len(self.times))):
-                name = f"{symbol}_t{number + 1}" if len(self.times) > 1 else symbol
-                pairs[name] = self.values[symbol][number]
+                pairs[self._name(symbol, number + 1)] = self.values[symbol][number]
+                if symbol in self.spreads:
+                    pairs[self._name(symbol, number + 1, "spread")] = self.spreads[symbol][number]
             write_csv(path.with_name(f"{path.stem}-pairs.csv"), pairs, made)
 
 
@@ -154,7 +164,9 @@ def predict_configuration(
         )
         structure = replace(structure, states=made)
     try:
-        values = predictor.predict(structure)
+        estimates = predictor.estimate(structure)
     except BoxTooSmallError as error:  # a box that has room for the pairs can be too small for the forces
         raise FileError(f"{name} cannot be predicted: {error}") from None
-    return PredictedTargets(predictor.domain.temperature, predictor.domain.times, structure, values)
+    values = {symbol: estimate.values for symbol, estimate in estimates.items()}
+    spreads = {symbol: estimate.spread for symbol, estimate in estimates.items() if estimate.spread is not None}
+    return PredictedTargets(predictor.domain.temperature, predictor.domain.times, structure, values, spreads)

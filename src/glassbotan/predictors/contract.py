@@ -40,13 +40,15 @@ NAME = r"^[A-Za-z][A-Za-z0-9.-]*$"
 
 
 class Start(NamedTuple):
-    """The predictor whose weights are the start of another fit: one that is fitted first, or published weights."""
+    """A predictor that another fit needs: one that is fitted first, or published weights."""
 
     settings: "PredictorSettings"
-    temperature: float
-    """temperature of the state point that it is fitted at, epsilon_AA / k_B"""
-    time: float
-    """sampling time that it is fitted for, tau"""
+    temperature: float | None = None
+    """temperature of the state point that it is fitted at, epsilon_AA / k_B; None if it is that of the other fit"""
+    time: float | None = None
+    """sampling time that it is fitted for, tau; None if it is fitted for those of the other fit"""
+    seeds: tuple[int, ...] | None = None
+    """seeds with which it is fitted; None if it is fitted with that of the other fit"""
     weights: str | None = None
     """file of published weights, in which {seed} stands for the seed; if given, nothing is fitted first"""
     weights_learnt_from: tuple[int, ...] = ()
@@ -98,9 +100,9 @@ class PredictorSettings(Section):
         return uses_potential(self.needs)
 
     @property
-    def start(self) -> Start | None:
-        """The predictor that has to exist before this one can be fitted; None if there is none."""
-        return None
+    def starts(self) -> tuple[Start, ...]:
+        """The predictors that have to exist before this one can be fitted."""
+        return ()
 
     def require_start(self, found: "PredictorSettings", path: str) -> None:
         """Raise an error if a fit with these settings cannot start from a given fitted predictor.
@@ -217,12 +219,22 @@ class FitContext:
     """seed of all random numbers of the fit"""
     device: Device = "auto"
     """processor for fits that can use a GPU"""
-    start: "FittedPredictor | None" = None
-    """the fitted predictor that `PredictorSettings.start` describes"""
+    starts: "Sequence[FittedPredictor]" = ()
+    """the fitted predictors that `PredictorSettings.starts` describes"""
     folder: Path | None = None
     """folder for the checkpoints of an unfinished fit; without it, none are written"""
     deadline: Deadline = field(default_factory=Deadline.never)
     """`check` has to be called before each step, and `saved` after each checkpoint"""
+
+
+class Estimate(NamedTuple):
+    """Predicted values of one target and their uncertainty."""
+
+    values: NDArray[np.floating]
+    """(n_t, N) for particles and (n_t, n_p) for pairs, reduced units"""
+    spread: NDArray[np.floating] | None
+    """of the same shape, standard deviation between predictors that were fitted with different random numbers; None
+    if there is only one"""
 
 
 class FittedPredictor(ABC):
@@ -254,6 +266,10 @@ class FittedPredictor(ABC):
         predictions : values of each target by its symbol at the times of the domain, in reduced units: (n_t, N) for
             particles and (n_t, n_p) for pairs
         """
+
+    def estimate(self, structure: StaticStructure) -> Mapping[str, Estimate]:
+        """The predictions with their uncertainty, where it is known; see `predict`."""
+        return {symbol: Estimate(values, None) for symbol, values in self.predict(structure).items()}
 
     def tensors(self) -> Mapping[str, NDArray[Any]]:
         """The arrays from which `restore` rebuilds the predictor; they are written to its file."""

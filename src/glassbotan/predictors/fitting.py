@@ -39,7 +39,7 @@ def fit_predictor(
     validation: Sequence[int] = (),
     seed: int = 0,
     device: Device = "auto",
-    start: FittedPredictor | None = None,
+    starts: Sequence[FittedPredictor] = (),
     folder: Path | None = None,
     deadline: Deadline | None = None,
 ) -> FittedPredictor:
@@ -53,7 +53,7 @@ def fit_predictor(
     time_indices : numbers of the sampling times that the predictor is fitted for, counted from 1
     train : numbers of the configurations that the predictor is fitted to
     validation : numbers of the configurations with which its epoch or regularisation is chosen
-    seed, device, start, folder, deadline : see `FitContext`
+    seed, device, starts, folder, deadline : see `FitContext`
 
     Raises
     ------
@@ -65,7 +65,7 @@ def fit_predictor(
     missing = {*train, *validation} - files.keys()
     if missing:
         raise FileError(f"no targets file was given for configurations {sorted(missing)}; add their files")
-    seen = {*train, *validation, *(start.domain.seen if start else ())}
+    seen = {*train, *validation}.union(*(start.domain.seen for start in starts))
     domain = _domain(files[train[0]], time_indices, tuple(train), tuple(sorted(seen)))
     for number in (*train, *validation):
         files[number].require_known(settings.predicts)
@@ -73,14 +73,14 @@ def fit_predictor(
         domain.require_like(files[number], structure, f"model {settings.name}")
         if settings.fits:
             structure.require_states(settings.needs, f"model {settings.name}")
-        if start is not None:
+        for start in starts:
             by = f"the predictor that {settings.name} starts from"
             start.domain.require_like(files[number], structure, by)
     context = FitContext(
         domain=domain,
         seed=seed,
         device=device,
-        start=start,
+        starts=starts,
         folder=folder,
         deadline=deadline or Deadline.never(),
     )

@@ -1,6 +1,6 @@
 """Settings of networks that predict targets of particles and pairs at all sampling times of a temperature together."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
@@ -124,6 +124,10 @@ class NetworkSettings(Joint):
     def needs(self) -> frozenset[str]:
         """See `PredictorSettings.needs`."""
         return frozenset({*self.structures, *self.seen_frames})
+
+    def with_fewer_configurations(self, before: int, after: int) -> Self:
+        """See `PredictorSettings.with_fewer_configurations`: more epochs, and so as many steps of the optimiser."""
+        return self.model_copy(update={"training": self.training.with_fewer_configurations(before, after)})
 
     @property
     def uses_potential(self) -> bool:

@@ -14,6 +14,7 @@ from glassbotan.predictors.contract import PredictorSettings
 
 OURS = (
     "attention",
+    "average",
     "botan",
     "cage_displacement",
     "distance_change",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassbotan.errors import FileError, StudyError
 from glassbotan.files.fitted import FittedFile
@@ -60,7 +61,7 @@ def predict_tests(
         domain.require_like(found, structure, str(path))
         structure.require_states(settings.needs, str(path))
         made.append({name: state.made for name, state in structure.states.items()})
-        predicted = predictor.predict(structure)
+        estimates = predictor.estimate(structure)
         overlap = found.overlap
         truths = {symbol: found.means[symbol] for symbol in settings.predicts}
         halves = {symbol: found.halves[symbol] for symbol in settings.predicts if symbol in found.halves}
@@ -70,7 +71,8 @@ def predict_tests(
                 symbol: Compared(
                     truths[symbol][index - 1],
                     halves[symbol][index - 1] if symbol in halves else None,
-                    predicted[symbol][row].astype(np.float32),
+                    estimates[symbol].values[row].astype(np.float32),
+                    _at(estimates[symbol].spread, row),
                 )
                 for symbol in settings.predicts
             }
@@ -85,6 +87,10 @@ def predict_tests(
         symbols=settings.predicts,
         at_times=at_times,
     )
+
+
+def _at(spread: NDArray | None, row: int) -> NDArray | None:
+    return None if spread is None else spread[row].astype(np.float32)
 
 
 def origin_of(fitted: FittedFile, rows: Iterable[int], made: Sequence[Mapping[str, Mapping[str, Any]]]) -> Origin:

@@ -16,7 +16,7 @@ from glassbotan.structure.states import SHORT, numbers_of
 from glassbotan.study.learning import RunSelector
 
 if TYPE_CHECKING:
-    from glassbotan.predictors.contract import PredictorSettings
+    from glassbotan.predictors.contract import PredictorSettings, Start
     from glassbotan.study.study import Study
 
 FEWEST_RELAXATION_TIMES = 6
@@ -85,16 +85,16 @@ def models_are_told_apart(study: Study) -> None:
     if twice := _repeated(names):
         raise ValueError(f"two models are called {twice}; give one of them another name")
     starts: dict[str, tuple[object, ...]] = {}
-    for model in study.models:
-        if model.start is None:
+    for start in (start for model in study.models for start in model.starts):
+        if start.settings in study.models:
             continue
-        name = model.start.settings.name
+        name = start.settings.name
         if name in names:
             raise ValueError(
                 f"a model cannot be called {name}: that is the name of the model that "
                 "others start from (pretraining.name)"
             )
-        if starts.setdefault(name, tuple(model.start)) != tuple(model.start):
+        if starts.setdefault(name, tuple(start)) != tuple(start):
             raise ValueError(
                 f"models start from different models that are all called {name}; give each its own pretraining.name"
             )
@@ -118,12 +118,12 @@ def models_can_be_fitted(study: Study) -> None:
                 f"source glassbench has only the propensity S, but model {model.name} predicts "
                 f"{', '.join(model.predicts)}; remove that model, or let it predict only S"
             )
-        _start_exists(study, model)
+        for start in model.starts:
+            _start_exists(study, model, start)
 
 
-def _start_exists(study: Study, model: PredictorSettings) -> None:
-    start = model.start
-    if start is None:
+def _start_exists(study: Study, model: PredictorSettings, start: Start) -> None:
+    if start.temperature is None or start.time is None:
         return
     if start.weights is not None:
         if len(model.seeds) > 1 and "{seed}" not in start.weights:
@@ -168,7 +168,7 @@ def comparisons_can_be_made(study: Study) -> None:
                 raise ValueError(f"ablations.{name}: {ablation.setting} = {value!r} cannot be set ({reason})") from None
             except StudyError as error:
                 raise ValueError(f"ablations.{name}: {ablation.setting} cannot be set ({error})") from None
-            if varied.start is not None and varied.start.weights is not None and varied.start != model.start:
+            if any(start.weights is not None and start not in model.starts for start in varied.starts):
                 raise ValueError(
                     f"ablations.{name} needs models to start from that have {ablation.setting} = {value!r}, but "
                     "pretraining.weights names published weights; remove one of the two"

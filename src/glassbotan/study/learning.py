@@ -81,6 +81,16 @@ class Training(Section):
         "weights; with 0, the weights themselves are",
     )
 
+    def with_fewer_configurations(self, before: int, after: int) -> Self:
+        """The training with so many more epochs that it has as many steps of the optimiser as with all configurations.
+
+        Parameters
+        ----------
+        before, after : numbers of training configurations
+        """
+        steps, fewer = (-(-number // self.batch_size) for number in (before, after))
+        return self.model_copy(update={"epochs": max(1, self.epochs * steps // fewer)})
+
 
 class EdgeTraining(Training):
     """How a network with perceptrons on edges is trained."""

@@ -15,6 +15,8 @@ from glassbotan.study.study import Study
 
 LIKE = "like"
 """Key of a model that takes its settings from another model, whose name is the value."""
+OF = "of"
+"""Key of a model that is the average of other models, whose names are the value."""
 
 
 def read_study(path: Path) -> Study:
@@ -66,10 +68,26 @@ def _resolved_models(models: Any) -> Any:
                 )
             own = {key: value for key, value in model.items() if key != LIKE}
             model = _merged({key: value for key, value in found[name].items() if key != "name"}, own)
+        if isinstance(model, Mapping) and OF in model:
+            model = {**model, "members": [_named(name, found) for name in _listed(model[OF])]}
         if isinstance(model, Mapping):
             found[_name_of(model)] = model
         result.append(model)
     return result
+
+
+def _named(name: Any, found: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The model with a name that `of:` gives, among the models before it."""
+    if name not in found:
+        raise StudyError(
+            f"a model has of: {name!r}, but no model before it has that name; the models before it are "
+            f"{', '.join(found) or 'none'}"
+        )
+    return found[name]
+
+
+def _listed(names: Any) -> list[Any]:
+    return list(names) if isinstance(names, (list, tuple)) else [names]
 
 
 def _name_of(model: Mapping[str, Any]) -> str:

@@ -121,37 +121,46 @@ def transfer_runs(study: Study) -> Iterator[TransferredRun]:
             yield TransferredRun(run, from_index, point, point.time_index(scored_at.time))
 
 
-def start_of(study: Study, run: Run) -> Run | None:
-    """The fit of this study that `run` starts from; None if it starts from no other, or from published weights.
+def starts_of(study: Study, run: Run) -> list[Run]:
+    """The fits of this study that `run` starts from; published weights are none of them.
 
-    It has the same settings where they must agree, and the same training configurations and replicas.
+    They have the same settings where they must agree, and the same training configurations and replicas.
     """
-    start = run.model.start
-    if start is None or start.weights is not None:
-        return None
-    point = next(point for point in study.temperatures if point.temperature == start.temperature)
-    return Run(
-        point,
-        (point.time_index(start.time),),
-        start.settings,
-        run.seed,
-        run.train,
-        run.replicas,
-        variant=run.variant if _start_is_varied(study, run, start) else "",
-    )
+    found = []
+    for start in run.model.starts:
+        if start.weights is not None:
+            continue
+        point, indices = run.point, run.time_indices
+        if start.temperature is not None:
+            point = next(point for point in study.temperatures if point.temperature == start.temperature)
+        if start.time is not None:
+            indices = (point.time_index(start.time),)
+        variant = run.variant if _start_is_varied(study, run, start) else ""
+        for seed in (run.seed,) if start.seeds is None else start.seeds:
+            found.append(Run(point, indices, start.settings, seed, run.train, run.replicas, variant))
+    return found
 
 
 def _start_is_varied(study: Study, run: Run, start: Start) -> bool:
     """Whether the start of a fit differs from the start of the study's own fits of this model."""
     if run.replicas is not None or run.train != study.configurations.train:
         return True
-    own = next(model for model in study.models if model.name == run.model.name)
-    return start != own.start
+    own = next((model for model in study.models if model.name == run.model.name), None)
+    return own is not None and start not in own.starts
 
 
-def starts_of(study: Study) -> list[Run]:
-    """Every fit that a fit of the study itself starts from."""
-    return [*{start.folder: start for run in runs_of(study) if (start := start_of(study, run))}.values()]
+def with_starts(study: Study, runs: Iterable[Run]) -> list[Run]:
+    """The fits and all that they start from, each after those that it starts from."""
+    found: list[Run] = []
+    for run in runs:
+        found += [one for one in (*with_starts(study, starts_of(study, run)), run) if one not in found]
+    return found
+
+
+def every_start(study: Study) -> list[Run]:
+    """Every fit that a fit of the study itself starts from, without the fits of the study itself."""
+    own = [*runs_of(study)]
+    return [run for run in with_starts(study, own) if run not in own]
 
 
 def every_run(study: Study) -> dict[str, Run]:
@@ -165,9 +174,8 @@ def every_run(study: Study) -> dict[str, Run]:
     runs: list[Run] = [*runs_of(study), *learning_curve_runs(study)]
     for name in study.ablations:
         runs += ablation_runs(study, name)
-    starts = [start for run in runs if (start := start_of(study, run)) is not None]
     found: dict[str, Run] = {}
-    for run in (*starts, *runs):
+    for run in with_starts(study, runs):
         if found.setdefault(run.folder, run) != run:
             raise StudyError(
                 f"study {study.name} has two different fits that would both be written to {run.folder}, since "

@@ -1,6 +1,6 @@
 """Summary of a study in a few lines."""
 
-from glassbotan.study.runs import runs_of, starts_of
+from glassbotan.study.runs import every_start, runs_of
 from glassbotan.study.study import Study
 
 
@@ -24,7 +24,7 @@ def summary(study: Study) -> str:
             f"  {model.name} ({model.kind}) predicts {', '.join(model.predicts)}; "
             + (f"{_counted(fits)}, {what}" if model.fits else "a baseline that is not fitted")
         )
-    if starts := starts_of(study):
+    if starts := every_start(study):
         lines.append(
             f"  {_counted(len(starts))} that others start from ({', '.join({run.model.name for run in starts})})"
         )

@@ -3,13 +3,13 @@
 from glassbotan import layout
 from glassbotan.evaluate.figures.contract import PREDICTED, Figure, Inputs, NotDrawnError, Place
 from glassbotan.evaluate.figures.loss_curves import draw_losses
-from glassbotan.study.runs import starts_of
+from glassbotan.study.runs import every_start
 from glassbotan.study.study import Study
 
 
 def inputs(study: Study, place: Place) -> Inputs:
     """The fitted networks from which other fits start."""
-    runs = [run for run in starts_of(study) if run.model.has_epochs]
+    runs = [run for run in every_start(study) if run.model.has_epochs]
     if not runs:
         raise NotDrawnError("pretrains no network (no model starts from one, or all start from published weights)")
     return Inputs({"fitted": [layout.fitted(run) for run in runs]})

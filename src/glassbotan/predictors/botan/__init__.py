@@ -6,7 +6,7 @@ can start from a network that was trained on the pairs of one temperature and sa
 """
 
 from importlib import import_module
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
@@ -36,9 +36,6 @@ class Training(EdgeTraining):
         description="random initial weights of a network that is not pretrained: torch takes PyTorch's default; spread "
         "takes weights that distinguish distances and neighbours from the first step and need fewer epochs",
     )
-
-
-AnyTraining = TypeVar("AnyTraining", bound=Training)
 
 
 class PretrainingTraining(Training):
@@ -129,16 +126,16 @@ class Settings(PredictorSettings):
         return frozenset({THERMAL, *self.structures})
 
     @property
-    def start(self) -> Start | None:
-        """See `PredictorSettings.start`: the network that is trained on pairs only."""
+    def starts(self) -> tuple[Start, ...]:
+        """See `PredictorSettings.starts`: the network that is trained on pairs only."""
         if self.pretraining is None or self.p == 1:
-            return None
+            return ()
         own = self.pretraining
         training = Training(**own.training.model_dump())
         pairs = Settings(
             kind="botan", name=own.name, p=0.0, network=self.network, training=training, structures=self.structures
         )
-        return Start(pairs, own.temperature, own.time, own.weights, own.weights_learnt_from)
+        return (Start(pairs, own.temperature, own.time, None, own.weights, own.weights_learnt_from),)
 
     def require_start(self, found: PredictorSettings, path: str) -> None:
         """See `PredictorSettings.require_start`: it has to be a BOTAN of the same shape."""
@@ -162,15 +159,12 @@ class Settings(PredictorSettings):
 
     def with_fewer_configurations(self, before: int, after: int) -> Self:
         """See `PredictorSettings.with_fewer_configurations`: more epochs, and so as many steps of the optimiser."""
-
-        def scaled(training: AnyTraining) -> AnyTraining:
-            steps, fewer = (-(-number // training.batch_size) for number in (before, after))
-            return training.model_copy(update={"epochs": max(1, training.epochs * steps // fewer)})
-
-        changed: dict[str, Any] = {"training": scaled(self.training)}
+        changed: dict[str, Any] = {"training": self.training.with_fewer_configurations(before, after)}
         if self.pretraining is not None:
             own = self.pretraining
-            changed["pretraining"] = own.model_copy(update={"training": scaled(own.training)})
+            changed["pretraining"] = own.model_copy(
+                update={"training": own.training.with_fewer_configurations(before, after)}
+            )
         return self.model_copy(update=changed)
 
 

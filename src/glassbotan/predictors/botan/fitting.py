@@ -204,8 +204,8 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
     )
     torch.manual_seed(context.seed)
     model = untrained(settings, len(context.domain.times))
-    start = context.start
-    if start is not None:
+    if context.starts:
+        (start,) = context.starts
         assert isinstance(start, Fitted)
         model.load_state_dict(start.weights_to_start_from(scalings))
     elif settings.training.initial_weights == "spread":
