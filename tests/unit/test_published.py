@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -384,3 +385,31 @@ def test_a_start_of_another_liquid_or_replica_is_refused(ensemble, tmp_path):
         read_start(path, 5, LIQUID)
     with pytest.raises(FileError, match=r"has 256 particles, 205 of them A, .* but the study's liquid has 300, 240"):
         read_start(path, None, Liquid(particles=300))
+
+
+def test_targets_of_another_study_are_taken_over(ensemble, tmp_path, capsys):
+    """At the times that are asked for, under the number that the configuration has in the new study."""
+    ends, start = ensemble
+    own = tmp_path / "c0001.npz"
+    import_files("botan", write_botan(tmp_path, ends, start), own)
+    taken, asked = tmp_path / "c0501.npz", ["import", "targets", "--study", "plus", "--configuration", "501"]
+    options = ["--temperature", "1.0", "--liquid.particles", "256", "--times", "2.0", "--output", str(taken), str(own)]
+    main([*asked, *options])
+    before, after = read_targets(own), read_targets(taken)
+    assert (after.study, after.configuration, after.times.tolist()) == ("plus", 501, [2.0])
+    for symbol in ("S", "E", "D"):
+        assert np.array_equal(after.means[symbol], before.means[symbol][1:])
+        assert np.array_equal(after.halves[symbol], before.halves[symbol][1:])
+    assert np.array_equal(after.structure().positions, before.structure().positions)
+    assert after.scattering_times.tolist() == [2.0]
+    assert read_npz_provenance(taken)["configuration"] == 4
+    for key, value, message in (
+        ("--temperature", "0.9", r"was made with temperature = 1.0, but 0.9 was expected"),
+        ("--times", "3.0", r"has the sampling times \[0.2, 2.0\], but \[3.0\] was asked for"),
+        ("--liquid.particles", "300", "was made with particles = 256, but 300 was expected"),
+        ("--liquid.density", "1.1", r"has density 1.2, but 1.1 was expected: it is another liquid"),
+        ("--targets.pair-range", "1.8", r"was made with pair_range = 2.0, but 1.8 was expected"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*asked, *options, key, value])
+        assert re.search(message, capsys.readouterr().err), message

@@ -392,3 +392,34 @@ def test_figures_of_displacements_are_left_out_where_none_are_published():
     drawn = drawn_in(study_from(content, "test"))
     assert "fig08_propensity_pearson" in drawn
     assert not [name for name in drawn if name.startswith("fig07")]
+
+
+def test_published_studies_can_learn_from_configurations_of_other_studies():
+    path = ROOT / "workflow" / "studies" / "published-plus.yaml"
+    study, written = read_study(path), yaml.safe_load(path.read_text())
+    (point,) = study.temperatures
+    assert point.further_targets(10) is None
+    assert point.further_targets(501) == "results/pilot/T0.44/targets/c0001.npz"
+    assert point.further_targets(532) == "results/pilot/T0.44/targets/c0032.npz"
+    further = "temperatures.0.further.0"
+    for key, value, message in (
+        (
+            f"{further}.configurations",
+            "401-403",
+            r"`further` names configurations \[401, 402, 403\], which are",
+        ),
+        (f"{further}.targets", "c0001.npz", "further.0.targets: it does not contain {number}"),
+        (f"{further}.targets", "{folder}/{number}", "it may contain no other braces than {number}, but has 'folder'"),
+    ):
+        with pytest.raises(StudyError, match=message):
+            study_from(changed(written, key, value), "test")
+    twice = changed(written, "temperatures.0.further", 2 * written["temperatures"][0]["further"])
+    with pytest.raises(StudyError, match="`further` names configurations 501, 502"):
+        study_from(twice, "test")
+
+
+def test_a_study_that_simulates_takes_over_no_targets(settings):
+    with pytest.raises(StudyError, match="`further` adds to published configurations, but this study simulates"):
+        study_from(
+            changed(settings, "temperatures.0.further", [{"configurations": "1", "targets": "{number}"}]), "test"
+        )

@@ -41,7 +41,14 @@ def starting_points(wildcards):
 
 
 def published_files(wildcards):
-    """The published files of a configuration, in order of the sampling times."""
+    """The published files of a configuration, in order of the sampling times, or its targets file in another study."""
+    other = point_of(wildcards).further_targets(int(wildcards.configuration))
+    if other is not None:
+        if wildcards.targets != "targets":
+            raise WorkflowError(f"{other} holds averages over all replicas; a learning curve over replicas needs others")
+        if not Path(other).exists():
+            raise WorkflowError(f"{other} does not exist; run the study that makes it first, or give another path")
+        return [other]
     found = []
     for pattern in point_of(wildcards).files_of(int(wildcards.configuration)):
         matches = glob.glob(pattern)
@@ -49,6 +56,12 @@ def published_files(wildcards):
             raise WorkflowError(f"{pattern} matches {len(matches)} files, but one was expected; {PUT_THERE}")
         found += matches
     return found
+
+
+def format_of(wildcards):
+    """The format of the files of a configuration."""
+    other = point_of(wildcards).further_targets(int(wildcards.configuration))
+    return STUDY.source if other is None else "targets"
 
 
 def published_start(wildcards):

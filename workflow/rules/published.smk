@@ -16,7 +16,7 @@ rule import_trajectories:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["targets"],
-        format=STUDY.source,
+        format=format_of,
         options=lambda wildcards: options(
             temperature=point_of(wildcards).temperature,
             configuration=int(wildcards.configuration),

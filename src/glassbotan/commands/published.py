@@ -71,6 +71,40 @@ class GlassBench(ImportTrajectories):
     format = "glassbench"
 
 
+class OtherTargets(Stage):
+    """Take over the targets of a configuration of another study, for training."""
+
+    input: CliPositionalArg[Path] = Field(description="targets file of the other study")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    configuration: PositiveInt = Field(description="number of the configuration in this study")
+    times: tuple[PositiveFloat, ...] = Field(min_length=1, description="the sampling times of this study [tau]")
+    liquid: Liquid = Liquid()
+    targets: settings.Targets = settings.Targets()
+
+    @property
+    def stage(self) -> str:
+        return "targets"
+
+    def cli_cmd(self) -> None:
+        from glassbotan.files.targets import read_targets, write_targets
+        from glassbotan.published.targets import taken_over
+
+        provenance = self.provenance(self.input)
+        found = read_targets(self.input)
+        measured = taken_over(found, self.temperature, self.times, self.targets, self.liquid)
+        write_targets(
+            self.output,
+            found.structure(),
+            measured,
+            provenance.finish(study=found.study, configuration=found.configuration),
+            study=self.study,
+            temperature=self.temperature,
+            configuration=self.configuration,
+            settings=self.targets,
+            quality=found.quality,
+        )
+
+
 class Weights(Stage):
     """Make a fitted predictor from published weights, for predictions or as the start of another fit."""
 
@@ -128,6 +162,7 @@ class Import(BaseModel):
     botan: CliSubCommand[Botan]
     glassy_dynamics: CliSubCommand[GlassyDynamics]
     glassbench: CliSubCommand[GlassBench]
+    targets: CliSubCommand[OtherTargets]
     weights: CliSubCommand[Weights]
 
     def cli_cmd(self) -> None:

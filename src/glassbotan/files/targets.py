@@ -79,6 +79,11 @@ class Targets:
         return self.arrays.read("mean_displacement")[0]
 
     @property
+    def has_mean_displacement(self) -> bool:
+        """Whether the file has `mean_displacement`."""
+        return "mean_displacement" in self.arrays.names
+
+    @property
     def replicas(self) -> int | None:
         """Number of replicas over which the targets are averaged; None if not known."""
         return self.overlap.shape[1] or None

@@ -1,4 +1,4 @@
-"""The targets of a configuration from published trajectories or propensities."""
+"""The targets of a configuration from published trajectories or propensities, or from the files of another study."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from glassbotan.dynamics.targets import DynamicalTargets, dynamical_targets
 from glassbotan.errors import FileError
+from glassbotan.files.targets import Targets as TargetsFile
+from glassbotan.predictors.domain import DENSITY_TOLERANCE
 from glassbotan.published.trajectories import Isoconfiguration
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.quality import Quality, of_structure
@@ -81,3 +83,51 @@ def _measure(
         **settings.model_dump(),
     )
     return replace(measured, times=times, scattering_times=times)
+
+
+def taken_over(
+    found: TargetsFile, temperature: float, times: Sequence[float], settings: Targets, liquid: Liquid
+) -> DynamicalTargets:
+    """The targets of a configuration of another study, at some of its sampling times.
+
+    Parameters
+    ----------
+    found : targets file of the other study
+    temperature, times, settings, liquid : what is expected
+
+    Raises
+    ------
+    FileError
+        if the other study has another temperature, liquid or range of pairs or neighbours, or lacks a sampling time
+    """
+    structure = found.structure()
+    expected = {"temperature": temperature, "particles": liquid.particles, "interactions": liquid.mixture}
+    here = {"temperature": found.temperature, "particles": len(structure), "interactions": structure.mixture}
+    asked, own = settings.model_dump(exclude={"most_replicas"}), found.settings.model_dump(exclude={"most_replicas"})
+    for name, value in (expected | asked).items():
+        other = (here | own)[name]
+        if other != value:
+            raise FileError(f"{found.path} was made with {name} = {other}, but {value} was expected")
+    if abs(structure.density / liquid.density - 1) > DENSITY_TOLERANCE:
+        raise FileError(
+            f"{found.path} has density {structure.density:.4g}, but {liquid.density:.4g} was expected: it is another "
+            "liquid"
+        )
+    at = [np.flatnonzero(np.isclose(found.times, time, rtol=1e-9)) for time in times]
+    if missing := [time for time, rows in zip(times, at, strict=True) if not len(rows)]:
+        raise FileError(
+            f"{found.path} has the sampling times {found.times.tolist()}, but {missing} was asked for; name a study "
+            "that has these times"
+        )
+    rows = np.concatenate(at)
+    known = np.isin(found.scattering_times, found.times[rows])
+    return DynamicalTargets(
+        times=found.times[rows],
+        pairs=structure.pairs,
+        means={symbol: values[rows] for symbol, values in found.means.items()},
+        halves={symbol: values[rows] for symbol, values in found.halves.items()},
+        mean_displacement=found.mean_displacement[rows] if found.has_mean_displacement else None,
+        overlap=found.overlap[rows],
+        scattering_times=found.scattering_times[known],
+        scattering=found.scattering[known],
+    )

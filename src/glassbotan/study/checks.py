@@ -17,6 +17,7 @@ from glassbotan.study.learning import RunSelector
 
 if TYPE_CHECKING:
     from glassbotan.predictors.contract import PredictorSettings, Start
+    from glassbotan.study.simulation import StatePoint
     from glassbotan.study.study import Study
 
 FEWEST_RELAXATION_TIMES = 6
@@ -65,7 +66,13 @@ def times_can_be_sampled(study: Study) -> None:
                     f"at T = {point.temperature:g}: source {study.source} needs {needed} entries in files, each with "
                     f"{{configuration}} in place of the configuration's number, found {list(point.files)}"
                 )
+            _further_configurations_are_learnt_from(study, point)
             continue
+        if point.further:
+            raise ValueError(
+                f"at T = {point.temperature:g}: `further` adds to published configurations, but this study simulates; "
+                "give the path as `starts`, or remove it"
+            )
         if point.starts and (most := max(study.configurations.all)) > (given := len(point.starting_points())):
             raise ValueError(
                 f"at T = {point.temperature:g}: starts has {given} configurations, but the study has number {most}"
@@ -77,6 +84,17 @@ def times_can_be_sampled(study: Study) -> None:
                 f"{FEWEST_RELAXATION_TIMES}; use a longer range of times, or raise "
                 "ensemble.relaxation_points_per_decade"
             )
+
+
+def _further_configurations_are_learnt_from(study: Study, point: StatePoint) -> None:
+    found = [number for further in point.further for number in further.configurations]
+    if twice := _repeated(list(map(str, found))):
+        raise ValueError(f"at T = {point.temperature:g}: `further` names configurations {twice} twice")
+    if wrong := sorted({*found} - {*study.configurations.learnt_from}):
+        raise ValueError(
+            f"at T = {point.temperature:g}: `further` names configurations {wrong}, which are not among those for "
+            "training and validation; add them to configurations.train, or remove them"
+        )
 
 
 def models_are_told_apart(study: Study) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Self, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from glassbotan.errors import StudyError
 from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture, box_length
-from glassbotan.study.section import Section
+from glassbotan.study.section import Configurations, Section
 
 Device = Literal["auto", "gpu", "cpu"]
 """Processor of a job; auto uses a GPU if there is one."""
@@ -184,6 +184,30 @@ class Ensemble(Section):
         return sorted({*between, *sampling_steps})
 
 
+class Further(Section):
+    """Configurations whose targets another study has measured, such as one's own ensembles beside published ones."""
+
+    configurations: Configurations = Field(description="their numbers in this study; none of them can be a test")
+    targets: str = Field(
+        description="path of the targets files of the other study, with {number} in place of the number there, such as "
+        "results/mine/T0.44/targets/c{number:04d}.npz; numbers there count from 1"
+    )
+
+    def path_of(self, configuration: int) -> str:
+        """Path of the targets file of a configuration."""
+        return self.targets.format(number=self.configurations.index(configuration) + 1)
+
+    @field_validator("targets")
+    @classmethod
+    def _names_each(cls, pattern: str) -> str:
+        try:
+            if pattern.format(number=1) == pattern.format(number=2):
+                raise ValueError("it does not contain {number}, which stands for the number of the configuration")
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"it may contain no other braces than {{number}}, but has {error}") from None
+        return pattern
+
+
 class StatePoint(Section):
     """One temperature of the study, and the times at which the dynamics is measured."""
 
@@ -200,6 +224,9 @@ class StatePoint(Section):
         "* for any folder: one path for each sampling time in the format botan, one path in the other formats",
     )
 
+    further: tuple[Further, ...] = Field(
+        (), description="further configurations of published studies, for training and validation, from other studies"
+    )
     timestep: PositiveFloat | None = Field(
         None,
         description="time step at this temperature, by default `integrator.timestep`; sampling times have to be "
@@ -235,6 +262,13 @@ class StatePoint(Section):
     def files_of(self, configuration: int) -> list[str]:
         """Paths of the published files of one configuration, in order of the sampling times; they may contain *."""
         return [pattern.replace("{configuration}", str(configuration)) for pattern in self.files]
+
+    def further_targets(self, configuration: int) -> str | None:
+        """Path of the targets file of another study that has a configuration; None if this study makes its targets."""
+        for further in self.further:
+            if configuration in further.configurations:
+                return further.path_of(configuration)
+        return None
 
     def time_index(self, time: float) -> int:
         """The number of a sampling time, counted from 1 as in the paper's Table I."""
