@@ -313,7 +313,7 @@ def test_files_that_are_no_predictor_of_ours_are_refused(targets_files, tmp_path
     )
     refused("was made with stage = 'targets', but 'fit' was expected", header={"stage": "targets"})
     refused(
-        "of kind 'forest', which is not installed; the installed kinds are attention, average, botan, cage-dis",
+        "of kind 'forest', which is not installed; the installed kinds are botan, attention, average, cage-dis",
         header={"kind": "forest"},
     )
     refused("cannot be used by this glassbotan's predictor of kind botan .*; fit it again", settings={"depth": 3})

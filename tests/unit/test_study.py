@@ -174,12 +174,12 @@ def changed(settings, path, value):
         (
             "models.3.kind",
             "rigde",
-            "models.3.kind: there is no kind 'rigde' of predictor; did you mean ridge?.*kinds: attention, average, bot",
+            "models.3.kind: there is no kind 'rigde' of predictor; did you mean ridge?.*kinds: botan, attention",
         ),
         (
             "models.3.kind",
             ...,
-            "models.3.kind is missing: .* one of attention, average, botan, cage-displacement, .*, softness",
+            "models.3.kind is missing: .* one of botan, attention, average, cage-displacement, .*, softness",
         ),
         ("models.3.descriptors", {"averges": 1}, "unknown key models.3.descriptors.averges; did you mean averages?"),
         ("ablations.rounds.valeus", [1], "unknown key ablations.rounds.valeus; did you mean values?"),

@@ -22,7 +22,10 @@ class Fit(LongStage):
         description="targets files of the training and validation configurations, and structure files if the model "
         "needs them"
     )
-    model: AnyPredictor = Field(description="the kind of predictor and its settings")
+    model: AnyPredictor = Field(
+        description="the kind of predictor and its settings; sections that several kinds have, such as network and "
+        "training, have the options of kind botan, and are given in JSON for other kinds"
+    )
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     time_indices: tuple[PositiveInt, ...] = Field(min_length=1, description="sampling times, counted from 1")
     seed: NonNegativeInt = Field(0, description="seed of the random numbers in the fit")

@@ -13,9 +13,9 @@ from glassbotan.plugins import announced
 from glassbotan.predictors.contract import PredictorSettings
 
 OURS = (
+    "botan",
     "attention",
     "average",
-    "botan",
     "cage_displacement",
     "distance_change",
     "equivariant",
@@ -28,7 +28,11 @@ OURS = (
     "short_ensemble",
     "softness",
 )
-"""Names of the modules of this package that define a kind of predictor."""
+"""Names of the modules of this package that define a kind of predictor.
+
+If several kinds have a section of the same name, such as `network`, the options of the command line are those of the
+first of these kinds; for the others the section is given in JSON.
+"""
 GROUP = "glassbotan.predictors"
 """Group of entry points with which other packages declare their kinds of predictors."""
 
