@@ -3,10 +3,10 @@ import subprocess
 import pytest
 from emulated_cuda import EmulatedCuda
 
+from glassbotan.compiler import compiled, find_compiler, level_of_processor
 from glassbotan.errors import EngineError
 from glassbotan.simulate.engines.fused import Fused
-from glassbotan.simulate.engines.fused.compiler import compiled, find_compiler, level_of_processor
-from glassbotan.simulate.engines.fused.cpu import Cpu
+from glassbotan.simulate.engines.fused.cpu import SOURCE, Cpu
 from glassbotan.simulate.engines.fused.cuda import Cuda, count_gpus
 from glassbotan.simulate.engines.fused.gpu import Gpu
 
@@ -52,5 +52,5 @@ def processor(request, compiler):
         pytest.skip("this processor is not an x86-64")
     if LEVELS.index(request.param) > LEVELS.index(own):
         pytest.skip(f"this processor has no {request.param}")
-    library, _ = compiled(request.param)
+    library, _ = compiled(SOURCE, request.param)
     return Cpu(1, library)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from glassbotan.compiler import find_compiler
 from glassbotan.simulate.engines.fused.batch import aligned
-from glassbotan.simulate.engines.fused.compiler import find_compiler
 from glassbotan.simulate.engines.fused.cuda import KERNELS
 from glassbotan.simulate.engines.fused.gpu import Scratch
 from glassbotan.simulate.engines.fused.records import Arrays, Liquid, Motion

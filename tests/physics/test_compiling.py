@@ -14,12 +14,13 @@ from types import SimpleNamespace
 import pytest
 from emulated_cuda import EmulatedCuda
 
+from glassbotan import compiler as compiling
 from glassbotan.devices import DeviceError
 from glassbotan.errors import EngineError
 from glassbotan.simulate.configurations import lattice, random_generator
 from glassbotan.simulate.engines import Dynamics, load_engine
 from glassbotan.simulate.engines.fused import BUFFER, Launch, cuda
-from glassbotan.simulate.engines.fused import compiler as compiling
+from glassbotan.simulate.engines.fused.cpu import SOURCE
 from glassbotan.simulate.engines.fused.gpu import Gpu, Shape, largest_system
 from glassbotan.simulate.engines.fused.systems import liquid_record
 from glassbotan.simulate.running import advance
@@ -172,8 +173,8 @@ def empty_cache(monkeypatch, tmp_path):
 
 
 def test_the_library_is_compiled_once(compiler, empty_cache, capsys):
-    first, _ = compiling.compiled()
-    second, _ = compiling.compiled()
+    first, _ = compiling.compiled(SOURCE)
+    second, _ = compiling.compiled(SOURCE)
     assert first == second
     assert [path.name for path in empty_cache.iterdir()] == [first.name]
     assert capsys.readouterr().err.count("compiling the engine") == 1
@@ -187,7 +188,7 @@ def test_a_compiler_that_fails_gets_a_message_and_its_own_is_kept(empty_cache, m
     broken.chmod(0o755)
     monkeypatch.setenv("CXX", str(broken))
     with pytest.raises(EngineError, match=r"the compiler failed with status 3: .*broken 1.0.*engine lammps"):
-        compiling.compiled()
+        compiling.compiled(SOURCE)
     assert "no space for that" in capsys.readouterr().err
     assert list(empty_cache.iterdir()) == []
 
@@ -209,7 +210,7 @@ def test_without_a_compiler_lammps_runs_and_says_so(empty_cache, monkeypatch, ca
 def test_the_cache_may_be_a_relative_folder_or_lack_a_home(compiler, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(compiling.CACHE, ".")
-    path, _ = compiling.compiled()
+    path, _ = compiling.compiled(SOURCE)
     assert path.parent == tmp_path
     monkeypatch.delenv(compiling.CACHE)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -224,7 +225,7 @@ def test_the_cache_may_be_a_relative_folder_or_lack_a_home(compiler, monkeypatch
 def test_a_folder_that_cannot_be_written_is_no_obstacle(compiler, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(compiling.CACHE, str(tmp_path / "file" / "cache"))
-    path, _ = compiling.compiled()
+    path, _ = compiling.compiled(SOURCE)
     assert path.exists()
 
 
@@ -264,7 +265,7 @@ def test_sanitizers_find_nothing(level, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "g++")
     monkeypatch.setenv(compiling.CACHE, str(tmp_path))
     flags = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    path, _ = compiling.compiled(level, flags)
+    path, _ = compiling.compiled(SOURCE, level, flags)
     environment = {**os.environ, "LD_PRELOAD": library, "ASAN_OPTIONS": "detect_leaks=0"}
     done = subprocess.run(
         [sys.executable, "-c", SANITIZED, str(path), str(Path(cuda.__file__).parents[4])],

@@ -69,14 +69,14 @@ def or_workflow_error(function, *arguments):
 
 
 def options(**settings):
-    """Settings as command line options of a stage: numbers as they are, sections as JSON, sequences with commas."""
+    """Settings as options of a stage: numbers as they are, sections and lists as JSON, tuples with commas."""
     words = []
     for name, value in {"study": STUDY.name, **settings}.items():
-        if value in ((), {}) or value is None or value is False:
+        if value in ((), {}, []) or value is None or value is False:
             continue
         if isinstance(value, Section):
             value = value.model_dump_json()
-        elif isinstance(value, dict):
+        elif isinstance(value, (dict, list)):
             value = json.dumps(value)
         elif isinstance(value, tuple):
             value = ",".join(map(str, value))

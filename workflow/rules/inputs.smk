@@ -102,7 +102,7 @@ def fit_options(wildcards):
         train=run.train,
         validation=STUDY.configurations.validation,
         model=run.model.for_fitting(),
-        initial=starts_of_fit(wildcards) or None,
+        initial=starts_of_fit(wildcards),
     )
 
 

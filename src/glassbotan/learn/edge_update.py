@@ -7,8 +7,9 @@ A perceptron on edges is
 where c is a constant of the edge (or the first layer's bias), and s and r are the contributions of the particles at its
 two ends to the first layer. It is written as one operation with its own derivative, which stores only its input and its
 output and computes the first layer again in the backward pass. Edges are processed in blocks that fit into a
-processor's cache. Sums over neighbours are also computed here: since edges are sorted by receiver, each is a sum over
-consecutive edges.
+processor's cache: on a CPU in float32 by a library of our own (`glassbotan.learn.edge_cpu`), on a GPU by our own
+kernels if they are asked for, otherwise by PyTorch's operations. Sums over neighbours are also computed here: since
+edges are sorted by receiver, each is a sum over consecutive edges.
 """
 
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
+
+from glassbotan.learn import edge_cpu
 
 BLOCK = 2048
 """Number of edges that one thread processes at a time, so that intermediate values stay in its cache."""
@@ -45,8 +48,11 @@ class EdgeEndpoints:
     def __init__(self, edge_index: Tensor, reverse: Tensor, n: int) -> None:
         self.sender, self.receiver = edge_index
         self.reverse = reverse
+        self.particles = n
         degree = torch.bincount(self.receiver, minlength=n)
-        self.first = degree.cumsum(0) - degree
+        self.bounds = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
+        """(N + 1,), where the edges that end at each particle begin, and the number of edges"""
+        self.first = self.bounds[:-1]
         self.in_order = torch.arange(len(self.receiver), device=edge_index.device)
 
     def sum_to_receivers(self, edges: Tensor) -> Tensor:
@@ -56,6 +62,12 @@ class EdgeEndpoints:
     def sum_to_senders(self, edges: Tensor) -> Tensor:
         """Sum over the edges that start at each particle, which are the reverse of those that end at it."""
         return embedding_bag(self.reverse, edges.to(_wide(edges)), self.first, mode="sum")
+
+    def parts(self, number: int) -> list[int]:
+        """Bounds that divide the edges into parts of similar size, each with all edges of its receivers."""
+        wanted = torch.arange(1, number) * (len(self.receiver) / number)
+        inner = self.bounds[torch.searchsorted(self.bounds, wanted)]
+        return [0, *inner.tolist(), len(self.receiver)]
 
 
 class EdgePerceptron(torch.autograd.Function):
@@ -97,8 +109,13 @@ class EdgePerceptron(torch.autograd.Function):
         """
         products = arithmetic.products
         ctx.kernels = _kernels(x, len(second), arithmetic)
+        ctx.compiled = edge_cpu.fits(x, len(second), products)
         weight, shift = second.to(products), bias.to(products)
-        if ctx.kernels:
+        incoming = None
+        if ctx.compiled:
+            at_ends = _at_ends(from_sender, from_receiver, ends, products)
+            y, incoming = edge_cpu.forward(x, first, constant, weight, shift, at_ends, ends)
+        elif ctx.kernels:
             at_ends = _at_ends(from_sender, from_receiver, ends, products)
             y = ctx.kernels.forward(x, first.to(products), constant.to(products), weight, shift, at_ends)
         else:
@@ -108,17 +125,26 @@ class EdgePerceptron(torch.autograd.Function):
                 torch.addmm(shift, layer(block).to(products), weight.t(), out=y[block]).relu_()
         ctx.save_for_backward(x, first, constant, second, from_sender, from_receiver, y)
         ctx.ends = ends
-        return y, ends.sum_to_receivers(y) if ends else None
+        if incoming is None and ends is not None:
+            incoming = ends.sum_to_receivers(y)
+        return y, incoming
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor, d_incoming: Tensor | None) -> tuple[Tensor | None, ...]:
         """Derivatives with respect to the arguments of `forward`, from those with respect to y and to the sums."""
         saved = _Saved(ctx.ends, *ctx.saved_tensors)
-        if ctx.kernels:
+        if ctx.compiled:
+            gradients = _by_library(saved, dy, d_incoming, ctx.needs_input_grad[0])
+        elif ctx.kernels:
             gradients = _by_kernels(ctx.kernels, saved, dy, d_incoming)
         else:
             gradients = _by_blocks(saved, dy, d_incoming, ctx.needs_input_grad[0])
         d_before, ends, constant = gradients.before, saved.ends, saved.constant
+        to_ends: tuple[Tensor | None, Tensor | None] = None, None
+        if ends is not None and ctx.compiled:
+            to_ends = edge_cpu.sum_of_rows(d_before, ends.reverse, ends), gradients.receivers
+        elif ends is not None:
+            to_ends = ends.sum_to_senders(d_before), ends.sum_to_receivers(d_before)
         return (
             gradients.x,
             gradients.first,
@@ -126,8 +152,7 @@ class EdgePerceptron(torch.autograd.Function):
             gradients.second,
             gradients.bias,
             None,
-            ends.sum_to_senders(d_before) if ends is not None else None,
-            ends.sum_to_receivers(d_before) if ends is not None else None,
+            *to_ends,
             None,
         )
 
@@ -157,6 +182,8 @@ class _Gradients(NamedTuple):
     first: Tensor
     second: Tensor
     bias: Tensor
+    receivers: Tensor | None = None
+    """with respect to the values of receivers; None if it is the sum of `before`, which is still to be computed"""
 
 
 def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: bool) -> _Gradients:
@@ -184,6 +211,16 @@ def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: b
         if dx is not None:
             torch.mm(d, first_weight, out=dx[block])
     return _Gradients(dx, d_before, d_first, d_second, d_bias)
+
+
+def _by_library(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: bool) -> _Gradients:
+    """Compute the derivatives with our own library for CPUs."""
+    at_ends = saved.at_ends(saved.x.dtype)
+    return _Gradients(
+        *edge_cpu.backward(
+            saved.x, saved.first, saved.constant, saved.second, at_ends, saved.ends, saved.y, dy, d_incoming, needs_dx
+        )
+    )
 
 
 def _by_kernels(kernels: Any, saved: _Saved, dy: Tensor, d_incoming: Tensor | None) -> _Gradients:

@@ -4,6 +4,7 @@ import torch
 
 from glassbotan.devices import DeviceError, free_gpu
 from glassbotan.errors import TrainingError
+from glassbotan.learn.edge_cpu import computes
 from glassbotan.learn.edge_update import Arithmetic
 from glassbotan.study.learning import EdgeTraining
 from glassbotan.study.simulation import Device
@@ -34,7 +35,10 @@ def processor_name(device: torch.device) -> str:
 
 
 def arithmetic_of(training: EdgeTraining, width: int, device: torch.device) -> Arithmetic:
-    """How edges are computed; `training.precision: auto` uses bfloat16 if the processor has instructions for it.
+    """How edges are computed.
+
+    `training.precision: auto` takes what is fastest: on a CPU float32 if our own library computes it; otherwise
+    bfloat16 if the processor has instructions for it.
 
     Raises
     ------
@@ -46,7 +50,7 @@ def arithmetic_of(training: EdgeTraining, width: int, device: torch.device) -> A
     if training.precision == "auto":
         if device.type == "cuda":
             fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:  # older releases of torch have no get_capabilities
+        elif not computes(width):  # older releases of torch have no get_capabilities
             capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
             fast = capabilities.get("avx512_bf16", False)
     products = torch.bfloat16 if fast else torch.float32

@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.compiler import Source, compiled
 from glassbotan.errors import EngineError
 from glassbotan.simulate.engines.fused.batch import MOST_PARTICLES, Batch, aligned
-from glassbotan.simulate.engines.fused.compiler import compiled
 from glassbotan.simulate.engines.fused.records import AXES, Liquid, Motion
 
+SOURCE = Source(
+    package="glassbotan.simulate.engines.fused",
+    files=("lanes.hpp", "physics.hpp", "cpu.cpp"),
+    name="fused",
+    what="the engine",
+    instead="choose the engine lammps",
+)
 MOST_CELLS = 64
 """Cells along an edge at most: a box that would hold more of them is nearly empty."""
 CELLS_OF_RANGE = 2
@@ -31,7 +38,7 @@ class Cpu:
     # Whatever the number of threads, so that a run can be continued with another one.
 
     def __init__(self, threads: int, library: Path | None = None) -> None:
-        self._library = ctypes.CDLL(str(library or compiled()[0]))
+        self._library = ctypes.CDLL(str(library or compiled(SOURCE)[0]))
         self.lanes = int(self._library.glassbotan_width())
         self.at_a_time = threads
         self.name = f"cpu ({platform.machine()}, vectors of {self.lanes})"

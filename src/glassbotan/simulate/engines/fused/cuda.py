@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.compiler import cache_folder
 from glassbotan.devices import DeviceError
 from glassbotan.errors import EngineError
-from glassbotan.simulate.engines.fused.compiler import cache_folder
 
 OLDEST = 70
 """Lowest compute capability, times ten, that the kernels are written for: Volta."""

@@ -1,8 +1,8 @@
-"""Compiling the engine for the processor at hand, the first time that it is needed.
+"""Compiling parts of this package in C++ for the processor at hand, the first time that they are needed.
 
-A compiler takes two seconds for it. The library is kept in the user's cache, under a name made from the source, the
-compiler and the processor, so machines of a cluster that share a home each find their own. It has a plain C interface:
-it needs neither the headers of Python nor a library of C++, and one library serves every version of Python.
+A compiler takes two seconds for each of them. The library is kept in the user's cache, under a name made from the
+source, the compiler and the processor, so machines of a cluster that share a home each find their own. It has a plain C
+interface: it needs neither the headers of Python nor a library of C++, and one library serves every version of Python.
 """
 
 import hashlib
@@ -20,18 +20,32 @@ from typing import NamedTuple
 from glassbotan.errors import EngineError
 
 CACHE = "GLASSBOTAN_CACHE"
-"""Environment variable with the folder in which compiled engines are kept, instead of the user's cache."""
+"""Environment variable with the folder in which compiled libraries are kept, instead of the user's cache."""
 FLAGS = (
     *("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-exceptions", "-fno-rtti"),
     *("-fno-math-errno", "-ffp-contract=fast"),
 )
-SOURCES = ("lanes.hpp", "physics.hpp", "cpu.cpp")
 NEEDED = {  # features of a processor of each level of x86-64, as Linux names them
     "x86-64-v4": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
     "x86-64-v3": ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"),
 }
 SECONDS = 600
 """Time after which a compiler is stopped."""
+
+
+class Source(NamedTuple):
+    """A part of this package in C++."""
+
+    package: str
+    """the package that the files are in"""
+    files: tuple[str, ...]
+    """names of the files; the last is compiled, and includes the others"""
+    name: str
+    """beginning of the name of the library"""
+    what: str
+    """what it is, for messages"""
+    instead: str
+    """what the user can do without it, for messages"""
 
 
 class Compiler(NamedTuple):
@@ -90,11 +104,12 @@ def level_of_processor() -> str:
     return "x86-64-v3" if has_v3 else "x86-64"
 
 
-def compiled(level: str | None = None, more_flags: tuple[str, ...] = ()) -> tuple[Path, Compiler]:
-    """Path of the engine's library, which is compiled if it isn't in the cache, and the compiler.
+def compiled(source: Source, level: str | None = None, more_flags: tuple[str, ...] = ()) -> tuple[Path, Compiler]:
+    """Path of a library, which is compiled if it isn't in the cache, and the compiler.
 
     Parameters
     ----------
+    source : what is compiled
     level : level of x86-64; by default that of this processor
     more_flags : further options of the compiler
 
@@ -105,28 +120,28 @@ def compiled(level: str | None = None, more_flags: tuple[str, ...] = ()) -> tupl
     """
     compiler = find_compiler()
     level = level_of_processor() if level is None else level
-    folder = resources.files(__package__)
-    content = [(folder / name).read_bytes() for name in SOURCES]
+    folder = resources.files(source.package)
+    content = [(folder / name).read_bytes() for name in source.files]
     options = [*FLAGS, *more_flags]
     if level:
         is_zig = compiler.takes_levels_with == "-mcpu="
         options.append(compiler.takes_levels_with + (level.replace("-", "_") if is_zig else level))
     key = hashlib.sha256("\0".join([*compiler.command, compiler.version, *platform.libc_ver(), *options]).encode())
-    for source in content:
-        key.update(source)
-    path = cache_folder() / f"fused-{level or platform.machine()}-{key.hexdigest()[:16]}.so"
+    for text in content:
+        key.update(text)
+    path = cache_folder() / f"{source.name}-{level or platform.machine()}-{key.hexdigest()[:16]}.so"
     if not path.exists():
-        _compile(compiler, options, dict(zip(SOURCES, content, strict=True)), path)
+        _compile(compiler, options, source, content, path)
     return path, compiler
 
 
-def _compile(compiler: Compiler, options: list[str], sources: dict[str, bytes], path: Path) -> None:
+def _compile(compiler: Compiler, options: list[str], source: Source, content: list[bytes], path: Path) -> None:
     """Compile in a folder of its own, and move the library to its place when it is whole."""
-    print(f"glassbotan: compiling the engine with {compiler.version}, once", file=sys.stderr)
+    print(f"glassbotan: compiling {source.what} with {compiler.version}, once", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        for name, source in sources.items():
-            (Path(folder) / name).write_bytes(source)
-        command = [*compiler.command, *options, "cpu.cpp", "-o", "library.so", "-lm"]
+        for name, text in zip(source.files, content, strict=True):
+            (Path(folder) / name).write_bytes(text)
+        command = [*compiler.command, *options, source.files[-1], "-o", "library.so", "-lm"]
         if "ziglang" in compiler.command:  # as `zig c++` it would first build a library of C++, which isn't needed
             command = [word if word != "c++" else "cc" for word in command] + ["-nostdlib++"]
         try:
@@ -144,13 +159,13 @@ def _compile(compiler: Compiler, options: list[str], sources: dict[str, bytes], 
             print(done.stderr, file=sys.stderr)
             raise EngineError(
                 f"the compiler failed with status {done.returncode}: {' '.join(command)} ({compiler.version}); its "
-                "message is above; name another compiler in the environment variable CXX, or choose the engine lammps"
+                f"message is above; name another compiler in the environment variable CXX, or {source.instead}"
             )
         os.replace(Path(folder) / "library.so", path)
 
 
 def cache_folder() -> Path:
-    """The folder of compiled engines, which is made if it isn't there; one for this process if none can be written."""
+    """The folder of compiled libraries, made if it isn't there; one for this process if none can be written."""
     named = os.environ.get(CACHE)
     try:
         base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "glassbotan"

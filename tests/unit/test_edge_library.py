@@ -1,0 +1,126 @@
+"""The library that computes the perceptrons of edges on a CPU, against PyTorch's operations in float64."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import torch
+
+from glassbotan.compiler import compiled, level_of_processor
+from glassbotan.learn import edge_cpu
+from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
+
+LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")
+PARTICLES, EDGES = 70, 1500
+
+
+@pytest.fixture(params=LEVELS)
+def level(request, monkeypatch):
+    """Each level of x86-64 that this machine has; the library is that of the level."""
+    own = level_of_processor()
+    if own not in LEVELS or LEVELS.index(request.param) > LEVELS.index(own):
+        pytest.skip(f"this processor has no {request.param}")
+    if edge_cpu.library() is None:
+        pytest.skip("there is no compiler")
+    monkeypatch.setattr(edge_cpu, "compiled", partial(compiled, level=request.param))
+    edge_cpu.library.cache_clear()
+    yield request.param
+    edge_cpu.library.cache_clear()
+
+
+def graph():
+    """Random edges, with their reverse edges, sorted by receiver; the last particles have none."""
+    random = torch.Generator().manual_seed(1)
+    forth = torch.randint(PARTICLES - 5, (2, EDGES // 2), generator=random)
+    both = torch.cat([forth, forth.flip(0)], dim=1)
+    order = torch.argsort(both[1], stable=True)
+    place = torch.empty(EDGES, dtype=torch.long)
+    place[order] = torch.arange(EDGES)
+    return EdgeEndpoints(both[:, order].int(), place[(order + EDGES // 2) % EDGES].int(), PARTICLES)
+
+
+def results(products, width, inputs, with_ends, constant_per_edge=True):
+    """Outputs and derivatives, by name."""
+    random = torch.Generator().manual_seed(5)  # with which no value before a ReLU is so near zero that its sign changes
+
+    def numbers(*shape, scale=1.0):
+        return scale * torch.randn(shape, generator=random, dtype=torch.float64)
+
+    ends = graph() if with_ends else None
+    leaves = {
+        "x": numbers(EDGES, inputs),
+        "first": numbers(width, 3 * inputs, scale=inputs**-0.5)[:, inputs : 2 * inputs],  # a block of a wider layer
+        "constant": numbers(*((EDGES, width) if constant_per_edge else (width,))),
+        "second": numbers(width, width, scale=width**-0.5),
+        "bias": numbers(width),
+        **({name: numbers(PARTICLES, width) for name in ("from_sender", "from_receiver")} if with_ends else {}),
+    }
+    leaves = {name: value.to(products).requires_grad_() for name, value in leaves.items()}
+    values = [*leaves.values()]
+    y, incoming = EdgePerceptron.apply(*values[:5], Arithmetic(products), *values[5:], *([ends] if with_ends else []))
+    loss = (y.double() * numbers(EDGES, width)).sum()
+    if with_ends:
+        loss = loss + (incoming.double() * numbers(PARTICLES, width)).sum()
+    gradients = torch.autograd.grad(loss, values)
+    found = {"y": y, **({"incoming": incoming} if with_ends else {}), **dict(zip(leaves, gradients, strict=True))}
+    return {name: value.detach() for name, value in found.items()}
+
+
+@pytest.mark.parametrize("width", [16, 48, 64, 128])
+@pytest.mark.parametrize(
+    ("inputs", "with_ends", "constant_per_edge"),
+    [(None, True, True), (None, False, False), (3, False, False), (3, True, False)],
+    ids=["round", "decoder", "encoder", "encoder with states"],
+)
+def test_outputs_and_derivatives_are_those_of_float64(level, width, inputs, with_ends, constant_per_edge, monkeypatch):
+    shape = (width, inputs or width, with_ends, constant_per_edge)
+    calls = []
+    monkeypatch.setattr(edge_cpu, "backward", lambda *given: calls.append(1) or backward(*given))
+    expected, found = results(torch.float64, *shape), results(torch.float32, *shape)
+    assert calls == [1]  # of float32 alone
+    for name, reference in expected.items():
+        error = float((found[name].double() - reference).norm() / reference.norm())
+        assert error < 2e-6, name
+
+
+backward = edge_cpu.backward
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_results_do_not_depend_on_the_number_of_threads(threads):
+    if edge_cpu.library() is None:
+        pytest.skip("there is no compiler")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = results(torch.float32, 64, 64, True)
+        torch.set_num_threads(threads)
+        together = results(torch.float32, 64, 64, True)
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(together[name], value) for name, value in alone.items())
+
+
+def test_other_shapes_and_number_types_are_left_to_pytorch():
+    x = torch.zeros(5, 64)
+    assert not edge_cpu.fits(x.double(), 64, torch.float64)
+    assert not edge_cpu.fits(x, 64, torch.bfloat16)
+    assert not edge_cpu.fits(x, 24, torch.float32)
+    assert not edge_cpu.fits(x, 256, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"CXX": "no-such-compiler"}, "networks are trained with PyTorch's operations, which is slower"),
+        ({"GLASSBOTAN_EDGES": "torch"}, ""),
+    ],
+)
+def test_without_a_compiler_pytorch_does_the_work(variables, said, tmp_path):
+    code = "from glassbotan.learn import edge_cpu; assert edge_cpu.library() is None"
+    environment = {**os.environ, "GLASSBOTAN_CACHE": str(tmp_path), **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr
