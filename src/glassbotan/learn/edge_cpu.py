@@ -11,7 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,17 +33,21 @@ WIDEST = 128
 PARTS = 16
 """Number of parts into which the edges are divided; the sums of the parts are added in their order."""
 
-_NUMBERS = ("width", "inputs", "constant_per_edge")
+_NUMBERS = ("width", "inputs", "constant_per_edge", "halves", "exact_inputs")
 _ARRAYS = (
     *("x", "first", "first_t", "constant", "second", "second_t", "bias", "sender", "receiver"),
-    *("from_sender", "from_receiver", "y", "incoming", "dy", "d_incoming", "dx", "d_before", "d_receiver"),
+    *("from_sender", "from_receiver", "y", "incoming", "dy", "d_incoming", "dx", "d_constant", "d_receiver"),
 )
 
 
 class _Edges(ctypes.Structure):
     """The record `Edges` of the library; see edges.cpp for the shapes of its arrays."""
 
-    _fields_ = [*((name, ctypes.c_int) for name in _NUMBERS), *((name, ctypes.c_void_p) for name in _ARRAYS)]
+    _fields_ = [
+        *((name, ctypes.c_int) for name in _NUMBERS),
+        *((name, ctypes.c_void_p) for name in _ARRAYS),
+        ("adds", ctypes.c_int),
+    ]
 
 
 @cache
@@ -59,15 +63,14 @@ def library() -> Any:
         return None
     long, pointer = ctypes.c_long, ctypes.c_void_p
     found.glassbotan_edges_forward.argtypes = [pointer, long, long]
-    found.glassbotan_edges_backward.argtypes = [pointer, long, long, pointer, pointer, pointer]
-    found.glassbotan_edges_sum.argtypes = [pointer, pointer, pointer, ctypes.c_int, long, long, pointer]
+    found.glassbotan_edges_backward.argtypes = [pointer, long, long, *(pointer,) * 5]
     return found
 
 
 def fits(x: Tensor, width: int, products: torch.dtype) -> bool:
     """Whether the library can compute a perceptron of this width on edges x."""
-    in_single = x.device.type == "cpu" and x.dtype == products == torch.float32
-    return in_single and computes(width)
+    stored = x.dtype in (torch.float32, products) and products in (torch.float32, torch.bfloat16)
+    return x.device.type == "cpu" and stored and computes(width)
 
 
 def computes(width: int) -> bool:
@@ -75,20 +78,40 @@ def computes(width: int) -> bool:
     return width % 16 == 0 and width <= WIDEST and library() is not None
 
 
+class Gradients(NamedTuple):
+    """Derivatives with respect to the arguments of `forward`."""
+
+    x: Tensor | None
+    first: Tensor
+    constant: Tensor
+    second: Tensor
+    bias: Tensor
+    senders: Tensor | None
+    receivers: Tensor | None
+
+
 def forward(
-    x: Tensor, first: Tensor, constant: Tensor, second: Tensor, bias: Tensor, at_ends: Any, ends: Any
+    x: Tensor,
+    first: Tensor,
+    constant: Tensor,
+    second: Tensor,
+    bias: Tensor,
+    products: torch.dtype,
+    at_ends: Any,
+    ends: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """The output y (n_e, width), and its sums (N, width) over the edges of each receiver, if there are ends.
 
     Parameters
     ----------
     x, first, constant, second, bias : see `EdgePerceptron.forward`
+    products : number type of y
     at_ends : values from senders and from receivers, (N, width) each, and the sender and the receiver of each edge, or
         None
     ends : the particles at the ends of the edges, or None
     """
-    y = x.new_empty(len(x), len(second))
-    incoming = x.new_zeros(ends.particles, len(second)) if ends is not None else None
+    y = x.new_empty(len(x), len(second), dtype=products)
+    incoming = x.new_zeros(ends.particles, len(second), dtype=torch.float32) if ends is not None else None
     record, kept = _record(x, first, constant, second, bias, at_ends, y=y, incoming=incoming)
     run = partial(library().glassbotan_edges_forward, ctypes.byref(record))
     _in_parts(lambda part, begin, end: run(begin, end), _bounds(len(x), ends))
@@ -106,50 +129,63 @@ def backward(
     y: Tensor,
     dy: Tensor | None,
     d_incoming: Tensor | None,
+    d_constant: Tensor | None,
     needs_dx: bool,
-) -> tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor, Tensor | None]:
-    """Derivatives with respect to x, the values before the first ReLU, the weights, the bias, and values of receivers.
+) -> Gradients:
+    """Derivatives with respect to the arguments of `forward`.
 
     Parameters
     ----------
     x, first, constant, second, at_ends, ends : as in `forward`
     y : its output
     dy, d_incoming : derivatives with respect to the output and to its sums
+    d_constant : (n_e, width), a derivative with respect to the constants of the edges from later uses of them, to which
+        the new one is added in place; None if there is none
     needs_dx : whether the derivative with respect to x is needed
-
-    Returns
-    -------
-    dx, d_before, d_first, d_second, d_bias, d_receiver
     """
     width, inputs = len(second), x.shape[1]
-    bounds = _bounds(len(x), ends)
+    bounds, per_edge = _bounds(len(x), ends), constant.dim() == 2
+    parts = len(bounds) - 1
+
+    def zeros(*shape: int) -> Tensor:
+        return x.new_zeros(shape, dtype=torch.float32)
+
     # The library gives only whole vectors of derivatives of inputs; those of three coordinates are hardly ever needed.
-    dx = torch.empty_like(x) if needs_dx and inputs % 16 == 0 else None
-    d_before = x.new_empty(len(x), width)
-    d_receiver = x.new_zeros(ends.particles, width) if ends is not None else None
-    sums = [x.new_zeros(len(bounds) - 1, *shape) for shape in ((inputs, width), (width, width), (width,))]
-    gradients = {"dy": dy, "d_incoming": d_incoming, "dx": dx, "d_before": d_before, "d_receiver": d_receiver}
+    dx = torch.empty_like(x) if needs_dx and inputs % 16 == 0 and x.dtype == y.dtype else None
+    before = d_constant if d_constant is not None else torch.empty_like(y)
+    d_sender = zeros(parts, ends.particles, width) if at_ends else None
+    d_receiver = zeros(ends.particles, width) if at_ends else None
+    sums = zeros(parts, inputs, width), zeros(parts, width, width), zeros(parts, width), zeros(parts, width)
+    needs_before = per_edge or (needs_dx and dx is None)
+    gradients = {
+        "dy": dy,
+        "d_incoming": d_incoming,
+        "dx": dx,
+        "d_constant": before if needs_before else None,
+        "d_receiver": d_receiver,
+    }
     record, kept = _record(x, first, constant, second, None, at_ends, y=y, **gradients)
+    record.adds = int(d_constant is not None)
     run = partial(library().glassbotan_edges_backward, ctypes.byref(record))
-    _in_parts(lambda part, begin, end: run(begin, end, *(one[part].data_ptr() for one in sums)), bounds)
+
+    def work(part: int, begin: int, end: int) -> None:
+        to_senders = None if d_sender is None else d_sender[part].data_ptr()
+        run(begin, end, *(one[part].data_ptr() for one in sums), to_senders)
+
+    _in_parts(work, bounds)
     del kept
+    d_first_t, d_second, d_bias, d_shift = (one.sum(dim=0) for one in sums)
     if needs_dx and dx is None:
-        dx = d_before @ first
-    d_first_t, d_second, d_bias = (one.sum(dim=0) for one in sums)
-    return dx, d_before, d_first_t.t(), d_second, d_bias, d_receiver
-
-
-def sum_of_rows(values: Tensor, rows: Tensor, ends: Any) -> Tensor:
-    """For each particle the sum of the rows of values (n_e, width) that its edges name in `rows` (n_e,), (N, width)."""
-    sums = values.new_empty(ends.particles, values.shape[1])
-    values = values.contiguous()
-    run = partial(
-        library().glassbotan_edges_sum, values.data_ptr(), rows.data_ptr(), ends.bounds.data_ptr(), values.shape[1]
+        dx = before.to(x.dtype) @ first.to(x.dtype)
+    return Gradients(
+        x=dx,
+        first=d_first_t.t(),
+        constant=before if per_edge else d_shift,
+        second=d_second,
+        bias=d_bias,
+        senders=None if d_sender is None else d_sender.sum(dim=0),
+        receivers=d_receiver,
     )
-    share = -(-ends.particles // PARTS)
-    bounds = [min(part * share, ends.particles) for part in range(PARTS + 1)]
-    _in_parts(lambda part, begin, end: run(begin, end, sums.data_ptr()), bounds)
-    return sums
 
 
 def _record(
@@ -163,22 +199,31 @@ def _record(
 ) -> tuple[_Edges, dict[str, Tensor]]:
     """The record of a call, and the tensors whose memory it refers to."""
     from_sender, from_receiver, sender, receiver = at_ends or (None, None, None, None)
-    given = {
-        "x": x,
+    y = more["y"]
+    assert y is not None
+    weights = {
         "first": first,
         "first_t": first.t(),
-        "constant": constant,
         "second": second,
         "second_t": second.t(),
         "bias": bias,
-        "sender": sender,
-        "receiver": receiver,
         "from_sender": from_sender,
         "from_receiver": from_receiver,
-        **more,
+        **({} if constant.dim() == 2 else {"constant": constant}),
     }
-    kept = {name: one.detach().contiguous() for name, one in given.items() if one is not None}
-    numbers = {"width": len(second), "inputs": x.shape[1], "constant_per_edge": int(constant.dim() == 2)}
+    kept = {"x": x.detach().contiguous()}
+    if constant.dim() == 2:
+        kept["constant"] = constant.detach().to(y.dtype).contiguous()
+    kept |= {name: one.detach().float().contiguous() for name, one in weights.items() if one is not None}
+    kept |= {name: one for name, one in (("sender", sender), ("receiver", receiver)) if one is not None}
+    kept |= {name: one.contiguous() for name, one in more.items() if one is not None}
+    numbers = {
+        "width": len(second),
+        "inputs": x.shape[1],
+        "constant_per_edge": int(constant.dim() == 2),
+        "halves": int(y.dtype == torch.bfloat16),
+        "exact_inputs": int(x.dtype == torch.float32),
+    }
     return _Edges(**numbers, **{name: one.data_ptr() for name, one in kept.items()}), kept
 
 

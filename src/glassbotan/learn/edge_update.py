@@ -89,7 +89,7 @@ class EdgePerceptron(torch.autograd.Function):
         from_sender: Tensor | None = None,
         from_receiver: Tensor | None = None,
         ends: EdgeEndpoints | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Apply the perceptron.
 
         Parameters
@@ -106,15 +106,19 @@ class EdgePerceptron(torch.autograd.Function):
         -------
         y : (n_e, width)
         incoming : (N, width), the sums; None without `ends`
+        constant : the constants of the edges again, None if they are not of edges. If the same constants are used
+            again, these are to be given: then derivatives with respect to them are added where they are, and not in
+            further arrays
         """
+        ctx.set_materialize_grads(False)
         products = arithmetic.products
         ctx.kernels = _kernels(x, len(second), arithmetic)
         ctx.compiled = edge_cpu.fits(x, len(second), products)
         weight, shift = second.to(products), bias.to(products)
         incoming = None
         if ctx.compiled:
-            at_ends = _at_ends(from_sender, from_receiver, ends, products)
-            y, incoming = edge_cpu.forward(x, first, constant, weight, shift, at_ends, ends)
+            at_ends = _at_ends(from_sender, from_receiver, ends, torch.float32)
+            y, incoming = edge_cpu.forward(x, first, constant, second, bias, products, at_ends, ends)
         elif ctx.kernels:
             at_ends = _at_ends(from_sender, from_receiver, ends, products)
             y = ctx.kernels.forward(x, first.to(products), constant.to(products), weight, shift, at_ends)
@@ -127,32 +131,37 @@ class EdgePerceptron(torch.autograd.Function):
         ctx.ends = ends
         if incoming is None and ends is not None:
             incoming = ends.sum_to_receivers(y)
-        return y, incoming
+        return y, incoming, constant.view_as(constant) if constant.dim() == 2 else None
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor, d_incoming: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Derivatives with respect to the arguments of `forward`, from those with respect to y and to the sums."""
-        saved = _Saved(ctx.ends, *ctx.saved_tensors)
+    def backward(
+        ctx: Any, dy: Tensor | None, d_incoming: Tensor | None, d_constant: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        """Derivatives with respect to the arguments of `forward`, from those with respect to what it returns."""
+        saved, needs_dx = _Saved(ctx.ends, *ctx.saved_tensors), ctx.needs_input_grad[0]
         if ctx.compiled:
-            gradients = _by_library(saved, dy, d_incoming, ctx.needs_input_grad[0])
-        elif ctx.kernels:
+            at_ends = saved.at_ends(torch.float32)
+            found = edge_cpu.backward(
+                saved.x, saved.first, saved.constant, saved.second, at_ends, saved.ends, saved.y, dy, d_incoming,
+                d_constant, needs_dx,
+            )  # fmt: skip
+            return (*found[:5], None, *found[5:], None)
+        dy = torch.zeros_like(saved.y) if dy is None else dy
+        if ctx.kernels:
             gradients = _by_kernels(ctx.kernels, saved, dy, d_incoming)
         else:
-            gradients = _by_blocks(saved, dy, d_incoming, ctx.needs_input_grad[0])
+            gradients = _by_blocks(saved, dy, d_incoming, needs_dx)
         d_before, ends, constant = gradients.before, saved.ends, saved.constant
-        to_ends: tuple[Tensor | None, Tensor | None] = None, None
-        if ends is not None and ctx.compiled:
-            to_ends = edge_cpu.sum_of_rows(d_before, ends.reverse, ends), gradients.receivers
-        elif ends is not None:
-            to_ends = ends.sum_to_senders(d_before), ends.sum_to_receivers(d_before)
+        of_constant = d_before if constant.dim() == 2 else d_before.sum(dim=0, dtype=_wide(constant))
         return (
             gradients.x,
             gradients.first,
-            d_before if constant.dim() == 2 else d_before.sum(dim=0, dtype=_wide(constant)),
+            of_constant if d_constant is None else of_constant + d_constant,
             gradients.second,
             gradients.bias,
             None,
-            *to_ends,
+            ends.sum_to_senders(d_before) if ends is not None else None,
+            ends.sum_to_receivers(d_before) if ends is not None else None,
             None,
         )
 
@@ -182,8 +191,6 @@ class _Gradients(NamedTuple):
     first: Tensor
     second: Tensor
     bias: Tensor
-    receivers: Tensor | None = None
-    """with respect to the values of receivers; None if it is the sum of `before`, which is still to be computed"""
 
 
 def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: bool) -> _Gradients:
@@ -211,16 +218,6 @@ def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: b
         if dx is not None:
             torch.mm(d, first_weight, out=dx[block])
     return _Gradients(dx, d_before, d_first, d_second, d_bias)
-
-
-def _by_library(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: bool) -> _Gradients:
-    """Compute the derivatives with our own library for CPUs."""
-    at_ends = saved.at_ends(saved.x.dtype)
-    return _Gradients(
-        *edge_cpu.backward(
-            saved.x, saved.first, saved.constant, saved.second, at_ends, saved.ends, saved.y, dy, d_incoming, needs_dx
-        )
-    )
 
 
 def _by_kernels(kernels: Any, saved: _Saved, dy: Tensor, d_incoming: Tensor | None) -> _Gradients:

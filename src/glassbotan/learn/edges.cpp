@@ -1,10 +1,11 @@
 // The perceptron of every edge on a CPU, forward and backward, in one pass over the edges.
 //
-//     y = relu(W_2 relu(W_1 x + c + s[sender] + r[receiver]) + b_2),
+//     y = relu(W_2 relu(W_1 x + c + s[sender] + r[receiver]) + b_2)
 //
 // A thread works on the edges of some particles, CHUNK edges at a time, whose intermediate values stay in its cache.
-// Every product of matrices is a sum over one index of a number times a row of a matrix (`multiply`), whose results
-// stay in registers. Sums over edges are added in their order, so that results do not depend on the number of threads.
+// Edges are stored as floats or as bfloat16 numbers (the upper half of a float), and everything is computed in floats.
+// Every product of matrices is a sum over one index of a number times a row of a matrix (`multiply`), whose results stay
+// in registers. Sums over the edges of a part are added in their order.
 
 #if defined(__AVX512F__)
 constexpr int LANES = 16;
@@ -21,14 +22,37 @@ constexpr int CHUNK = 48;
 constexpr int WIDEST = 128;
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef unsigned Bits __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef unsigned short Halves __attribute__((vector_size(2 * LANES), aligned(2)));
+typedef unsigned short bfloat16;
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE Vector &at(float *p) { return *(Vector *)p; }
 INLINE Vector at(const float *p) { return *(const Vector *)p; }
 
+INLINE Vector load(const float *p) { return at(p); }
+INLINE Vector load(const bfloat16 *p) {
+    return (Vector)(__builtin_convertvector(*(const Halves *)p, Bits) << 16);
+}
+INLINE void store(float *p, Vector v) { at(p) = v; }
+INLINE void store(bfloat16 *p, Vector v) {
+    const Bits bits = (Bits)v;
+    *(Halves *)p = __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves); // to the nearest, or even
+}
+INLINE float number(const float *p) { return *p; }
+INLINE float number(const bfloat16 *p) {
+    union {
+        unsigned bits;
+        float value;
+    } found = {(unsigned)*p << 16};
+    return found.value;
+}
+INLINE Vector positive(Vector sign, Vector v) { return sign > 0 ? v : Vector{}; }
+
 // out[r, :] (+)= sum_l a[r, l] m[l, :] for R rows and C vectors of columns; a[r, l] is at a[r step_r + l step_l].
 template <int R, int C>
-INLINE void block(const float *a, long step_r, long step_l, int length, const float *m, int ld_m, float *out, long ld_out, bool add) {
+INLINE void block(const float *a, long step_r, long step_l, int length, const float *m, int ld_m, float *out, int ld_out,
+                  bool add) {
     Vector sums[R][C];
     for (int r = 0; r < R; ++r)
         for (int c = 0; c < C; ++c)
@@ -36,7 +60,7 @@ INLINE void block(const float *a, long step_r, long step_l, int length, const fl
     for (int l = 0; l < length; ++l) {
         Vector row[C];
         for (int c = 0; c < C; ++c)
-            row[c] = at(m + (long)l * ld_m + c * LANES);
+            row[c] = at(m + l * ld_m + c * LANES);
         for (int r = 0; r < R; ++r) {
             const float factor = a[r * step_r + l * step_l];
             for (int c = 0; c < C; ++c)
@@ -49,7 +73,8 @@ INLINE void block(const float *a, long step_r, long step_l, int length, const fl
 }
 
 template <int C>
-static void rows(int n, const float *a, long step_r, long step_l, int length, const float *m, int ld_m, float *out, long ld_out, bool add) {
+static void rows(int n, const float *a, long step_r, long step_l, int length, const float *m, int ld_m, float *out,
+                 int ld_out, bool add) {
     int r = 0;
     for (; r + ROWS <= n; r += ROWS)
         block<ROWS, C>(a + r * step_r, step_r, step_l, length, m, ld_m, out + r * ld_out, ld_out, add);
@@ -58,7 +83,8 @@ static void rows(int n, const float *a, long step_r, long step_l, int length, co
 }
 
 // The same for n rows and `width` columns, a multiple of LANES.
-static void multiply(int n, const float *a, long step_r, long step_l, int length, const float *m, int ld_m, float *out, long ld_out, int width, bool add) {
+static void multiply(int n, const float *a, long step_r, long step_l, int length, const float *m, int ld_m, float *out,
+                     int ld_out, int width, bool add) {
     int c = 0;
     for (; c + COLUMNS * LANES <= width; c += COLUMNS * LANES)
         rows<COLUMNS>(n, a, step_r, step_l, length, m + c, ld_m, out + c, ld_out, add);
@@ -66,13 +92,16 @@ static void multiply(int n, const float *a, long step_r, long step_l, int length
         rows<1>(n, a, step_r, step_l, length, m + c, ld_m, out + c, ld_out, add);
 }
 
-// The arrays of a call. Rows are contiguous; W is `width`, K is `inputs`, and pointers can be null where it says so.
+// The arrays of a call. Rows are contiguous; W is `width`, K is `inputs`. Arrays over edges (n_e, ...) are of the type S,
+// float or bfloat16. Pointers can be null where it says so.
 struct Edges {
     int width, inputs, constant_per_edge;
-    const float *x;             // (n_e, K)
+    int halves;                 // whether S is bfloat16
+    int exact_inputs;           // whether x is of floats, whatever S is
+    const void *x;              // (n_e, K)
     const float *first;         // (W, K), W_1
     const float *first_t;       // (K, W)
-    const float *constant;      // (n_e, W) or (W,)
+    const void *constant;       // (n_e, W), or (W,) floats
     const float *second;        // (W, W), W_2
     const float *second_t;      // (W, W), transposed
     const float *bias;          // (W,)
@@ -80,57 +109,74 @@ struct Edges {
     const int *receiver;        // (n_e,)
     const float *from_sender;   // (N, W) or null
     const float *from_receiver; // (N, W) or null
-    float *y;                   // (n_e, W)
+    void *y;                    // (n_e, W)
     float *incoming;            // (N, W), sums of y over the edges of each receiver, or null
-    const float *dy;            // (n_e, W) or null
+    const void *dy;             // (n_e, W) or null
     const float *d_incoming;    // (N, W) or null
-    float *dx;                  // (n_e, K) or null
-    float *d_before;            // (n_e, W)
+    void *dx;                   // (n_e, K) or null
+    void *d_constant;           // (n_e, W), to which the derivative is added if `adds`, or null
     float *d_receiver;          // (N, W) or null
+    int adds;
 };
 
-// The output of the first layer of n edges that begin at `begin`.
-static void hidden_layer(const Edges &e, long begin, int n, float *hidden) {
-    const int w = e.width;
-    for (int i = 0; i < n; ++i) {
-        const float *constant = e.constant + (e.constant_per_edge ? (begin + i) * w : 0);
-        float *out = hidden + i * w;
-        if (e.from_sender) {
-            const float *s = e.from_sender + (long)e.sender[begin + i] * w, *r = e.from_receiver + (long)e.receiver[begin + i] * w;
-            for (int c = 0; c < w; c += LANES)
-                at(out + c) = at(constant + c) + at(s + c) + at(r + c);
-        } else
-            for (int c = 0; c < w; c += LANES)
-                at(out + c) = at(constant + c);
-    }
-    multiply(n, e.x + begin * e.inputs, e.inputs, 1, e.inputs, e.first_t, w, hidden, w, w, true);
-    for (int i = 0; i < n * w; i += LANES) {
-        const Vector v = at(hidden + i);
-        at(hidden + i) = v > 0 ? v : Vector{};
-    }
+// n rows of x as floats: where they are, or copied to `buffer`.
+INLINE const float *as_floats(const float *x, int, float *) { return x; }
+INLINE const float *as_floats(const bfloat16 *x, int count, float *buffer) {
+    int i = 0;
+    for (; i + LANES <= count; i += LANES)
+        at(buffer + i) = load(x + i);
+    for (; i < count; ++i)
+        buffer[i] = number(x + i);
+    return buffer;
 }
 
-extern "C" int glassbotan_edges_lanes() { return LANES; }
+// n rows of x from row `from` as floats.
+template <class S> INLINE const float *rows_of_x(const Edges &e, long from, int n, float *buffer) {
+    const long begin = from * e.inputs;
+    return e.exact_inputs ? (const float *)e.x + begin : as_floats((const S *)e.x + begin, n * e.inputs, buffer);
+}
 
-// Edges `begin` to `end`; with `incoming`, all edges of some receivers, whose sums begin at 0.
-extern "C" void glassbotan_edges_forward(const Edges *given, long begin, long end) {
-    const Edges &e = *given;
+// The output of the first layer of n edges that begin at `begin`, from their x as floats.
+template <class S>
+static void hidden_layer(const Edges &e, long begin, int n, const float *x, float *hidden) {
     const int w = e.width;
-    float hidden[CHUNK * WIDEST];
+    for (int i = 0; i < n; ++i) {
+        float *out = hidden + i * w;
+        if (e.constant_per_edge) {
+            const S *constant = (const S *)e.constant + (begin + i) * w;
+            for (int c = 0; c < w; c += LANES)
+                at(out + c) = load(constant + c);
+        } else
+            for (int c = 0; c < w; c += LANES)
+                at(out + c) = at((const float *)e.constant + c);
+        if (e.from_sender) {
+            const float *s = e.from_sender + (long)e.sender[begin + i] * w;
+            const float *r = e.from_receiver + (long)e.receiver[begin + i] * w;
+            for (int c = 0; c < w; c += LANES)
+                at(out + c) += at(s + c) + at(r + c);
+        }
+    }
+    multiply(n, x, e.inputs, 1, e.inputs, e.first_t, w, hidden, w, w, true);
+    for (int i = 0; i < n * w; i += LANES)
+        at(hidden + i) = positive(at(hidden + i), at(hidden + i));
+}
+
+template <class S> static void forward(const Edges &e, long begin, long end) {
+    const int w = e.width;
+    float hidden[CHUNK * WIDEST], output[CHUNK * WIDEST], inputs[CHUNK * WIDEST];
     for (long from = begin; from < end; from += CHUNK) {
         const int n = from + CHUNK < end ? CHUNK : (int)(end - from);
-        hidden_layer(e, from, n, hidden);
-        float *y = e.y + from * w;
+        hidden_layer<S>(e, from, n, rows_of_x<S>(e, from, n, inputs), hidden);
         for (int i = 0; i < n; ++i)
             for (int c = 0; c < w; c += LANES)
-                at(y + i * w + c) = at(e.bias + c);
-        multiply(n, hidden, w, 1, w, e.second_t, w, y, w, w, true);
+                at(output + i * w + c) = at(e.bias + c);
+        multiply(n, hidden, w, 1, w, e.second_t, w, output, w, w, true);
+        S *y = (S *)e.y + from * w;
         for (int i = 0; i < n; ++i) {
             float *sum = e.incoming ? e.incoming + (long)e.receiver[from + i] * w : nullptr;
             for (int c = 0; c < w; c += LANES) {
-                Vector v = at(y + i * w + c);
-                v = v > 0 ? v : Vector{};
-                at(y + i * w + c) = v;
+                const Vector v = positive(at(output + i * w + c), at(output + i * w + c));
+                store(y + i * w + c, v);
                 if (sum)
                     at(sum + c) += v;
             }
@@ -138,56 +184,67 @@ extern "C" void glassbotan_edges_forward(const Edges *given, long begin, long en
     }
 }
 
-// Derivatives for edges `begin` to `end`: those of the weights are added to d_first_t (K, W), d_second_t (W, W) and d_bias (W,).
-extern "C" void glassbotan_edges_backward(const Edges *given, long begin, long end, float *d_first_t, float *d_second, float *d_bias) {
-    const Edges &e = *given;
+template <class S>
+static void backward(const Edges &e, long begin, long end, float *d_first_t, float *d_second, float *d_bias,
+                     float *d_shift, float *d_sender) {
     const int w = e.width, k = e.inputs;
-    float hidden[CHUNK * WIDEST], d2[CHUNK * WIDEST];
+    float hidden[CHUNK * WIDEST], d2[CHUNK * WIDEST], d1[CHUNK * WIDEST], inputs[CHUNK * WIDEST];
     for (long from = begin; from < end; from += CHUNK) {
         const int n = from + CHUNK < end ? CHUNK : (int)(end - from);
-        hidden_layer(e, from, n, hidden);
+        const float *x = rows_of_x<S>(e, from, n, inputs);
+        hidden_layer<S>(e, from, n, x, hidden);
         for (int i = 0; i < n; ++i) {
-            const float *y = e.y + (from + i) * w;
-            const float *dy = e.dy ? e.dy + (from + i) * w : nullptr;
+            const S *y = (const S *)e.y + (from + i) * w;
+            const S *dy = e.dy ? (const S *)e.dy + (from + i) * w : nullptr;
             const float *into = e.d_incoming ? e.d_incoming + (long)e.receiver[from + i] * w : nullptr;
             for (int c = 0; c < w; c += LANES) {
-                Vector d = dy ? at(dy + c) : Vector{};
+                Vector d = dy ? load(dy + c) : Vector{};
                 if (into)
                     d += at(into + c);
-                d = at(y + c) > 0 ? d : Vector{};
+                d = positive(load(y + c), d);
                 at(d2 + i * w + c) = d;
                 at(d_bias + c) += d;
             }
         }
         multiply(w, d2, 1, w, n, hidden, w, d_second, w, w, true); // d_second[o, h] += sum_i d2[i, o] hidden[i, h]
-        float *d1 = e.d_before + from * w;
         multiply(n, d2, w, 1, w, e.second, w, d1, w, w, false);
         for (int i = 0; i < n; ++i) {
-            float *sum = e.d_receiver ? e.d_receiver + (long)e.receiver[from + i] * w : nullptr;
+            float *to_receiver = e.d_receiver ? e.d_receiver + (long)e.receiver[from + i] * w : nullptr;
+            float *to_sender = d_sender ? d_sender + (long)e.sender[from + i] * w : nullptr;
+            S *constant = e.d_constant ? (S *)e.d_constant + (from + i) * w : nullptr;
             for (int c = 0; c < w; c += LANES) {
-                Vector d = at(d1 + i * w + c);
-                d = at(hidden + i * w + c) > 0 ? d : Vector{};
+                const Vector d = positive(at(hidden + i * w + c), at(d1 + i * w + c));
                 at(d1 + i * w + c) = d;
-                if (sum)
-                    at(sum + c) += d;
+                at(d_shift + c) += d;
+                if (to_receiver)
+                    at(to_receiver + c) += d;
+                if (to_sender)
+                    at(to_sender + c) += d;
+                if (constant)
+                    store(constant + c, e.adds ? load(constant + c) + d : d);
             }
         }
-        multiply(k, e.x + from * k, 1, k, n, d1, w, d_first_t, w, w, true); // d_first_t[j, o] += sum_i x[i, j] d1[i, o]
-        if (e.dx)
-            multiply(n, d1, w, 1, w, e.first, k, e.dx + from * k, k, k, false);
+        multiply(k, x, 1, k, n, d1, w, d_first_t, w, w, true); // d_first_t[j, o] += sum_i x[i, j] d1[i, o]
+        if (e.dx) {
+            float *out = hidden; // which is no longer needed
+            multiply(n, d1, w, 1, w, e.first, k, out, k, k, false);
+            S *dx = (S *)e.dx + from * k;
+            for (int i = 0; i < n * k; i += LANES)
+                store(dx + i, at(out + i));
+        }
     }
 }
 
-// Sums of rows of values (n_e, W): for each particle from `begin` to `end` over the rows reverse[first[i]] ... reverse[first[i + 1] - 1].
-extern "C" void glassbotan_edges_sum(const float *values, const int *rows_of, const long *first, int width, long begin, long end, float *sums) {
-    for (long i = begin; i < end; ++i) {
-        float *out = sums + i * width;
-        for (int c = 0; c < width; c += LANES)
-            at(out + c) = Vector{};
-        for (long e = first[i]; e < first[i + 1]; ++e) {
-            const float *row = values + (long)rows_of[e] * width;
-            for (int c = 0; c < width; c += LANES)
-                at(out + c) += at(row + c);
-        }
-    }
+// Edges `begin` to `end`; with `incoming`, all edges of some receivers, whose sums begin at 0.
+extern "C" void glassbotan_edges_forward(const Edges *e, long begin, long end) {
+    e->halves ? forward<bfloat16>(*e, begin, end) : forward<float>(*e, begin, end);
+}
+
+// Derivatives for edges `begin` to `end`. Those of the weights are added to d_first_t (K, W), d_second (W, W) and d_bias
+// (W,), those of the values before the first ReLU to d_shift (W,), and those of the values of senders to d_sender (N, W),
+// which can be null.
+extern "C" void glassbotan_edges_backward(const Edges *e, long begin, long end, float *d_first_t, float *d_second,
+                                          float *d_bias, float *d_shift, float *d_sender) {
+    e->halves ? backward<bfloat16>(*e, begin, end, d_first_t, d_second, d_bias, d_shift, d_sender)
+              : backward<float>(*e, begin, end, d_first_t, d_second, d_bias, d_shift, d_sender);
 }

@@ -72,7 +72,7 @@ def _outputs_and_gradients(
         leaf.requires_grad_()
     x, *parameters = leaves.values()
     at_ends = (*parameters[4:], ends) if with_ends else ()
-    y, incoming = EdgePerceptron.apply(x, *parameters[:4], arithmetic, *at_ends)
+    y, incoming, _ = EdgePerceptron.apply(x, *parameters[:4], arithmetic, *at_ends)
     loss = (y.double() * numbers(EDGES, width)).sum()
     if with_ends:
         loss = loss + (incoming.double() * numbers(PARTICLES, width)).sum()

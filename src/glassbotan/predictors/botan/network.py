@@ -54,7 +54,7 @@ class Perceptron(nn.Module):
 
     def on_edges(self, x: Tensor, arithmetic: Arithmetic) -> Tensor:
         """The same for edges: the first layer in the number type of x, the second in that of `arithmetic.products`."""
-        y, _ = EdgePerceptron.apply(
+        y, *_ = EdgePerceptron.apply(
             x, self.first.weight, self.first.bias, self.second.weight, self.second.bias, arithmetic
         )
         return y
@@ -154,7 +154,7 @@ class BOTAN(nn.Module):
 
         for _ in range(self.rounds):
             at_ends = linear(node, from_sender), linear(node, from_receiver)
-            edge, incoming = EdgePerceptron.apply(
+            edge, incoming, edge_constant = EdgePerceptron.apply(
                 edge, from_edge, edge_constant, second.weight, second.bias, arithmetic, *at_ends, ends
             )
             node = self.node_update.finish(node_constant + linear(node, from_node) + linear(incoming, from_sum))
@@ -169,7 +169,7 @@ class BOTAN(nn.Module):
         if of_sender.shape[1]:
             displacements = graph.displacements / TYPICAL_DISPLACEMENT
             at_ends = linear(displacements, of_sender), linear(displacements, of_receiver), ends
-        edge, _ = EdgePerceptron.apply(
+        edge, *_ = EdgePerceptron.apply(
             graph.separation, of_separation, encoder.first.bias, encoder.second.weight, encoder.second.bias, arithmetic,
             *at_ends,
         )  # fmt: skip
