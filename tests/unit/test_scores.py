@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr, spearmanr, ttest_1samp
 
-from glassbotan.evaluate.heterogeneity import dynamic_correlation, heterogeneity
+from glassbotan.evaluate.heterogeneity import dynamic_correlation, heterogeneity, long_wave_fluctuations
 from glassbotan.evaluate.pearson import heterogeneity_table, pearson_table
 from glassbotan.evaluate.published import published_beside
 from glassbotan.evaluate.readable import markdown, means_over_seeds, readable
@@ -250,6 +251,7 @@ def test_heterogeneity_sees_what_pearson_does_not(predictions):
     assert found.chi == pytest.approx(of_a.sum() * np.var(means, ddof=1))
     assert found.predicted_chi == pytest.approx(0, abs=1e-12)
     assert found.predicted_spread == pytest.approx(found.spread / 2)
+    assert found.predicted_chi_q == pytest.approx(found.chi_q / 4)
     r, truth, predicted = dynamic_correlation(blind, "S", bins=6)
     assert truth == pytest.approx(predicted, nan_ok=True)  # C(r) does not depend on the amplitude
     one = blind[0]
@@ -263,6 +265,24 @@ def test_heterogeneity_sees_what_pearson_does_not(predictions):
     lonely = heterogeneity([one], "S")
     assert np.isnan([lonely.chi, lonely.chi_4, lonely.chi_4_between]).all()
     assert lonely.chi_4_within == pytest.approx(40 * one.overlap.var(ddof=1))
+
+
+def test_fluctuations_over_long_waves_are_those_of_the_formula(predictions):
+    expected = []
+    for one in predictions:
+        of_a = one.structure.species == 0
+        values, positions = one.targets["S"].truth[of_a], one.structure.positions[of_a]
+        waves = [n for n in itertools.product((-1, 0, 1), repeat=3) if any(n)]
+        sums = [np.sum((values - values.mean()) * np.exp(2j * np.pi * (positions @ n) / BOX)) for n in waves]
+        assert len(waves) == 26
+        expected.append(np.mean(np.abs(sums) ** 2) / of_a.sum())
+    exact = [with_predicted(one, "S", 0.5 * one.targets["S"].truth, halves=None) for one in predictions]
+    truth, predicted = long_wave_fluctuations(exact, "S")
+    assert truth == pytest.approx(np.mean(expected))
+    assert predicted == pytest.approx(truth / 4)
+    row = pearson_table([file_of(exact)], Scores()).query("target == 'S'").iloc[0]
+    assert row.chi_ratio == pytest.approx(0.25)
+    assert np.isnan(pearson_table([file_of(exact)], Scores()).query("target == 'E'").iloc[0].chi_ratio)
 
 
 def test_heterogeneity_of_the_simulation_has_no_noise_in_it(predictions, rng):

@@ -9,6 +9,7 @@ is independent, so that a perfect prediction would have the same values. Publish
 noise is included.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,6 +38,11 @@ class Heterogeneity(NamedTuple):
     """N_A times the variance of the configuration mean of X between configurations, in the simulation"""
     predicted_chi: float
     """`chi` of the prediction"""
+    chi_q: float
+    """chi_X of the longest waves that the box has (`long_wave_fluctuations`), in the simulation; it needs only one
+    configuration"""
+    predicted_chi_q: float
+    """`chi_q` of the prediction"""
     spread: float
     """standard deviation of X within a configuration, root mean square over the configurations, in the simulation"""
     predicted_spread: float
@@ -61,16 +67,45 @@ def heterogeneity(predictions: Sequence[Prediction], symbol: str) -> Heterogenei
         within = float(overlaps.var(axis=1, ddof=1).mean())
         between = _covariance(overlaps.mean(axis=1), overlaps.mean(axis=1)) - within / replicas
     truth, predicted = _truth(predictions, symbol), _predicted(predictions, symbol)
+    chi_q, predicted_chi_q = long_wave_fluctuations(predictions, symbol)
     return Heterogeneity(
         chi_4=n * (within + between),
         chi_4_within=n * within,
         chi_4_between=n * between,
         chi=_between(truth),
         predicted_chi=_between(predicted),
+        chi_q=chi_q,
+        predicted_chi_q=predicted_chi_q,
         spread=_spread(truth),
         predicted_spread=_spread(predicted),
         n_configurations=len(predictions),
     )
+
+
+def long_wave_fluctuations(predictions: Sequence[Prediction], symbol: str) -> tuple[float, float]:
+    """How strongly a target X of the A particles fluctuates over long waves, in simulation and prediction.
+
+        chi_X(q) = 1/N_A <|sum_i dX_i exp(i q.r_i)|^2>,   dX_i = X_i - mean of X in the configuration,
+
+    averaged over the configurations and over the 26 wave vectors q = 2 pi n/L with |n|^2 <= 3. It is the four-point
+    structure factor of X, whose limit at q = 0 is the susceptibility chi_X. That limit is the variance between whole
+    configurations, which few configurations do not give; several waves in each do.
+
+    Returns
+    -------
+    truth, predicted : in the squared unit of X
+    """
+    waves = np.array([n for n in itertools.product((-1, 0, 1), repeat=3) if n > (0, 0, 0)])  # -n gives the same as n
+    found = []
+    for pairs in (_truth(predictions, symbol), _predicted(predictions, symbol)):
+        of_configurations = []
+        for one, (first, second) in zip(predictions, pairs, strict=True):
+            of_a = _of_a(one)
+            phases = np.exp(2j * np.pi / one.structure.box_length * one.structure.positions[of_a] @ waves.T)
+            a, b = (phases.T @ (values - values.mean()) for values in (first, second))
+            of_configurations.append(float((a * b.conj()).real.mean()) / of_a.sum())
+        found.append(float(np.mean(of_configurations)))
+    return found[0], found[1]
 
 
 def dynamic_correlation(

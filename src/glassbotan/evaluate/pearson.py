@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from glassbotan.dynamics.registry import particle_targets, targets
-from glassbotan.evaluate.heterogeneity import Heterogeneity, heterogeneity
+from glassbotan.evaluate.heterogeneity import Heterogeneity, heterogeneity, long_wave_fluctuations
 from glassbotan.evaluate.scores import Score, score
 from glassbotan.files.predictions import Prediction, Predictions, running_mean
 from glassbotan.study.evaluation import Scores
@@ -20,7 +20,10 @@ VALUE = "value"
 """Column with the value of the setting that an ablation varies."""
 SEES = ["sees", "structures", "particle_steps", "core_seconds"]
 """Columns that say from what a predictor predicts, and what that costs for a configuration."""
-COLUMNS = [*WHERE, *PREDICTOR, "target", "species", *Score._fields, *FITTED_TO, *SEES, VALUE]
+CHI_RATIO = "chi_ratio"
+"""Column with chi_X(predicted)/chi_X(simulation) of long waves, for targets of particles: whether the prediction has as
+much dynamical heterogeneity as the simulation."""
+COLUMNS = [*WHERE, *PREDICTOR, "target", "species", *Score._fields, CHI_RATIO, *FITTED_TO, *SEES, VALUE]
 COUNTS = ["seed", "train_configurations", "replicas"]
 
 
@@ -51,6 +54,10 @@ def pearson_rows(
             values=origin.gives_values,
             spreads=[None if one.spread is None else one.spread[mask] for one, mask in both],
         )
+        chi_ratio = float("nan")
+        if origin.gives_values and symbol in particle_targets():
+            chi, predicted_chi = long_wave_fluctuations(at_time, symbol)
+            chi_ratio = predicted_chi / chi if chi > 0 else float("nan")
         found.append(
             {
                 "temperature": predictions.temperature,
@@ -63,6 +70,7 @@ def pearson_rows(
                 "target": symbol,
                 "species": targets()[symbol].scored,
                 **result._asdict(),
+                CHI_RATIO: chi_ratio,
                 "train_configurations": origin.train_configurations if origin.fits else pd.NA,
                 "replicas": origin.replicas if origin.fits else pd.NA,
                 "trained_temperature": origin.temperature if origin.fits else float("nan"),
