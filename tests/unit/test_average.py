@@ -111,9 +111,10 @@ def test_members_can_be_of_several_kinds_if_they_are_fitted_for_the_same_times(t
 
 def test_a_study_fits_the_members_first(settings):
     study = study_from(
-        {**settings, "models": [*settings["models"], {"kind": "average", "of": ["ridge", "GlassMLP"]}]}, "t"
+        {**settings, "models": [*settings["models"], {"kind": "average", "name": "both", "of": ["ridge", "GlassMLP"]}]},
+        "t",
     )
-    (run,) = [run for run in every_run(study).values() if run.model.kind == "average"]
+    (run,) = [run for run in every_run(study).values() if run.model.name == "both"]
     assert [start.folder for start in starts_of(study, run)] == ["T0.64/all/ridge/seed0", "T0.64/all/GlassMLP/seed0"]
     assert not [start for start in every_start(study) if start.model.name in ("ridge", "GlassMLP")]
     # On the learning curve, the members are fitted to as few configurations.
