@@ -1,9 +1,12 @@
 """What every network that predicts all times together can and cannot learn, and how its training goes on."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from glassbotan.errors import TrainingError
 from glassbotan.files.targets import read_matching_targets
 from glassbotan.predictors.contract import Example
 from glassbotan.predictors.fitting import fit_predictor
@@ -149,3 +152,28 @@ def test_means_of_configurations_are_learnt_if_the_scale_is_that_of_the_training
     assert scales["training set"].mean[0] == pytest.approx(together.mean(), rel=1e-5)
     assert scales["training set"].scale[0] == pytest.approx(together.std(), rel=1e-5)
     assert scales["configuration"].scale[0] == pytest.approx(np.mean([values.std() for values in of_a]), rel=1e-5)
+
+
+def test_a_gpu_that_is_too_small_gets_a_message_and_nothing_is_lost(of, tmp_path, monkeypatch):
+    """The error of PyTorch is raised in the second epoch; there need be no GPU here."""
+    from glassbotan.learn import resumable, training
+
+    settings, calls = settings_of("equivariant", training={"epochs": 3}), []
+
+    def steps(n, size, random):
+        calls.append(n)
+        if len(calls) == 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return batches(n, size, random)
+
+    batches = training._batches
+    monkeypatch.setattr(training, "_batches", steps)
+    monkeypatch.setattr(resumable.torch.cuda, "max_memory_allocated", lambda device: 3 * 2**30)
+    monkeypatch.setattr(
+        resumable.torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=4 * 2**30)
+    )
+    with pytest.raises(TrainingError, match=r"needs more memory than the GPU has: 3.0 GiB were in use, and 4.0"):
+        fitted_to(of([1, 2]), settings, [1, 2], folder=tmp_path)
+    monkeypatch.undo()
+    continued = fitted_to(of([1, 2]), settings, [1, 2], folder=tmp_path)
+    assert continued.remarks["epochs_before_this_run"] == 1

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from glassbotan.errors import TrainingError
 from glassbotan.learn.checkpoints import EpochCheckpoints
 from glassbotan.learn.processors import processor_name
 from glassbotan.learn.training import Objective, Samples, Trained, train_network
@@ -45,7 +46,7 @@ def train_resumably(
     Raises
     ------
     TrainingError
-        if training diverges
+        if training diverges, or needs more memory than the GPU has; checkpoints are kept
     StoppedError
         if the training has to stop before its end; the checkpoints are kept
     """
@@ -73,5 +74,21 @@ def train_resumably(
         except StoppedError:
             checkpoints.write()
             raise
+        except torch.cuda.OutOfMemoryError as error:
+            checkpoints.write()
+            raise TrainingError(_too_large(name, training, device)) from error
     remarks = {"processor": processor_name(device), "epoch": trained.epoch, "epochs_before_this_run": before}
     return trained, remarks
+
+
+def _too_large(name: str, training: Training, device: torch.device) -> str:
+    """Message for a training that needs more memory than the GPU has."""
+    gigabyte = 1024**3
+    used = torch.cuda.max_memory_allocated(device) / gigabyte
+    there = torch.cuda.get_device_properties(device).total_memory / gigabyte
+    smaller = "training.batch_size, or " if training.batch_size > 1 else ""
+    return (
+        f"training {name} needs more memory than the GPU has: {used:.1f} GiB were in use, and {there:.1f} GiB are "
+        f"there in all; lower {smaller}the sizes of the network (network.width, scalars and hidden), or set device: "
+        "cpu. What was trained is kept, and continues with the same settings"
+    )

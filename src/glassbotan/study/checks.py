@@ -196,7 +196,7 @@ def comparisons_can_be_made(study: Study) -> None:
 def _selectors(study: Study) -> Iterator[tuple[str, RunSelector]]:
     """Name of each section with a comparison, and each model, temperature and time that it compares."""
     if study.learning_curve is not None:
-        yield "learning_curve", study.learning_curve
+        yield from (("learning_curve", at) for at in study.learning_curve.selectors)
     for name, ablation in study.ablations.items():
         yield f"ablations.{name}", ablation
     for place in study.transfer.places if study.transfer else ():

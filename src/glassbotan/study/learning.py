@@ -115,18 +115,27 @@ class RunSelector(Section):
     time: PositiveFloat = Field(description="sampling time [tau]")
 
 
-class LearningCurve(RunSelector):
-    """One model at one state point, fitted to fewer configurations or replicas than the study has.
+class LearningCurve(Section):
+    """Models at one state point, fitted to fewer configurations or replicas than the study has.
 
     A network is trained for as many steps of the optimiser as with all configurations.
     """
 
+    model: str | tuple[str, ...] = Field(description="name of the model, or names of several models")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    time: PositiveFloat = Field(description="sampling time [tau]")
     configurations: tuple[PositiveInt, ...] = Field(
         (), description="numbers of training configurations to fit to, with all replicas"
     )
     replicas: tuple[Annotated[int, Field(ge=2)], ...] = Field(
         (), description="numbers of replicas to average over, with all training configurations"
     )
+
+    @property
+    def selectors(self) -> list[RunSelector]:
+        """Each of the models at the state point."""
+        names = (self.model,) if isinstance(self.model, str) else self.model
+        return [RunSelector(model=name, temperature=self.temperature, time=self.time) for name in names]
 
 
 class Ablation(RunSelector):

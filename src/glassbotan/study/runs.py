@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from glassbotan.errors import StudyError
 from glassbotan.predictors.contract import PredictorSettings, Start
-from glassbotan.study.learning import RunSelector
+from glassbotan.study.learning import LearningCurve, RunSelector
 from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
 
@@ -68,9 +68,12 @@ def runs_at(study: Study, at: RunSelector) -> list[Run]:
 def learning_curve_runs(study: Study) -> list[Run]:
     """The fits of the learning curve, also those to all data; fits that differ only in the seed follow each other."""
     curve = study.learning_curve
-    if curve is None:
-        return []
-    runs = runs_at(study, curve)
+    return [] if curve is None else [run for at in curve.selectors for run in _learning_curve_of(study, curve, at)]
+
+
+def _learning_curve_of(study: Study, curve: LearningCurve, at: RunSelector) -> list[Run]:
+    """The fits of one model of the learning curve."""
+    runs = runs_at(study, at)
     fewer = [count for count in curve.configurations if count < len(study.configurations.train)]
     known = [study.targets.most_replicas, study.ensemble.replicas if study.simulates else None]
     most = min((count for count in known if count is not None), default=math.inf)

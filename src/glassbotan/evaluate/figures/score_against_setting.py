@@ -1,16 +1,17 @@
-"""Curves of the Pearson coefficients of one model against a quantity that was varied, for several figures."""
+"""Curves of Pearson coefficients against a quantity that was varied, for several figures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassbotan import layout
 from glassbotan.evaluate.figures.contract import Drawing, FigureFiles, Inputs, NotDrawnError
-from glassbotan.evaluate.figures.style import panels, pearson_label, shared_legend, target_look
+from glassbotan.evaluate.figures.style import model_looks, panels, pearson_label, shared_legend, target_look
 from glassbotan.study.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 LOGARITHMIC = 3.0
 """An axis is logarithmic if its values are positive and the largest is at least this many times the smallest."""
@@ -32,7 +33,10 @@ def draw_ablation(files: FigureFiles, label: str | None = None) -> Drawing:
 
 
 def draw_against(scores: pd.DataFrame, varied: dict[str, str]) -> Drawing:
-    """Pearson coefficients of one model at one temperature and time, a panel for each quantity that was varied.
+    """Pearson coefficients at one temperature and time, a column of panels for each quantity that was varied.
+
+    The curves of one model are those of its targets, in one row. With several models there is a row for each target,
+    and the curves are those of the models.
 
     Parameters
     ----------
@@ -43,30 +47,48 @@ def draw_against(scores: pd.DataFrame, varied: dict[str, str]) -> Drawing:
 
     fits = scores[scores.fitted.astype(bool) & scores.seed.notna()]
     varied = {name: label for name, label in varied.items() if fits[name].notna().any()}
-    most = fits[list(varied)].max()
-    figure, axes = panels(len(varied), sharey=True)
-    lowest = min(-0.05, fits.pearson.min() - 0.05)
-    for ax, (name, label) in zip(axes[0], varied.items(), strict=True):
-        others = [other for other in varied if other != name]
-        shown = fits[(fits[others] == most[others]).all(axis=1)]
-        places, ticks = _places(shown[name])
-        for symbol, of_target in shown.assign(place=places).groupby("target", sort=False):
-            look = target_look(str(symbol))
-            mean = of_target.groupby("place")[["pearson", "ci_low", "ci_high", "ceiling"]].mean()
-            ax.plot(mean.index, mean.pearson, label=pearson_label(str(symbol)), **look)
-            ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=look["color"], lw=0.9)
-            ax.axhline(mean.ceiling.mean(), color=look["color"], lw=0.9, ls="--")
-        ax.set(xlabel=label, ylim=(lowest, 1.02))
-        if min(ticks) > 0 and max(ticks) >= LOGARITHMIC * min(ticks):
-            ax.set_xscale("log")
-            ax.minorticks_off()
-        ax.set_xticks(list(ticks), labels=list(ticks.values()))
-    axes[0, 0].set_ylabel("Pearson coefficient")
+    models, symbols = list(fits.model.unique()), list(fits.target.unique())
+    by_model = len(models) > 1
+    figure, axes = panels(len(varied), rows=len(symbols) if by_model else 1, sharey="row", sharex="col")
+    if by_model:
+        looks = model_looks(fits)
+    else:
+        looks = {symbol: {**target_look(symbol), "label": pearson_label(symbol)} for symbol in symbols}
+    for row, own in zip(axes, symbols if by_model else [symbols], strict=True):
+        of_row = fits[fits.target.isin([own] if by_model else own)]
+        for ax, name in zip(row, varied, strict=True):
+            _draw_panel(ax, of_row, name, [other for other in varied if other != name], looks, by_model)
+        row[0].set(
+            ylabel=pearson_label(own) if by_model else "Pearson coefficient",
+            ylim=(min(-0.05, of_row.pearson.min() - 0.05), 1.02),
+        )
+    for ax, label in zip(axes[-1], varied.values(), strict=True):
+        ax.set_xlabel(label)
     axes[0, 0].plot([], [], color="0.4", lw=0.9, ls="--", label="noise ceiling")
     shared_legend(figure, axes.flat)
     one = fits.iloc[0]
-    figure.suptitle(f"{one.model}, $T = {one.temperature:g}$, $t = {one.time:g}$", fontsize=9)
+    place = f"$T = {one.temperature:g}$, $t = {one.time:g}$"
+    figure.suptitle(place if by_model else f"{one.model}, {place}", fontsize=9)
     return Drawing(figure, pd.DataFrame(fits))
+
+
+def _draw_panel(
+    ax: Axes, fits: pd.DataFrame, name: str, others: list[str], looks: dict[str, dict[str, Any]], by_model: bool
+) -> None:
+    """The curves against one quantity, of the fits for which all other quantities have their largest value."""
+    shown = fits[(fits[others] == fits[others].max()).all(axis=1)]
+    places, ticks = _places(shown[name])
+    for key, of_curve in shown.assign(place=places).groupby("model" if by_model else "target", sort=False):
+        look = looks[str(key)]
+        mean = of_curve.groupby("place")[["pearson", "ci_low", "ci_high", "ceiling"]].mean()
+        ax.plot(mean.index, mean.pearson, **look)
+        ax.vlines(mean.index, mean.ci_low, mean.ci_high, color=look["color"], lw=0.9)
+        color = "0.4" if by_model else look["color"]
+        ax.axhline(mean.ceiling.mean(), color=color, lw=0.9, ls="--")
+    if min(ticks) > 0 and max(ticks) >= LOGARITHMIC * min(ticks):
+        ax.set_xscale("log")
+        ax.minorticks_off()
+    ax.set_xticks(list(ticks), labels=list(ticks.values()))
 
 
 def _places(values: pd.Series) -> tuple[list[float], dict[float, str]]:
