@@ -45,7 +45,9 @@ def published_files(wildcards):
     other = point_of(wildcards).further_targets(int(wildcards.configuration))
     if other is not None:
         if wildcards.targets != "targets":
-            raise WorkflowError(f"{other} holds averages over all replicas; a learning curve over replicas needs others")
+            raise WorkflowError(
+                f"{other} holds averages over all replicas; a learning curve over replicas needs others"
+            )
         if not Path(other).exists():
             raise WorkflowError(f"{other} does not exist; run the study that makes it first, or give another path")
         return [other]
