@@ -329,8 +329,13 @@ def test_ablations_vary_one_setting_and_the_learning_curve_the_data(settings):
     weights = ablation_runs(study, "loss_weight")
     assert [run.model.p for run in weights] == [0, 0.2, 0.4, 0.7, 1]
     assert {start.variant for run in weights for start in starts_of(study, run)} == {""}  # all have the same start
-    curve = {run.variant: run for run in learning_curve_runs(study)}
-    assert [*curve] == ["", "+n001", "+n002", "+n004", "+r02", "+r04"]
+    runs = learning_curve_runs(study)
+    names = settings["learning_curve"]["model"]
+    assert [*dict.fromkeys(run.model.name for run in runs)] == names  # one model after the other
+    for name in names:
+        variants = [run.variant for run in runs if run.model.name == name and run.seed == 0]
+        assert variants == ["", "+n001", "+n002", "+n004", "+r02", "+r04"]
+    curve = {run.variant: run for run in runs if run.model.name == "BOTAN"}
     # The number of optimiser steps does not depend on the number of configurations.
     assert curve["+n002"].model.training.epochs == 4 * curve[""].model.training.epochs
     assert curve["+r02"].targets == "targets-r02"
@@ -359,7 +364,7 @@ def test_two_fits_in_one_folder_are_refused(settings):
 
 def test_fewer_replicas_are_fewer_than_targets_are_averaged_over(settings):
     study = study_from(changed(settings, "targets", {"most_replicas": 4}), "test")
-    assert [run.variant for run in learning_curve_runs(study) if run.replicas] == ["+r02"]
+    assert {run.variant for run in learning_curve_runs(study) if run.replicas} == {"+r02"}
 
 
 def test_the_transfer_of_a_joint_predictor_has_one_time_in_each_file(settings):
