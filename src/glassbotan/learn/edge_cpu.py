@@ -43,6 +43,8 @@ _ARRAYS = (
 class _Edges(ctypes.Structure):
     """The record `Edges` of the library; see edges.cpp for the shapes of its arrays."""
 
+    kept: dict[str, Tensor]
+    """the tensors whose memory it refers to"""
     _fields_ = [
         *((name, ctypes.c_int) for name in _NUMBERS),
         *((name, ctypes.c_void_p) for name in _ARRAYS),
@@ -112,10 +114,9 @@ def forward(
     """
     y = x.new_empty(len(x), len(second), dtype=products)
     incoming = x.new_zeros(ends.particles, len(second), dtype=torch.float32) if ends is not None else None
-    record, kept = _record(x, first, constant, second, bias, at_ends, y=y, incoming=incoming)
+    record = _record(x, first, constant, second, bias, at_ends, y=y, incoming=incoming)
     run = partial(library().glassbotan_edges_forward, ctypes.byref(record))
     _in_parts(lambda part, begin, end: run(begin, end), _bounds(len(x), ends))
-    del kept
     return y, incoming
 
 
@@ -164,7 +165,7 @@ def backward(
         "d_constant": before if needs_before else None,
         "d_receiver": d_receiver,
     }
-    record, kept = _record(x, first, constant, second, None, at_ends, y=y, **gradients)
+    record = _record(x, first, constant, second, None, at_ends, y=y, **gradients)
     record.adds = int(d_constant is not None)
     run = partial(library().glassbotan_edges_backward, ctypes.byref(record))
 
@@ -173,7 +174,6 @@ def backward(
         run(begin, end, *(one[part].data_ptr() for one in sums), to_senders)
 
     _in_parts(work, bounds)
-    del kept
     d_first_t, d_second, d_bias, d_shift = (one.sum(dim=0) for one in sums)
     if needs_dx and dx is None:
         dx = before.to(x.dtype) @ first.to(x.dtype)
@@ -196,8 +196,8 @@ def _record(
     bias: Tensor | None,
     at_ends: Any,
     **more: Tensor | None,
-) -> tuple[_Edges, dict[str, Tensor]]:
-    """The record of a call, and the tensors whose memory it refers to."""
+) -> _Edges:
+    """The record of a call."""
     from_sender, from_receiver, sender, receiver = at_ends or (None, None, None, None)
     y = more["y"]
     assert y is not None
@@ -224,7 +224,9 @@ def _record(
         "halves": int(y.dtype == torch.bfloat16),
         "exact_inputs": int(x.dtype == torch.float32),
     }
-    return _Edges(**numbers, **{name: one.data_ptr() for name, one in kept.items()}), kept
+    record = _Edges(**numbers, **{name: one.data_ptr() for name, one in kept.items()})
+    record.kept = kept
+    return record
 
 
 def _bounds(edges: int, ends: Any) -> list[int]:
@@ -232,7 +234,7 @@ def _bounds(edges: int, ends: Any) -> list[int]:
     if ends is None:
         share = -(-edges // PARTS)
         return [min(part * share, edges) for part in range(PARTS + 1)]
-    found: list[int] = ends.parts(PARTS)
+    found: list[int] = ends.parts
     return found
 
 

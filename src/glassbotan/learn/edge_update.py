@@ -12,6 +12,7 @@ kernels if they are asked for, otherwise by PyTorch's operations. Sums over neig
 edges are sorted by receiver, each is a sum over consecutive edges.
 """
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -63,9 +64,10 @@ class EdgeEndpoints:
         """Sum over the edges that start at each particle, which are the reverse of those that end at it."""
         return embedding_bag(self.reverse, edges.to(_wide(edges)), self.first, mode="sum")
 
-    def parts(self, number: int) -> list[int]:
-        """Bounds that divide the edges into parts of similar size, each with all edges of its receivers."""
-        wanted = torch.arange(1, number) * (len(self.receiver) / number)
+    @cached_property
+    def parts(self) -> list[int]:
+        """Bounds that divide the edges into `edge_cpu.PARTS` similar parts, each with all edges of its receivers."""
+        wanted = torch.arange(1, edge_cpu.PARTS) * (len(self.receiver) / edge_cpu.PARTS)
         inner = self.bounds[torch.searchsorted(self.bounds, wanted)]
         return [0, *inner.tolist(), len(self.receiver)]
 
@@ -113,7 +115,7 @@ class EdgePerceptron(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         products = arithmetic.products
         ctx.kernels = _kernels(x, len(second), arithmetic)
-        ctx.compiled = edge_cpu.fits(x, len(second), products)
+        ctx.compiled = not ctx.kernels and edge_cpu.fits(x, len(second), products)
         weight, shift = second.to(products), bias.to(products)
         incoming = None
         if ctx.compiled:

@@ -39,7 +39,6 @@ INLINE void store(bfloat16 *p, Vector v) {
     const Bits bits = (Bits)v;
     *(Halves *)p = __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves); // to the nearest, or even
 }
-INLINE float number(const float *p) { return *p; }
 INLINE float number(const bfloat16 *p) {
     union {
         unsigned bits;
