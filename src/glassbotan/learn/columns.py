@@ -39,8 +39,17 @@ def scaled_columns(
         scalings = [TargetScaling.reduced(classes)] * len(values)
     else:
         scalings = [TargetScaling.of_values(row, members, classes) for row in values]
+    return measured_columns(values, members, scalings), scalings
+
+
+def measured_columns(
+    values: Sequence[NDArray] | NDArray, members: NDArray | None, scalings: Sequence[TargetScaling]
+) -> NDArray[np.float64]:
+    """Values of targets (n_y, n) on given scales, as columns (n, n_y); for `members` see `restored_targets`."""
     columns = [scaling.measure(row, members) for scaling, row in zip(scalings, values, strict=True)]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(members), 0)), scalings
+    if columns:
+        return np.stack(columns, axis=1)
+    return np.zeros((0 if members is None else len(members), 0))
 
 
 def training_columns(
@@ -61,16 +70,12 @@ def training_columns(
     scalings : n_y of them
     """
     in_each = [scaled_columns(targets, members, classes, "configuration") for targets, members in blocks]
-    of_train = zip(*(scalings for _, scalings in in_each[:train]), strict=True)
+    of_train = [scalings for _, scalings in in_each[:train]]
     if scale == "configuration":
-        return [columns for columns, _ in in_each], [TargetScaling.mean_of(of_column) for of_column in of_train]
-    pooled = [TargetScaling.pooled(of_column) for of_column in of_train]
-    columns = []
-    for targets, members in blocks:
-        rows = [row.astype(np.float64) for of_target in targets for row in of_target]
-        measured = [scaling.measure(row, members) for scaling, row in zip(pooled, rows, strict=True)]
-        columns.append(np.stack(measured, axis=1) if measured else np.zeros((len(members), 0)))
-    return columns, pooled
+        return [columns for columns, _ in in_each], means_over_configurations(of_train)
+    pooled = [TargetScaling.pooled(of_column) for of_column in zip(*of_train, strict=True)]
+    rows = [([row for of_target in targets for row in of_target], members) for targets, members in blocks]
+    return [measured_columns(values, members, pooled) for values, members in rows], pooled
 
 
 def restored_targets(

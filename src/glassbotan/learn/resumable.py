@@ -1,10 +1,12 @@
 """Training that shows its progress, and that continues from its checkpoints after an interruption."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from glassbotan.errors import TrainingError
 from glassbotan.learn.checkpoints import EpochCheckpoints
@@ -79,6 +81,26 @@ def train_resumably(
             raise TrainingError(_too_large(name, training, device)) from error
     remarks = {"processor": processor_name(device), "epoch": trained.epoch, "epochs_before_this_run": before}
     return trained, remarks
+
+
+def weights_from(arrays: Mapping[str, NDArray[Any]], network: nn.Module) -> dict[str, Tensor]:
+    """The weights of a network from the arrays of a file, after checking that they have its shapes.
+
+    Parameters
+    ----------
+    arrays : arrays by the names of the weights, possibly with others
+    network : the network that they belong to
+
+    Raises
+    ------
+    ValueError
+        with the name of a weight that is missing or has another shape
+    """
+    expected = network.state_dict()
+    for name, value in expected.items():
+        if name not in arrays or arrays[name].shape != tuple(value.shape):
+            raise ValueError(f"its weight {name} is missing or has another shape")
+    return {name: torch.from_numpy(arrays[name].copy()) for name in expected}
 
 
 def _too_large(name: str, training: Training, device: torch.device) -> str:

@@ -160,10 +160,11 @@ class _State:
 
     def __init__(self, model: nn.Module, training: Training, seed: int, steps_per_epoch: int) -> None:
         self.model = model
-        self.averaged = AveragedModel(model, avg_fn=_running_average(training.weight_average))
-        self.kept: nn.Module = self.averaged.module  # the running average; equal to the weights if its decay is 0
         self.optimizer = torch.optim.AdamW(_parameters(model, training), lr=training.learning_rate, eps=1e-8)
         self.schedule = _schedule(self.optimizer, training, training.epochs * steps_per_epoch)
+        self.averaged = AveragedModel(model, multi_avg_fn=self._average)
+        self.kept: nn.Module = self.averaged.module  # the running average; equal to the weights if its decay is 0
+        self.decay = training.weight_average
         self.random = torch.Generator().manual_seed(seed)
         self.rows: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
@@ -175,6 +176,11 @@ class _State:
         if validation_loss is None or validation_loss < self.best_loss:
             self.best_loss, self.best_epoch = validation_loss or 0.0, epoch
             self.best = {name: value.detach().cpu().clone() for name, value in self.kept.state_dict().items()}
+
+    def _average(self, averages: Sequence[Tensor], weights: Sequence[Tensor], _: Any) -> None:
+        """Add weights to their running averages, which follow them faster in the first steps."""
+        before = self.schedule.last_epoch - 1  # the number of steps, which need not be fetched from a GPU
+        torch._foreach_lerp_(list(averages), list(weights), 1 - min(self.decay, (1 + before) / (10 + before)))
 
     def content(self) -> dict[str, Any]:
         """A copy of everything that the next epoch depends on."""
@@ -241,15 +247,6 @@ def _parameters(model: nn.Module, training: Training) -> list[dict[str, Any]]:
         {"params": [one for one in parameters if one.dim() > 1], "weight_decay": training.weight_decay},
         {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
     ]
-
-
-def _running_average(decay: float) -> Callable[[Tensor, Tensor, Any], Tensor]:
-    """Function that adds weights to their running average, which follows them faster in the first steps."""
-
-    def averaged(average: Tensor, weights: Tensor, steps: Any) -> Tensor:
-        return torch.lerp(average, weights, 1 - min(decay, (1 + float(steps)) / (10 + float(steps))))
-
-    return averaged
 
 
 def _batches(n: int, size: int, random: torch.Generator) -> Iterator[tuple[list[int], list[int]]]:

@@ -1,8 +1,8 @@
 """Fitting networks that predict targets of particles and pairs at all sampling times of a temperature together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from glassbotan.kob_andersen import Species, box_length
 from glassbotan.learn.columns import as_arrays, from_arrays, restored_targets, training_columns
 from glassbotan.learn.inputs import Inputs, Widths, inputs_of
 from glassbotan.learn.processors import processor
-from glassbotan.learn.resumable import train_resumably
+from glassbotan.learn.resumable import train_resumably, weights_from
 from glassbotan.learn.scaling import TargetScaling
+from glassbotan.learn.structural import StructuralNetwork
 from glassbotan.learn.training import mean_correlation
 from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor
 from glassbotan.predictors.domain import Domain
@@ -23,22 +24,6 @@ from glassbotan.progress import progress
 from glassbotan.structure.fields import fields_within
 from glassbotan.structure.pair_kinds import KINDS, kinds_of_pairs
 from glassbotan.structure.static import StaticStructure
-
-
-class StructuralNetwork(Protocol):
-    """A network that sees `Inputs`, and what does not change in a training because it has no weights."""
-
-    def precompute(self, inputs: Inputs) -> Any:
-        """What the network computes once for a configuration: a named tuple of tensors."""
-        ...
-
-    def measure(self, samples: Sequence[tuple[Inputs, Any]]) -> None:
-        """Set the scales of all inputs to those of the training configurations, given with what was precomputed."""
-        ...
-
-    def __call__(self, inputs: Inputs, precomputed: Any) -> tuple[Tensor | None, Tensor | None]:
-        """The outputs of particles (N, n_y) and of pairs (n_p, n_z), scaled; None if there are none."""
-        ...
 
 
 class Sample(NamedTuple):
@@ -82,8 +67,8 @@ class FittedNetwork(FittedPredictor):
     """
 
     settings: NetworkSettings
-    network_type: ClassVar[type[nn.Module]]
-    """the network; its arguments are the sizes, the widths of the inputs, the numbers of outputs and the pair range"""
+    network_type: ClassVar[type[StructuralNetwork]]
+    """the network"""
 
     def __init__(
         self,
@@ -101,7 +86,7 @@ class FittedNetwork(FittedPredictor):
         self.particle_scalings, self.pair_scalings = particle_scalings, pair_scalings
 
     @classmethod
-    def untrained(cls, settings: Any, domain: Domain, widths: Widths) -> Any:
+    def untrained(cls, settings: Any, domain: Domain, widths: Widths) -> StructuralNetwork:
         """The network before training."""
         times = len(domain.times)
         outputs = times * len(settings.of_particles), times * len(settings.of_pairs)
@@ -138,11 +123,8 @@ class FittedNetwork(FittedPredictor):
     ) -> Self:
         """See `FittedPredictor.restore`."""
         widths = Widths(**details["widths"])
-        found = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
-        for name, value in cls.untrained(settings, domain, widths).state_dict().items():
-            if name not in found or found[name].shape != tuple(value.shape):
-                raise ValueError(f"its weight {name} is missing or has another shape")
-        weights = {name: torch.from_numpy(value.copy()) for name, value in found.items()}
+        of_network = {name.removeprefix(NETWORK): value for name, value in tensors.items()}
+        weights = weights_from(of_network, cls.untrained(settings, domain, widths))
         particle_scalings, pair_scalings = (from_arrays(tensors, prefix) for prefix in (PARTICLES, PAIRS))
         return cls(settings, domain, weights, widths, particle_scalings, pair_scalings, details["epoch"])
 
@@ -157,28 +139,33 @@ class FittedNetwork(FittedPredictor):
         StoppedError
             if the training has to stop before its end; the checkpoints are kept
         """
-        device = processor(context.device)
-        inputs = []
-        with progress(f"Inputs of {settings.name}", len(train) + len(validation), "configurations") as advance:
-            for example in (*train, *validation):
+        device, examples = processor(context.device), (*train, *validation)
+        inputs, particles, pairs = [], [], []
+        with progress(f"Inputs of {settings.name}", len(examples), "configurations") as advance:
+            for example in examples:
                 context.deadline.check()
-                inputs.append(_inputs(example.structure(), settings, context.domain).to(device))
+                structure = example.structure()
+                inputs.append(_inputs(structure, settings, context.domain).to(device))
+                particles.append(([example.target(symbol) for symbol in settings.of_particles], structure.species))
+                pairs.append(([example.target(symbol) for symbol in settings.of_pairs], kinds_of_pairs(structure)))
                 advance(1)
         torch.manual_seed(context.seed)
         network = cls.untrained(settings, context.domain, inputs[0].widths).to(device)
         precomputed = [network.precompute(one) for one in inputs]
         network.measure(list(zip(inputs, precomputed, strict=True))[: len(train)])
-        of_particles, particle_scalings = _columns(
-            train, validation, settings, settings.of_particles, len(Species), lambda structure: structure.species
+        scale = settings.training.target_scaling
+        of_particles, particle_scalings = training_columns(particles, len(Species), scale, len(train))
+        of_pairs, pair_scalings = training_columns(pairs, len(KINDS), scale, len(train))
+        columns = (
+            [torch.as_tensor(one, dtype=torch.float32, device=device) for one in of_all]
+            for of_all in (of_particles, of_pairs)
         )
-        of_pairs, pair_scalings = _columns(train, validation, settings, settings.of_pairs, len(KINDS), kinds_of_pairs)
-        columns = ([one.to(device) for one in of_all] for of_all in (of_particles, of_pairs))
         samples = [Sample(*parts) for parts in zip(inputs, precomputed, *columns, strict=True)]
         trained, remarks = train_resumably(
             settings.name,
             network,
             (KeptSamples(samples[: len(train)]), KeptSamples(samples[len(train) :])),
-            FieldLoss(settings),
+            FieldLoss(settings, device),
             settings.training,
             seed=context.seed,
             device=device,
@@ -217,23 +204,6 @@ def _inputs(structure: StaticStructure, settings: NetworkSettings, domain: Domai
     return inputs_of(structure, described, settings.structures, settings.seen_frames)
 
 
-def _columns(
-    train: Examples,
-    validation: Examples,
-    settings: NetworkSettings,
-    symbols: Sequence[str],
-    classes: int,
-    members: Callable[[StaticStructure], NDArray],
-) -> tuple[list[Tensor], list[TargetScaling]]:
-    """The scaled targets of each configuration, (n, n_y), and the scale for predictions of each column."""
-    blocks = [
-        ([example.target(symbol) for symbol in symbols], members(example.structure()))
-        for example in (*train, *validation)
-    ]
-    columns, scalings = training_columns(blocks, classes, settings.training.target_scaling, len(train))
-    return [torch.as_tensor(one, dtype=torch.float32) for one in columns], scalings
-
-
 class FieldLoss:
     """The mean squared errors of particles and pairs, and of the spreads of the predicted fields; see `Objective`.
 
@@ -248,9 +218,10 @@ class FieldLoss:
 
     names = ("loss", "particle_loss", "pair_loss")
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: NetworkSettings, device: torch.device) -> None:
         self.pair_weight, self.variance_weight = settings.pair_weight, settings.variance_weight
-        self.weights = [1.0 if kind.endswith("near") else settings.far_weight for kind in KINDS]
+        of_kinds = [1.0 if kind.endswith("near") else settings.far_weight for kind in KINDS]
+        self.of_species, self.of_kinds = torch.ones(len(Species), device=device), torch.tensor(of_kinds, device=device)
 
     def losses(self, model: Any, batch: Sequence[Sample]) -> Tensor:
         """See `Objective.losses`."""
@@ -275,16 +246,14 @@ class FieldLoss:
         return found
 
     def _losses(self, sample: Sample, of_particles: Tensor | None, of_pairs: Tensor | None) -> Tensor:
-        unknown = sample.of_particles.new_tensor(float("nan"))
         total, parts = sample.of_particles.new_zeros(()), []
-        for outputs, targets, members, weights, weight in (
-            (of_particles, sample.of_particles, sample.inputs.species, [1.0] * len(Species), 1.0),
-            (of_pairs, sample.of_pairs, sample.inputs.kinds, self.weights, self.pair_weight),
+        for outputs, targets, members, of_classes, weight in (
+            (of_particles, sample.of_particles, sample.inputs.species, self.of_species, 1.0),
+            (of_pairs, sample.of_pairs, sample.inputs.kinds, self.of_kinds, self.pair_weight),
         ):
             if outputs is None:
-                parts.append(unknown)
+                parts.append(torch.full_like(total, torch.nan))
                 continue
-            of_classes = torch.tensor(weights, device=outputs.device)
             of_rows = of_classes[members][:, None]
             part = ((outputs - targets).square() * of_rows).sum() / (of_rows.sum() * outputs.shape[1])
             if self.variance_weight:

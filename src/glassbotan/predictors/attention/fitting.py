@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from torch import nn
-
+from glassbotan.learn.structural import StructuralNetwork
 from glassbotan.predictors.attention import Settings
 from glassbotan.predictors.attention.network import Attentive
 from glassbotan.predictors.contract import Examples, FitContext
@@ -14,7 +13,7 @@ class Fitted(FittedNetwork):
     """A trained network with self-attention."""
 
     settings: Settings
-    network_type: ClassVar[type[nn.Module]] = Attentive
+    network_type: ClassVar[type[StructuralNetwork]] = Attentive
 
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:

@@ -15,14 +15,14 @@ All inputs are invariant under rotations and reflections, and so are the predict
 """
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from glassbotan.learn.inputs import TYPICAL_DISPLACEMENT, Inputs, Widths
-from glassbotan.learn.layers import DescriptorInput, Outputs, RadialFunctions, perceptron
+from glassbotan.learn.layers import perceptron
+from glassbotan.learn.structural import Outputs, StructuralNetwork
 from glassbotan.predictors.attention import Network
 
 
@@ -71,33 +71,18 @@ class Attention(nn.Module):
         return self.perceptron(torch.cat([normalized, mean_values, mean_numbers], dim=1))
 
 
-class Attentive(nn.Module):
-    """The network that predicts targets of particles and pairs at all sampling times.
-
-    Parameters
-    ----------
-    network : sizes
-    widths : numbers of inputs
-    particle_outputs, pair_outputs : numbers of outputs
-    pair_range : largest distance of neighbours, sigma_AA
-    """
+class Attentive(StructuralNetwork):
+    """The network; for its arguments see `StructuralNetwork`."""
 
     def __init__(
         self, network: Network, widths: Widths, particle_outputs: int, pair_outputs: int, pair_range: float
     ) -> None:
-        super().__init__()
-        self.radial = RadialFunctions.within(pair_range, network.radial)
-        self.descriptors = DescriptorInput(network, widths, particle_outputs)
+        super().__init__(network, widths, particle_outputs, pair_outputs, pair_range)
         numbers = widths.frames * (network.radial + 2 * widths.displacements)
         self.first = nn.Linear(network.reduced, network.width)
         self.layers = nn.ModuleList(Attention(network, numbers) for _ in range(network.layers))
         known = network.width + network.reduced
         self.outputs = Outputs(network, widths, known, particle_outputs, pair_outputs, pair_range)
-
-    def measure(self, samples: Sequence[tuple[Inputs, Geometry]]) -> None:
-        """Set the scales of all inputs to those of the training configurations."""
-        self.descriptors.measure([inputs for inputs, _ in samples])
-        self.outputs.measure([inputs for inputs, _ in samples])
 
     def precompute(self, inputs: Inputs) -> Geometry:
         """Where the neighbours are, which does not change in a training."""
@@ -111,21 +96,10 @@ class Attentive(nn.Module):
             numbers = torch.cat([self.radial(inputs.distances), *projections], dim=3)
             return Geometry(numbers.reshape(n, k, -1) * used, used)
 
-    def forward(self, inputs: Inputs, geometry: Geometry) -> tuple[Tensor | None, Tensor | None]:
-        """The predictions on the scale of the training.
-
-        Parameters
-        ----------
-        inputs : the inputs of a configuration
-        geometry : what `precompute` gives for it
-
-        Returns
-        -------
-        of_particles : (N, particle_outputs); None if there are none
-        of_pairs : (n_p, pair_outputs); None if there are none
-        """
+    def forward(self, inputs: Inputs, precomputed: Geometry) -> tuple[Tensor | None, Tensor | None]:
+        """See `StructuralNetwork.forward`."""
         reduced, linear = self.descriptors(inputs)
         values = self.first(reduced)
         for layer in self.layers:
-            values = values + layer(values, inputs, geometry)
+            values = values + layer(values, inputs, precomputed)
         return self.outputs(inputs, torch.cat([values, reduced], dim=1), linear)

@@ -17,11 +17,17 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from glassbotan.kob_andersen import Species
-from glassbotan.learn.columns import as_arrays, from_arrays, means_over_configurations, restored_targets
+from glassbotan.learn.columns import (
+    as_arrays,
+    from_arrays,
+    means_over_configurations,
+    measured_columns,
+    restored_targets,
+)
 from glassbotan.learn.edge_update import Arithmetic
 from glassbotan.learn.graphs import Graph, Graphs, structure_graph, with_targets
 from glassbotan.learn.processors import arithmetic_of, processor
-from glassbotan.learn.resumable import train_resumably
+from glassbotan.learn.resumable import train_resumably, weights_from
 from glassbotan.learn.scaling import TargetScaling
 from glassbotan.learn.training import mean_correlation
 from glassbotan.predictors.botan import Settings
@@ -105,11 +111,7 @@ class Fitted(FittedPredictor):
     ) -> "Fitted":
         """See `FittedPredictor.restore`."""
         scalings = from_arrays(tensors, PARTICLES), from_arrays(tensors, PAIRS)
-        expected = untrained(settings, len(scalings[0])).state_dict()
-        for name, value in expected.items():
-            if name not in tensors or tensors[name].shape != tuple(value.shape):
-                raise ValueError(f"its weight {name} is missing or has another shape")
-        weights = {name: torch.from_numpy(tensors[name].copy()) for name in expected}
+        weights = weights_from(tensors, untrained(settings, len(scalings[0])))
         return cls(settings, domain, weights, scalings, details["epoch"])
 
     def weights_to_start_from(self, scalings: Scalings) -> dict[str, Tensor]:
@@ -267,10 +269,10 @@ def _graph_with_targets(example: Example, settings: Settings, scalings: Scalings
     structure = example.structure()
     if settings.training.target_scaling == "configuration":
         scalings = _scalings_of([example], settings)
-    measured = []
-    members = structure.species, None
-    for values, of_times, classes in zip(_targets(example, settings), scalings, members, strict=True):
-        rows = [] if values is None else zip(of_times, values, strict=True)
-        columns = [scaling.measure(row, classes) for scaling, row in rows]
-        measured.append(np.stack(columns, axis=1) if columns else None)
+    measured = [
+        None if values is None else measured_columns(values, members, of_times)
+        for values, members, of_times in zip(
+            _targets(example, settings), (structure.species, None), scalings, strict=True
+        )
+    ]
     return with_targets(structure_graph(structure, settings.structures), *measured)

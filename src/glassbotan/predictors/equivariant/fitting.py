@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from torch import nn
-
+from glassbotan.learn.structural import StructuralNetwork
 from glassbotan.predictors.contract import Examples, FitContext
 from glassbotan.predictors.equivariant import Settings
 from glassbotan.predictors.equivariant.network import Equivariant
@@ -14,7 +13,7 @@ class Fitted(FittedNetwork):
     """A trained equivariant network."""
 
     settings: Settings
-    network_type: ClassVar[type[nn.Module]] = Equivariant
+    network_type: ClassVar[type[StructuralNetwork]] = Equivariant
 
 
 def fit(train: Examples, validation: Examples, settings: Settings, context: FitContext) -> Fitted:

@@ -32,7 +32,8 @@ from torch import Tensor, nn
 from glassbotan.kob_andersen import Species
 from glassbotan.learn.harmonics import TENSOR, VECTOR, angular_functions, as_matrices, traceless_squares
 from glassbotan.learn.inputs import TYPICAL_DISPLACEMENT, Inputs, Widths
-from glassbotan.learn.layers import DescriptorInput, Outputs, RadialFunctions, perceptron
+from glassbotan.learn.layers import perceptron
+from glassbotan.learn.structural import Outputs, StructuralNetwork
 from glassbotan.predictors.equivariant import Network
 
 TYPICAL_NEIGHBORS = 5.0
@@ -184,23 +185,13 @@ class FirstLayer(nn.Module):
         )
 
 
-class Equivariant(nn.Module):
-    """The network that predicts targets of particles and pairs at all sampling times.
-
-    Parameters
-    ----------
-    network : sizes
-    widths : numbers of inputs
-    particle_outputs, pair_outputs : numbers of outputs
-    pair_range : largest distance of neighbours, sigma_AA
-    """
+class Equivariant(StructuralNetwork):
+    """The network; for its arguments see `StructuralNetwork`."""
 
     def __init__(
         self, network: Network, widths: Widths, particle_outputs: int, pair_outputs: int, pair_range: float
     ) -> None:
-        super().__init__()
-        self.radial = RadialFunctions.within(pair_range, network.radial)
-        self.descriptors = DescriptorInput(network, widths, particle_outputs)
+        super().__init__(network, widths, particle_outputs, pair_outputs, pair_range)
         sums = network.radial * (len(Species) * widths.frames + widths.displacements)
         self.first = FirstLayer(network, sums, (1 + 2 * network.radial) * widths.displacements)
         self.first_update = Update(network, network.reduced)
@@ -212,10 +203,9 @@ class Equivariant(nn.Module):
         )
 
     def measure(self, samples: Sequence[tuple[Inputs, Values]]) -> None:
-        """Set the scales of all inputs to those of the training configurations, given with what was precomputed."""
-        self.descriptors.measure([inputs for inputs, _ in samples])
+        """See `StructuralNetwork.measure`."""
+        super().measure(samples)
         self.first.measure([sums for _, sums in samples])
-        self.outputs.measure([inputs for inputs, _ in samples])
 
     def precompute(self, inputs: Inputs) -> Values:
         """The sums over neighbours that have no weights, with which the network begins."""
@@ -245,22 +235,11 @@ class Equivariant(nn.Module):
         products = angular.transpose(1, 2)[:, :, None] * radial[:, None]
         return Edges(products.flatten(1, 2), radial, angular)
 
-    def forward(self, inputs: Inputs, sums: Values) -> tuple[Tensor | None, Tensor | None]:
-        """The predictions on the scale of the training.
-
-        Parameters
-        ----------
-        inputs : the inputs of a configuration
-        sums : what `precompute` gives for it
-
-        Returns
-        -------
-        of_particles : (N, particle_outputs); None if there are none
-        of_pairs : (n_p, pair_outputs); None if there are none
-        """
+    def forward(self, inputs: Inputs, precomputed: Values) -> tuple[Tensor | None, Tensor | None]:
+        """See `StructuralNetwork.forward`."""
         reduced, linear = self.descriptors(inputs)
         edges = self.edges(inputs)
-        begin = self.first(sums)
+        begin = self.first(precomputed)
         change = self.first_update(begin, reduced)
         values = Values(change.scalars, begin.vectors + change.vectors, begin.tensors + change.tensors)
         for message, update in zip(self.messages, self.updates, strict=True):
