@@ -1,7 +1,8 @@
 """The commands that import published data and export predictions."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand
@@ -14,15 +15,18 @@ from glassbotan.study import targets as settings
 from glassbotan.study.section import Configurations
 from glassbotan.study.simulation import Liquid
 
+if TYPE_CHECKING:
+    from glassbotan.dynamics.targets import DynamicalTargets
+    from glassbotan.simulate.quality import Quality
+    from glassbotan.structure.static import StaticStructure
 
-class ImportTrajectories(Stage):
-    """Make a targets file from one configuration of a published ensemble."""
 
-    format: ClassVar[str]
-    inputs: CliPositionalArg[Paths] = Field(description="files of one configuration, in order of the sampling times")
+class ToTargets(Stage):
+    """Make a targets file from something else than simulated ensembles of the study."""
+
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
     configuration: PositiveInt = Field(description="number of the configuration in the study")
-    times: tuple[PositiveFloat, ...] = Field(min_length=1, description="the sampling times in the files [tau]")
+    times: tuple[PositiveFloat, ...] = Field(min_length=1, description="the sampling times of the study [tau]")
     liquid: Liquid = Liquid()
     targets: settings.Targets = settings.Targets()
 
@@ -30,8 +34,36 @@ class ImportTrajectories(Stage):
     def stage(self) -> str:
         return "targets"
 
-    def cli_cmd(self) -> None:
+    def write(
+        self,
+        structure: "StaticStructure",
+        measured: "DynamicalTargets",
+        provenance: Mapping[str, Any],
+        quality: "Quality",
+    ) -> None:
+        """Write the targets file of this configuration; for the arguments see `write_targets`."""
         from glassbotan.files.targets import write_targets
+
+        write_targets(
+            self.output,
+            structure,
+            measured,
+            provenance,
+            study=self.study,
+            temperature=self.temperature,
+            configuration=self.configuration,
+            settings=self.targets,
+            quality=quality,
+        )
+
+
+class ImportTrajectories(ToTargets):
+    """Make a targets file from one configuration of a published ensemble."""
+
+    format: ClassVar[str]
+    inputs: CliPositionalArg[Paths] = Field(description="files of one configuration, in order of the sampling times")
+
+    def cli_cmd(self) -> None:
         from glassbotan.published.targets import measure_published
         from glassbotan.published.trajectories import READERS
 
@@ -40,17 +72,7 @@ class ImportTrajectories(Stage):
         structure, measured, quality = measure_published(
             published, self.times, self.targets, self.liquid, self.inputs[0]
         )
-        write_targets(
-            self.output,
-            structure,
-            measured,
-            provenance.finish(format=self.format),
-            study=self.study,
-            temperature=self.temperature,
-            configuration=self.configuration,
-            settings=self.targets,
-            quality=quality,
-        )
+        self.write(structure, measured, provenance.finish(format=self.format), quality)
 
 
 class Botan(ImportTrajectories):
@@ -71,38 +93,20 @@ class GlassBench(ImportTrajectories):
     format = "glassbench"
 
 
-class OtherTargets(Stage):
+class OtherTargets(ToTargets):
     """Take over the targets of a configuration of another study, for training."""
 
     input: CliPositionalArg[Path] = Field(description="targets file of the other study")
-    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
-    configuration: PositiveInt = Field(description="number of the configuration in this study")
-    times: tuple[PositiveFloat, ...] = Field(min_length=1, description="the sampling times of this study [tau]")
-    liquid: Liquid = Liquid()
-    targets: settings.Targets = settings.Targets()
-
-    @property
-    def stage(self) -> str:
-        return "targets"
 
     def cli_cmd(self) -> None:
-        from glassbotan.files.targets import read_targets, write_targets
+        from glassbotan.files.targets import read_targets
         from glassbotan.published.targets import taken_over
 
         provenance = self.provenance(self.input)
         found = read_targets(self.input)
         measured = taken_over(found, self.temperature, self.times, self.targets, self.liquid)
-        write_targets(
-            self.output,
-            found.structure(),
-            measured,
-            provenance.finish(study=found.study, configuration=found.configuration),
-            study=self.study,
-            temperature=self.temperature,
-            configuration=self.configuration,
-            settings=self.targets,
-            quality=found.quality,
-        )
+        origin = provenance.finish(study=found.study, configuration=found.configuration)
+        self.write(found.structure(), measured, origin, found.quality)
 
 
 class Weights(Stage):

@@ -86,3 +86,10 @@ def both_ways(pairs: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
     ordered = np.concatenate([pairs, pairs[:, ::-1]])
     source = np.lexsort((ordered[:, 1], ordered[:, 0]))
     return ordered[source], source
+
+
+def opposites(source: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The place of (j, i) among the ordered pairs for each (i, j), (2 n_p,); for `source` see `both_ways`."""
+    place = np.empty_like(source)
+    place[source] = np.arange(len(source))
+    return np.roll(place, -(len(source) // 2))[source]

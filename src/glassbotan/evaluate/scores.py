@@ -75,7 +75,8 @@ def score(
     ceiling = float(np.mean([float("nan") if half is None else noise_ceiling(half) for half in halves]))
     errors = [np.abs(x - y) for x, y in both] if values else []
     known = [spread for spread in spreads if spread is not None] if values else []
-    by_spread = [correlation(rankdata(x), rankdata(y)) for x, y in zip(errors, known, strict=False)]
+    paired = zip(errors, known, strict=True) if known else ()
+    by_spread = [correlation(rankdata(x), rankdata(y)) for x, y in paired]
     return Score(
         pearson=pearson,
         ci_low=float(low),

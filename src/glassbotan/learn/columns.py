@@ -10,9 +10,9 @@ from glassbotan.learn.scaling import TargetScaling
 
 Scale = Literal["training set", "configuration"]
 SCALE = (
-    "training set: targets are fitted as they are; configuration: they are fitted as deviations from the mean of each "
-    "configuration in units of its standard deviation (each class by itself: species of particles, kinds of pairs), so "
-    "that the predictor does not learn how much a configuration moves as a whole"
+    "training set: targets are fitted in the same units for all configurations; configuration: they are fitted as "
+    "deviations from the mean of each configuration in units of its standard deviation (each class by itself: species "
+    "of particles, kinds of pairs), so that the predictor does not learn how much a configuration moves as a whole"
 )
 """Description of the setting."""
 

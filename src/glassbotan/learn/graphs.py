@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from glassbotan.dynamics.pairs import both_ways, minimum_image
+from glassbotan.dynamics.pairs import both_ways, minimum_image, opposites
 from glassbotan.structure.static import StaticStructure
 
 
@@ -59,13 +59,11 @@ def structure_graph(structure: StaticStructure, states: Sequence[str] = ()) -> G
     ordered, source = both_ways(pairs)
     receiver, sender = ordered.T
     separation = minimum_image(positions[receiver] - positions[sender], structure.box_length)
-    place = np.empty_like(source)
-    place[source] = np.arange(len(source))
     return Graph(
         num_nodes=len(positions),
         species=torch.from_numpy(structure.species.astype(np.float32))[:, None],
         edge_index=torch.from_numpy(np.stack([sender, receiver]).astype(np.int32)),
-        reverse=torch.from_numpy(place[(source + len(pairs)) % len(source)].astype(np.int32)),
+        reverse=torch.from_numpy(opposites(source).astype(np.int32)),
         name=structure.name,
         separation=torch.from_numpy(separation.astype(np.float32)),
         pair=torch.from_numpy((source % len(pairs)).astype(np.int32)),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from glassbotan.dynamics.pairs import both_ways
+from glassbotan.dynamics.pairs import both_ways, opposites
 
 
 class Neighbors(NamedTuple):
@@ -45,8 +45,6 @@ class Neighbors(NamedTuple):
         counts = np.bincount(owner, minlength=n)
         width = int(counts.max(initial=1))
         column = np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]
-        place = np.empty(len(source), dtype=np.int64)
-        place[source] = owner * width + column
 
         def table(values: NDArray, unused: Any) -> Tensor:
             found = np.empty((n, width), dtype=np.int32)
@@ -54,10 +52,9 @@ class Neighbors(NamedTuple):
             found[owner, column] = values
             return torch.from_numpy(found)
 
-        opposite = place[(source + len(pairs)) % len(source)] if len(source) else place
         return cls(
             table(neighbor, 0),
-            table(opposite, np.arange(n * width).reshape(n, width)),
+            table((owner * width + column)[opposites(source)], np.arange(n * width).reshape(n, width)),
             table(source, 2 * len(pairs)),
             torch.from_numpy(np.ascontiguousarray(pairs.T, dtype=np.int32)),
         )

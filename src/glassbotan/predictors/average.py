@@ -38,11 +38,6 @@ class Settings(PredictorSettings):
         (), description="settings of these models, which are filled in when the study is read"
     )
 
-    @field_validator("of", mode="before")
-    @classmethod
-    def _listed(cls, names: Any) -> Any:
-        return (names,) if isinstance(names, str) else names
-
     @field_validator("members", mode="before")
     @classmethod
     def _of_their_kinds(cls, members: Any) -> Any:

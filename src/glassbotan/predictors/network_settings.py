@@ -5,10 +5,9 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from glassbotan.dynamics.registry import pair_targets, particle_targets, targets
-from glassbotan.learn.columns import Scale
+from glassbotan.learn.columns import SCALE, Scale
 from glassbotan.predictors.shared import Joint
 from glassbotan.structure.states import DESCRIBED, THERMAL, Positions
-from glassbotan.study.learning import TARGET_SCALING
 from glassbotan.study.learning import Training as SharedTraining
 from glassbotan.study.section import Section
 
@@ -47,7 +46,7 @@ class Training(SharedTraining):
     weight_decay: NonNegativeFloat = Field(
         0.01, description="part of each weight matrix that a step takes away, divided by the learning rate (AdamW)"
     )
-    target_scaling: Scale = Field("configuration", description=TARGET_SCALING)
+    target_scaling: Scale = Field("configuration", description=SCALE)
 
 
 class NetworkSettings(Joint):

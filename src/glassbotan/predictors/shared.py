@@ -1,7 +1,8 @@
 """What several kinds of predictors have in common: settings, checks, and how baselines predict."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,23 @@ from glassbotan.errors import StudyError
 from glassbotan.predictors.contract import FittedPredictor, PredictorSettings
 from glassbotan.structure.states import Positions
 from glassbotan.structure.static import StaticStructure
+
+
+def imported_when_used(package: str, **modules: str) -> Callable[[str], Any]:
+    """A `__getattr__` of a package that imports what needs torch when it is first used: importing torch takes seconds.
+
+    Parameters
+    ----------
+    package : full name of the package
+    modules : for each name, the module of the package that defines it
+    """
+
+    def getattr_(name: str) -> Any:
+        if name in modules:
+            return getattr(import_module(f"{package}.{modules[name]}"), name)
+        raise AttributeError(f"module {package} has no {name}")
+
+    return getattr_
 
 
 class OfParticles(PredictorSettings):

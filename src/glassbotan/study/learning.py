@@ -43,11 +43,6 @@ class Split(Section):
 
 TargetScales = Literal["reduced", "training set", "configuration"]
 """Units of the targets in a loss: reduced Lennard-Jones units, or standard deviations over one of two sets."""
-TARGET_SCALING = (
-    "units of the targets in the fit: reduced Lennard-Jones units, or standard deviations from the mean of each "
-    "species, over the training set or within each configuration; within each configuration, differences between the "
-    "means of whole configurations are not learnt"
-)
 
 
 class Training(Section):
@@ -72,7 +67,12 @@ class Training(Section):
     gradient_clip: PositiveFloat = Field(
         1.0, description="largest norm of the gradient; a larger gradient is scaled down to it"
     )
-    target_scaling: TargetScales = Field("reduced", description=TARGET_SCALING)
+    target_scaling: TargetScales = Field(
+        "reduced",
+        description="units of the targets in the fit: reduced Lennard-Jones units, or standard deviations from the "
+        "mean of each species, over the training set or within each configuration; within each configuration, "
+        "differences between the means of whole configurations are not learnt",
+    )
     weight_average: float = Field(
         0.0,
         ge=0,

@@ -69,7 +69,8 @@ def _resolved_models(models: Any) -> Any:
             own = {key: value for key, value in model.items() if key != LIKE}
             model = _merged({key: value for key, value in found[name].items() if key != "name"}, own)
         if isinstance(model, Mapping) and OF in model:
-            model = {**model, "members": [_named(name, found) for name in _listed(model[OF])]}
+            names = _listed(model[OF])
+            model = {**model, OF: names, "members": [_named(name, found) for name in names]}
         if isinstance(model, Mapping):
             found[_name_of(model)] = model
         result.append(model)

@@ -152,18 +152,18 @@ def _start_is_varied(study: Study, run: Run, start: Start) -> bool:
     return own is not None and start not in own.starts
 
 
-def with_starts(study: Study, runs: Iterable[Run]) -> list[Run]:
-    """The fits and all that they start from, each after those that it starts from."""
-    found: list[Run] = []
+def with_starts(study: Study, runs: Iterable[Run]) -> Iterator[Run]:
+    """The fits and all that they start from, each after those that it starts from; some of them several times."""
     for run in runs:
-        found += [one for one in (*with_starts(study, starts_of(study, run)), run) if one not in found]
-    return found
+        yield from with_starts(study, starts_of(study, run))
+        yield run
 
 
 def every_start(study: Study) -> list[Run]:
     """Every fit that a fit of the study itself starts from, without the fits of the study itself."""
-    own = [*runs_of(study)]
-    return [run for run in with_starts(study, own) if run not in own]
+    own = {run.folder: run for run in runs_of(study)}
+    found = {run.folder: run for run in with_starts(study, own.values())}
+    return [run for folder, run in found.items() if folder not in own]
 
 
 def every_run(study: Study) -> dict[str, Run]:

@@ -4,13 +4,13 @@ The graph network of Jiang, Tian, Li & Hu, J. Chem. Phys. 159, 144504 (2023), we
 neighbourhood. This one predicts targets of particles and pairs at all sampling times of a temperature together.
 """
 
-from importlib import import_module
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from glassbotan.predictors.contract import NAME
 from glassbotan.predictors.network_settings import NetworkSettings, NetworkSizes
+from glassbotan.predictors.shared import imported_when_used
 
 
 class Network(NetworkSizes):
@@ -36,8 +36,4 @@ class Settings(NetworkSettings):
     network: Network = Field(Network(), description="the shape of the network")
 
 
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used, since importing torch takes seconds."""
-    if name in ("fit", "Fitted"):
-        return getattr(import_module("glassbotan.predictors.attention.fitting"), name)
-    raise AttributeError(f"module {__name__} has no {name}")
+__getattr__ = imported_when_used(__name__, fit="fitting", Fitted="fitting")

@@ -5,7 +5,6 @@ All of them are one kind of predictor with different settings: BOTAN is trained 
 can start from a network that was trained on the pairs of one temperature and sampling time, or from published weights.
 """
 
-from importlib import import_module
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
@@ -13,6 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import FileError
 from glassbotan.predictors.contract import NAME, PredictorSettings, Start
+from glassbotan.predictors.shared import imported_when_used
 from glassbotan.structure.states import THERMAL, Positions
 from glassbotan.study.learning import EdgeTraining
 from glassbotan.study.section import Configurations, Section
@@ -172,9 +172,4 @@ PUBLISHED = Settings(kind="botan", name="pretraining", p=0, network=Network(roun
 """The networks whose weights Shiba et al. published; they were trained on pairs alone."""
 
 
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first used, since importing torch takes seconds."""
-    modules = {"fit": "fitting", "Fitted": "fitting", "published_predictor": "weights"}
-    if name in modules:
-        return getattr(import_module(f"glassbotan.predictors.botan.{modules[name]}"), name)
-    raise AttributeError(f"module {__name__} has no {name}")
+__getattr__ = imported_when_used(__name__, fit="fitting", Fitted="fitting", published_predictor="weights")
