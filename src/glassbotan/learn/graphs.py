@@ -18,11 +18,21 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from glassbotan.dynamics.pairs import both_ways, minimum_image, opposites
+from glassbotan.learn.edge_update import EdgeEndpoints
 from glassbotan.structure.static import StaticStructure
 
 
 class Graph(Data):  # type: ignore[misc] # torch-geometric has no types
     """A graph with the index of the opposite of each edge (`reverse`), which stays correct in a batch of graphs."""
+
+    @property
+    def ends(self) -> EdgeEndpoints:
+        """The particles at the ends of the edges; made when they are first used, and kept by copies of the graph."""
+        kept: EdgeEndpoints | None = self.__dict__.get("_ends")
+        if kept is None or kept.sender.device != self.edge_index.device:
+            kept = EdgeEndpoints(self.edge_index, self.reverse, len(self.species))
+            self.__dict__["_ends"] = kept
+        return kept
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         return self.num_edges if key == "reverse" else super().__inc__(key, value, *args, **kwargs)
@@ -84,9 +94,9 @@ def with_targets(graph: Graph, of_particles: NDArray | None, of_pairs: NDArray |
     return graph
 
 
-def apply_symmetry(graph: Graph, number: int) -> Graph:
-    """The graph after the symmetry operation SIGNED_PERMUTATIONS[number] of the cube."""
-    result, operation = copy(graph), SIGNED_PERMUTATIONS[number].to(graph.separation)
+def apply_symmetry(graph: Graph, operation: Tensor) -> Graph:
+    """The graph after a symmetry operation of the cube, one of SIGNED_PERMUTATIONS."""
+    result = copy(graph)
     result.separation = graph.separation @ operation
     result.displacements = (graph.displacements.unflatten(1, (-1, 3)) @ operation).flatten(1)
     return result
@@ -111,6 +121,8 @@ class Graphs:
         self._device = device or torch.device("cpu")
         self._augment = augment
         self._kept: dict[int, Graph] = {}
+        self._symmetries = SIGNED_PERMUTATIONS.to(self._device)
+        self._operations: list[Tensor] = []
 
     @classmethod
     def of(cls, graphs: Sequence[Graph], augment: bool = True) -> Self:
@@ -122,18 +134,29 @@ class Graphs:
 
     def __getitem__(self, index: int) -> Graph:
         if index not in self._kept:
-            self._kept[index] = self._read[index]().to(self._device)
+            graph = self._read[index]().to(self._device)
+            _ = graph.ends  # which are made here, and not in each step
+            self._kept[index] = graph
         return self._kept[index]
 
     def name(self, index: int) -> str:
         """See `Samples.name`."""
         return str(self[index].name)
 
-    def batch(self, indices: Sequence[int], orientations: Sequence[int] | None = None) -> Graph:
+    def orient(self, orientations: Sequence[int]) -> None:
+        """See `Samples.orient`; each number is one of the 48 symmetry operations of the cube."""
+        if not self._augment:
+            return
+        while len(self._operations) < len(orientations):
+            self._operations.append(torch.empty_like(self._symmetries[0]))
+        for operation, number in zip(self._operations, orientations, strict=False):
+            operation.copy_(self._symmetries[number])  # in place, where a recorded step reads it
+
+    def batch(self, indices: Sequence[int]) -> Graph:
         """See `Samples.batch`."""
         graphs = [self[index] for index in indices]
-        if self._augment and orientations is not None:
-            graphs = [apply_symmetry(graph, number) for graph, number in zip(graphs, orientations, strict=True)]
+        if self._operations:
+            graphs = [apply_symmetry(*both) for both in zip(graphs, self._operations, strict=False)]
         return graphs[0] if len(graphs) == 1 else Batch.from_data_list(graphs)
 
 

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from glassbotan.errors import TrainingError
 from glassbotan.learn.memory import keep_freed_memory
+from glassbotan.learn.steps import Gradients
 from glassbotan.statistics import correlation
 from glassbotan.study.learning import Training
 
@@ -40,15 +41,18 @@ class Samples(Protocol):
         """Name of a configuration in messages."""
         ...
 
-    def batch(self, indices: Sequence[int], orientations: Sequence[int] | None = None) -> Any:
-        """What the network is applied to in one step, in the memory of the processor.
+    def orient(self, orientations: Sequence[int]) -> None:
+        """Choose the orientations of the configurations in the next batch; without a choice, they are not turned.
 
         Parameters
         ----------
-        indices : the configurations of the step
-        orientations : for each a number from 0 to 47, by which a network that does not know the symmetry of the liquid
-            can choose an operation of the cube's symmetry group; None in validation
+        orientations : for each configuration a number from 0 to 47, by which a network that does not know the symmetry
+            of the liquid can choose an operation of the cube's symmetry group
         """
+        ...
+
+    def batch(self, indices: Sequence[int]) -> Any:
+        """Some configurations, to which the network is applied in one step, in the memory of the processor."""
         ...
 
 
@@ -116,7 +120,8 @@ def train_network(
     device = device or torch.device("cpu")
     keep_freed_memory()
     model.to(device)
-    state = _State(model, training, seed, -(-len(train) // training.batch_size))
+    gradients = Gradients(model, objective, train, records=device.type == "cuda" and training.batch_size == 1)
+    state = _State(model, training, seed, -(-len(train) // training.batch_size), device)
     if saved is not None:
         state.restore(saved)
 
@@ -130,16 +135,14 @@ def train_network(
         losses, counts, names = [], [], []
         model.train()
         for indices, orientations in _batches(len(train), training.batch_size, state.random):
-            batch = train.batch(indices, orientations)
             check()
-            state.optimizer.zero_grad(set_to_none=True)
-            of_step = objective.losses(model, batch)
-            of_step[0].backward()
+            train.orient(orientations)
+            of_step = gradients.of(indices)
             torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
             state.optimizer.step()
             state.schedule.step()
             state.averaged.update_parameters(model)
-            losses.append(of_step.detach())  # not read here: that would wait for the GPU to finish the step
+            losses.append(of_step)  # not read here: that would wait for the GPU to finish the step
             counts.append(len(indices))
             names.append(", ".join(map(train.name, indices)))
         of_steps = torch.stack(losses).cpu().double()
@@ -158,9 +161,13 @@ def train_network(
 class _State:
     """Everything that changes during a training."""
 
-    def __init__(self, model: nn.Module, training: Training, seed: int, steps_per_epoch: int) -> None:
+    def __init__(
+        self, model: nn.Module, training: Training, seed: int, steps_per_epoch: int, device: torch.device
+    ) -> None:
         self.model = model
-        self.optimizer = torch.optim.AdamW(_parameters(model, training), lr=training.learning_rate, eps=1e-8)
+        self.optimizer = torch.optim.AdamW(
+            _parameters(model, training), lr=training.learning_rate, eps=1e-8, fused=device.type == "cuda"
+        )
         self.schedule = _schedule(self.optimizer, training, training.epochs * steps_per_epoch)
         self.averaged = AveragedModel(model, multi_avg_fn=self._average)
         self.kept: nn.Module = self.averaged.module  # the running average; equal to the weights if its decay is 0

@@ -50,8 +50,11 @@ class KeptSamples:
         """See `Samples.name`."""
         return self._samples[index].inputs.name
 
-    def batch(self, indices: Sequence[int], orientations: Sequence[int] | None = None) -> list[Sample]:
-        """See `Samples.batch`; the orientation has no effect on these networks."""
+    def orient(self, orientations: Sequence[int]) -> None:
+        """See `Samples.orient`; the orientation has no effect on these networks."""
+
+    def batch(self, indices: Sequence[int]) -> list[Sample]:
+        """See `Samples.batch`."""
         return [self._samples[index] for index in indices]
 
 

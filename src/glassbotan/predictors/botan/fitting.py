@@ -182,7 +182,7 @@ class WeightedLoss:
             (self.p, of_particles, "particle_target"),
             (1 - self.p, of_pairs, "pair_target"),
         ):
-            parts.append(mse_loss(output, graph[name]) if weight > 0 else output.new_tensor(torch.nan))
+            parts.append(mse_loss(output, graph[name]) if weight > 0 else output.new_full((), torch.nan))
             weighted += [weight * parts[-1]] if weight > 0 else []
         return torch.stack([sum(weighted[1:], weighted[0]), *parts])
 

@@ -143,7 +143,7 @@ class BOTAN(nn.Module):
         """
         arithmetic = arithmetic or Arithmetic(self.edge_update.second.weight.dtype)
         products = arithmetic.products
-        ends = EdgeEndpoints(graph.edge_index, graph.reverse, len(graph.species))
+        ends = graph.ends
         encoded_node = node = self.node_encoder(graph.species)
         encoded_edge = edge = self._encoded_edges(graph, arithmetic, ends)
         from_sender, from_receiver, from_edge, from_encoded_edge = self.edge_update.blocks()

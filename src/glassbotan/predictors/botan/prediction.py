@@ -17,7 +17,7 @@ def predict_graph(model: BOTAN, graph: Graph, average_over_symmetries: bool) -> 
         if not average_over_symmetries:
             of_particles, of_edges = model(graph)
             return of_particles.numpy(), pair_average(graph, of_edges).numpy()
-        outputs = [model(apply_symmetry(graph, number)) for number in range(len(SIGNED_PERMUTATIONS))]
+        outputs = [model(apply_symmetry(graph, operation)) for operation in SIGNED_PERMUTATIONS]
         single, of_edges = (torch.stack(parts) for parts in zip(*outputs, strict=True))
         of_particles, of_pairs = single.mean(dim=0), pair_average(graph, of_edges.mean(dim=0))
         for time in range(of_particles.shape[1]):
