@@ -94,7 +94,7 @@ class Compared(NamedTuple):
     """The predictions that a table of scores compares."""
 
     predictions: list[str]
-    """paths of the predictions files; files that differ only in the seed follow each other"""
+    """paths of the predictions files"""
     setting: str | None = None
     """the setting that an ablation varies"""
     values: tuple[Any, ...] = ()

@@ -157,28 +157,6 @@ def test_scored_pairs_are_a_a_and_near(predictions):
     assert np.array_equal(predictions[0].scored("S", 1.35), structure.species == 0)
 
 
-def test_models_that_differ_in_their_seed_are_also_scored_together(predictions, rng):
-    def another(prediction):
-        truth = prediction.targets["S"].truth
-        return with_predicted(prediction, "S", truth + 0.5 * rng.normal(size=len(truth)))
-
-    seeds = [file_of(list(map(another, predictions)), ("S",), model="NT-GNN", seed=seed) for seed in range(3)]
-    table = pearson_table(seeds, Scores())
-    of_s = table.set_index("model")
-    (together,) = of_s.index[of_s.index.str.contains("mean of 3")]
-    assert pd.isna(of_s.seed[together])
-    of_a = predictions[0].structure.species == 0
-    mean = [
-        np.mean([seed.at(3)[index].targets["S"].predicted for seed in seeds], axis=0)
-        for index in range(len(predictions))
-    ]
-    expected = [
-        pearsonr(m[of_a], one.targets["S"].truth[of_a]).statistic for m, one in zip(mean, predictions, strict=True)
-    ]
-    assert of_s.pearson[together] == pytest.approx(np.mean(expected))
-    assert of_s.pearson[together] > of_s.pearson["NT-GNN"].max()
-
-
 def baseline(predictions):
     """A predictor that is not fitted, and whose predictions have only the order of the target's values."""
     return file_of(

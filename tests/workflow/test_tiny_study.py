@@ -53,6 +53,9 @@ FIGURES = (
     "fig07_propensity_maps_T0.90",
     "fig08_propensity_pearson",
     "heterogeneity_T0.90",
+    "four_point_correlation_T0.90",
+    "predictors_in_slab_T0.90",
+    "uncertainty_T0.90",
     "score_of_structures",
     "structure_maps_T0.90",
     "ridge_weights_T0.90",
@@ -76,6 +79,8 @@ def test_every_product_is_there(finished):
         "T0.90/all/ridge/seed0/model.safetensors",
         "T0.90/all/ridge/seed0/history.csv",
         "T0.90/all/potential-energy/seed0/predictions.npz",
+        "T0.90/all/equivariant/seed1/history.csv",
+        "T0.90/all/equivariant-mean/seed0/predictions.npz",
         "study.yaml",
         "tables/simulation_quality.csv",
         "tables/pearson.csv",
@@ -184,6 +189,8 @@ def test_the_table_is_printed_and_tidy(finished):
         "ridge": [(0.1, "S"), (1.0, "S")],  # one fit for all times, with a row for each
         "potential-energy": [(0.1, "R"), (0.1, "S"), (1.0, "R"), (1.0, "S")],
         "initial-distance": [(0.1, "E"), (1.0, "E")],
+        "equivariant": [(0.1, "E")] * 2 + [(0.1, "S")] * 2 + [(1.0, "E")] * 2 + [(1.0, "S")] * 2,  # two seeds
+        "equivariant-mean": [(0.1, "E"), (0.1, "S"), (1.0, "E"), (1.0, "S")],
         **{
             model: [(0.1, "S"), (1.0, "S")]
             for model in ("ridge-cage", "GlassMLP", "softness", "normal-modes", "in-cage-0.2", "ensemble-to-0.1")
@@ -358,18 +365,18 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
             return planned
 
         last = dict.fromkeys(("cost_table", "report", "all"), 1)
-        # Four figures are drawn from the scores, three more from predictions, two from losses and one from a ridge, one
+        # Four figures are drawn from the scores, six more from predictions, two from losses and one from a ridge, one
         # from structures, three from targets.
         assert planned_with("score") == {"score": 1, "draw": 4, **last}
-        predict = {"predict": 16, "heterogeneity": 1, "score": 1, **last}
-        assert planned_with("predict") == {**predict, "draw": 7}
-        assert planned_with("fit") == {"fit": 17, **predict, "draw": 10}
-        # Of what uses structures, three models are fitted and three are baselines.
-        structure = {"structure": 5, "fit": 3, **predict, "predict": 7, "draw": 7}
+        predict = {"predict": 19, "heterogeneity": 1, "score": 1, **last}
+        assert planned_with("predict") == {**predict, "draw": 10}
+        assert planned_with("fit") == {"fit": 20, **predict, "draw": 13}
+        # Of what uses structures, six fits are of models and three are baselines.
+        structure = {"structure": 5, "fit": 6, **predict, "predict": 10, "draw": 11}
         assert planned_with("structure") == structure
         targets = {
-            "targets": 5, "structure": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 17, **predict,
-            "draw": 14,
+            "targets": 5, "structure": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 20, **predict,
+            "draw": 17,
         }  # fmt: skip
         assert planned_with("targets") == targets
         assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 3, **targets}
@@ -384,8 +391,8 @@ def test_the_report_is_one_page_that_needs_nothing_else(finished):
     assert text.count('src="data:image/png;base64,') == len(FIGURES) + asked_for_before
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert "How well does the static structure" in text
-    models = "NT-GNN|BOTAN|ridge|ridge-cage|GlassMLP|softness"
-    answer = f"({models}), the best of 6 models by this same score, predicts the propensity"
+    models = "NT-GNN|BOTAN|ridge|ridge-cage|GlassMLP|softness|equivariant|equivariant-mean"
+    answer = f"({models}), the best of 8 models by this same score, predicts the propensity"
     for words in ("jackknife error", "5 of 5 runs are within", answer, "commit <code>"):
         assert re.search(words, text), words
 
@@ -499,7 +506,6 @@ def test_documented_commands_run(finished):
     """Every command of the documentation, on this study's files instead of the default one's."""
     here = {
         "quickstart": "tiny",
-        "all/equivariants": "t02/BOTAN",  # this study trains no network for all times together
         "all/BOTAN": "t02/BOTAN",
         "--time-index 3": "--time-index 2",
         "T0.64": "T0.90",

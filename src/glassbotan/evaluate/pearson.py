@@ -1,7 +1,6 @@
 """The Pearson table: a row for each predictor, state point, sampling time, seed and target."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -9,7 +8,7 @@ import pandas as pd
 from glassbotan.dynamics.registry import particle_targets, targets
 from glassbotan.evaluate.heterogeneity import Heterogeneity, heterogeneity, long_wave_fluctuations
 from glassbotan.evaluate.scores import Score, score
-from glassbotan.files.predictions import Prediction, Predictions, running_mean
+from glassbotan.files.predictions import Prediction, Predictions
 from glassbotan.study.evaluation import Scores
 
 WHERE = ["temperature", "time", "time_index"]
@@ -90,8 +89,6 @@ def pearson_table(
 ) -> pd.DataFrame:
     """The Pearson table: all rows, in order of temperature, time and target.
 
-    Files that differ only in their seed must follow each other; the mean of their predictions is scored as well.
-
     Parameters
     ----------
     files : predictions files of the predictors, read one at a time since those of a large study exceed the memory
@@ -99,30 +96,15 @@ def pearson_table(
     values : for each file, the value of the setting that an ablation varies; empty if it is not an ablation
     time : the only sampling time that is scored; None for all of them
     """
-    found: list[dict[str, Any]] = []
-    with_values = zip(files, values, strict=True) if values else ((one, None) for one in files)
-    for _, group in groupby(with_values, key=_all_but_the_seed):
-        together: dict[int, list[Prediction]] = {}
-        for count, (predictions, value) in enumerate(group, start=1):
-            for number, at in enumerate(predictions.times):
-                if time is None or at == time:
-                    at_time = predictions.at_times[number]
-                    found += pearson_rows(predictions, at_time, number, settings, value)
-                    together[number] = running_mean(together.get(number, []), at_time, count)
-        if count > 1:
-            for number, mean in together.items():
-                of_mean = pearson_rows(predictions, mean, number, settings, value)
-                found += [row | {"model": f"{row['model']}, mean of {count}", "seed": pd.NA} for row in of_mean]
+    found = []
+    for predictions, value in zip(files, values, strict=True) if values else ((one, None) for one in files):
+        for number, at in enumerate(predictions.times):
+            if time is None or at == time:
+                found += pearson_rows(predictions, predictions.at_times[number], number, settings, value)
     table = pd.DataFrame(found, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
     table["target"] = pd.Categorical(table.target, [*targets()])
     table = table.sort_values(["temperature", "time_index", "target"], kind="stable", ignore_index=True)
     return table.astype({"target": str})
-
-
-def _all_but_the_seed(scored: tuple[Predictions, Any]) -> list[Any]:
-    predictions, value = scored
-    own = [entry for name, entry in vars(predictions.origin).items() if name not in ("seed", "core_seconds")]
-    return [*own, predictions.temperature, predictions.times, value]
 
 
 def heterogeneity_table(files: Iterable[Predictions]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ as E: `E`, `E_predicted` and `E_spread` (n_t, n), `E_halves` (n_t, 2, n).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -214,17 +214,3 @@ def _compared(symbol: str, values: Mapping[str, NDArray], time: int, index: int,
         predicted=values[f"{symbol}_predicted"][place],
         spread=None if spread is None else spread[place],
     )
-
-
-def running_mean(mean: Sequence[Prediction], more: Sequence[Prediction], count: int) -> list[Prediction]:
-    """Mean over `count` predictors, from the `mean` of all but the last and the predictions `more` of the last."""
-    if not mean:
-        return list(more)
-
-    def step(old: Compared, new: Compared) -> Compared:
-        return replace(old, predicted=old.predicted + (new.predicted - old.predicted) / count)
-
-    return [
-        replace(old, targets={symbol: step(old.targets[symbol], new.targets[symbol]) for symbol in old.targets})
-        for old, new in zip(mean, more, strict=True)
-    ]

@@ -6,7 +6,7 @@ one is (Lakshminarayanan, Pritzel & Blundell, NeurIPS 2017). The members can als
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from glassbotan.structure.static import StaticStructure
 
 class Settings(PredictorSettings):
     """The average of the predictions of other models of the study, over their seeds."""
+
+    has_spread: ClassVar[bool] = True
 
     kind: Literal["average"] = Field(description="kind of predictor")
     name: str = Field("average", pattern=NAME, description="name in paths and tables")

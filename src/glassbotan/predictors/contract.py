@@ -66,6 +66,9 @@ class PredictorSettings(Section):
     """whether it is trained in epochs: then its settings have `training.epochs`, and the history of its fit has a row
     for each epoch, with the columns `epoch`, `train_loss` and `validation_loss`"""
 
+    has_spread: ClassVar[bool] = False
+    """whether its predictions have an uncertainty; see `Estimate`"""
+
     kind: str = Field(description="kind of predictor")
     name: str = Field(pattern=NAME, description="name in paths and tables")
     times: Literal["all"] | tuple[PositiveFloat, ...] = Field(

@@ -66,7 +66,7 @@ def runs_at(study: Study, at: RunSelector) -> list[Run]:
 
 
 def learning_curve_runs(study: Study) -> list[Run]:
-    """The fits of the learning curve, also those to all data; fits that differ only in the seed follow each other."""
+    """The fits of the learning curve, also those to all data."""
     curve = study.learning_curve
     return [] if curve is None else [run for at in curve.selectors for run in _learning_curve_of(study, curve, at)]
 
@@ -115,7 +115,7 @@ class TransferredRun(NamedTuple):
 
 
 def transfer_runs(study: Study) -> Iterator[TransferredRun]:
-    """Each fit of a transfer with each state point and sampling time at which it is scored; seeds follow each other."""
+    """Each fit of a transfer with each state point and sampling time at which it is scored."""
     places = study.transfer.places if study.transfer else []
     for fitted_for, scored_at in itertools.product(places, places):
         point = next(point for point in study.temperatures if point.temperature == scored_at.temperature)

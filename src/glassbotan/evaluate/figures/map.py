@@ -45,7 +45,8 @@ FIGURE = Figure(
     section=MOVES,
     title="Map",
     caption="Every target that one predictor predicts, in a slab of the first test configuration. Simulation on the "
-    "left, prediction on the right, with the same colour scale. ρ in the titles is for this slab only.",
+    "left, prediction beside it, with the same colour scale, and for an average of several predictors its uncertainty, "
+    "the standard deviation between them. ρ in the titles is for this slab only.",
     inputs=inputs,
     draw=draw,
     places=places,

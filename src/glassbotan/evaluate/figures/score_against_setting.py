@@ -45,7 +45,7 @@ def draw_against(scores: pd.DataFrame, varied: dict[str, str]) -> Drawing:
     """
     import pandas as pd
 
-    fits = scores[scores.fitted.astype(bool) & scores.seed.notna()]
+    fits = scores[scores.fitted.astype(bool)]
     varied = {name: label for name, label in varied.items() if fits[name].notna().any()}
     models, symbols = list(fits.model.unique()), list(fits.target.unique())
     by_model = len(models) > 1

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 THICKNESS = 1.5
 """Thickness of the slab, sigma_AA."""
-SIGNED, UNSIGNED = "PuOr_r", "viridis"
-"""Colour maps of quantities with a sign, and of those without."""
+SIGNED, UNSIGNED, SPREAD = "PuOr_r", "viridis", "magma"
+"""Colour maps of quantities with a sign, of those without, and of uncertainties."""
 
 
 def particles_in_slab(structure: StaticStructure) -> NDArray[np.bool_]:

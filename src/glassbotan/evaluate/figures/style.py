@@ -49,6 +49,8 @@ MODELS = {
     "ridge": COLORS[3],
     "GlassMLP": COLORS[4],
     "softness": COLORS[5],
+    "equivariant": "#6A3D9A",
+    "attention": "#8C510A",
 }
 """Colours of the models that many studies have, equal in all figures; variants such as BOTAN-R have the same colour."""
 BASELINE_MARKERS = "x+*<>d"
@@ -78,7 +80,7 @@ def target_look(symbol: str) -> dict[str, Any]:
 
 
 def model_looks(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Colour, marker and label of each model of a table; a mean over seeds has its model's colour and a dashed line.
+    """Colour, marker and label of each model of a table; variants of a model that many studies have share its colour.
 
     Parameters
     ----------
@@ -91,19 +93,16 @@ def model_looks(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
     colors = dict(MODELS)
     baselines = 0
     for index, name in enumerate(fitted):
-        base, _, together = name.partition(", mean of")
         if not fitted[name]:
             marker = BASELINE_MARKERS[baselines % len(BASELINE_MARKERS)]
             looks[name] = {"color": "0.5", "marker": marker, "ls": ":", "label": f"{name} (baseline)"}
             baselines += 1
             continue
-        family = next((known for known in MODELS if base.startswith(f"{known}-")), base)
-        if base not in colors:
-            colors[base] = colors[family] if family in colors else next(spare, "0.3")
-        looks[name] = {"color": colors[base], "marker": MARKERS[index % len(MARKERS)], "label": name}
-        if together:
-            looks[name]["ls"] = "--"
-        elif family != base:
+        family = next((known for known in MODELS if name.startswith(f"{known}-")), name)
+        if name not in colors:
+            colors[name] = colors[family] if family in colors else next(spare, "0.3")
+        looks[name] = {"color": colors[name], "marker": MARKERS[index % len(MARKERS)], "label": name}
+        if family != name:
             looks[name] |= {"ls": "-.", "lw": 0.9}
     return looks
 

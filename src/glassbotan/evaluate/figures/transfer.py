@@ -18,7 +18,7 @@ def draw(files: FigureFiles) -> Drawing:
     import numpy as np
 
     scores = files.scores()
-    fits = scores[scores.fitted.astype(bool) & scores.seed.notna()]
+    fits = scores[scores.fitted.astype(bool)]
     symbols = list(dict.fromkeys(fits.target))
     figure, axes = panels(len(symbols))
     figure.set_figheight(3.2)

@@ -6,12 +6,12 @@ from glassbotan.dynamics.registry import targets
 from glassbotan.evaluate.figures import slab
 from glassbotan.evaluate.figures.contract import Drawing
 from glassbotan.evaluate.figures.style import PANEL, new_figure
-from glassbotan.files.predictions import Prediction, Predictions
+from glassbotan.files.predictions import Predictions
 from glassbotan.statistics import correlation
 
 
 def draw_maps(shown: Sequence[tuple[Predictions, int, str]], pair_range: float) -> Drawing:
-    """Simulation on the left, prediction on the right: pairs as bonds, particles as circles.
+    """Simulation, prediction, and the uncertainty of the prediction if it is known: bonds for pairs, else circles.
 
     Parameters
     ----------
@@ -20,11 +20,13 @@ def draw_maps(shown: Sequence[tuple[Predictions, int, str]], pair_range: float) 
     """
     import pandas as pd
 
-    figure = new_figure(2 * PANEL, 0.3 + 3.0 * len(shown))
-    axes = figure.subplots(len(shown), 2, squeeze=False, sharex=True, sharey=True)
+    first = [predictions.at(time_index)[0] for predictions, time_index, _ in shown]
+    uncertain = any(one.targets[symbol].spread is not None for one, (*_, symbol) in zip(first, shown, strict=True))
+    columns = 3 if uncertain else 2
+    figure = new_figure(columns * PANEL, 0.3 + 3.0 * len(shown))
+    axes = figure.subplots(len(shown), columns, squeeze=False, sharex=True, sharey=True)
     data = []
-    for (left, right), (predictions, time_index, symbol) in zip(axes, shown, strict=True):
-        one: Prediction = predictions.at(time_index)[0]
+    for (left, right, *further), one, (predictions, time_index, symbol) in zip(axes, first, shown, strict=True):
         structure, target, compared = one.structure, targets()[symbol], one.targets[symbol]
         of_pairs = target.of == "pair"
         inside = slab.bonds_in_slab(structure, pair_range) if of_pairs else slab.particles_in_slab(structure)
@@ -33,18 +35,30 @@ def draw_maps(shown: Sequence[tuple[Predictions, int, str]], pair_range: float) 
         scored = inside & one.scored(symbol, pair_range)
         rho = f"$\\rho = {correlation(compared.truth[scored], compared.predicted[scored]):.2f}$ for {target.scored}"
         time = predictions.times[predictions.time_indices.index(time_index)]
+        drawn = slab.draw_bonds if of_pairs else slab.draw_particles
         for ax, values, title in (
             (left, compared.truth, f"simulation, $t = {time:g}$"),
             (right, compared.predicted, f"{predictions.origin.model}, $t = {time:g}$ ({rho})"),
         ):
-            (slab.draw_bonds if of_pairs else slab.draw_particles)(ax, structure, inside, values, norm, colors)
+            drawn(ax, structure, inside, values, norm, colors)
             slab.frame(ax, structure, title)
         left.set_ylabel(r"$y\;[\sigma_{AA}]$")
         slab.colorbar(figure, [left, right], norm, colors, f"${target.tex_symbol}(t)\\;[{target.tex_unit}]$")
         table = slab.pair_data(structure, inside) if of_pairs else slab.particle_data(structure, inside)
-        data.append(
-            table.assign(target=symbol, time=time, truth=compared.truth[inside], predicted=compared.predicted[inside])
+        table = table.assign(
+            target=symbol, time=time, truth=compared.truth[inside], predicted=compared.predicted[inside]
         )
+        for ax in further:
+            if compared.spread is None:
+                ax.set_axis_off()
+                continue
+            of_spread = slab.color_range(compared.spread[inside], centred=False)
+            drawn(ax, structure, inside, compared.spread, of_spread, slab.SPREAD)
+            slab.frame(ax, structure, f"spread of the members of {predictions.origin.model}")
+            label = f"uncertainty of ${target.tex_symbol}(t)\\;[{target.tex_unit}]$"
+            slab.colorbar(figure, [ax], of_spread, slab.SPREAD, label)
+            table["spread"] = compared.spread[inside]
+        data.append(table)
     for ax in axes[-1]:
         ax.set_xlabel(r"$x\;[\sigma_{AA}]$")
     predictions, time_index, _ = shown[0]
