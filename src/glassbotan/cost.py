@@ -12,7 +12,7 @@ import numpy as np
 from glassbotan.errors import FileError
 from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.structure.states import CAGE, INHERENT, MODES, SHORT, numbers_of
-from glassbotan.study.runs import every_start, runs_of
+from glassbotan.study.runs import every_start, fits_of, runs_of
 from glassbotan.study.study import Study
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def stage_costs(study: Study) -> list[StageCost]:
     split = study.configurations
     pairs = n * PAIRS_PER_PARTICLE["pairs"] * study.liquid.density / PAIRS_PER_PARTICLE["density"]
     pairs *= (study.targets.pair_range / PAIRS_PER_PARTICLE["range"]) ** 3
-    runs = [*every_start(study), *runs_of(study)]
+    runs = fits_of([*every_start(study), *runs_of(study)])
     frame = 12 * n  # bytes: three numbers in single precision for each particle
     costs = []
     for point in study.temperatures:
@@ -95,8 +95,8 @@ def stage_costs(study: Study) -> list[StageCost]:
                           configurations * kept, CAGES, study.structure.cage.copies)
             )  # fmt: skip
 
-        here = [run for run in runs if run.point == point]
-        epochs = sum(run.model.setting("training.epochs") for run in here if run.model.has_epochs)
+        here = [run for run in runs if run.fitted_to[0] == point]
+        epochs = sum(run.model.setting("training.epochs") * len(run.fitted_to) for run in here if run.model.has_epochs)
         costs.append(StageCost("fit", point.temperature, len(here), "train", epochs * len(split.train) * n, 0))
         scored = [run for run in runs_of(study) if run.point == point]
         at_times = sum(len(run.time_indices) for run in scored)

@@ -47,7 +47,7 @@ def relaxation(point: StatePoint) -> str:
 
 def fitted(run: Run) -> str:
     """Path of the fitted predictor of a fit."""
-    return f"{run.folder}/{FITTED}"
+    return f"{run.fit_folder}/{FITTED}"
 
 
 def predictions(run: Run) -> str:
@@ -65,9 +65,12 @@ def transferred(run: Run, from_index: int, point: StatePoint, time_index: int) -
 def learnt_from(study: Study, run: Run) -> list[str]:
     """Paths of the targets and structure files that a predictor is fitted to and validated on."""
     numbers = (*run.train, *study.configurations.validation)
-    label = run.point.label
     needs = run.model.needs if run.model.fits else ()
-    return [*targets(label, numbers, run.targets), *structures(label, numbers, needs)]
+    return [
+        path
+        for point in run.fitted_to
+        for path in (*targets(point.label, numbers, run.targets), *structures(point.label, numbers, needs))
+    ]
 
 
 def tested_on(study: Study, run: Run, point: StatePoint) -> list[str]:

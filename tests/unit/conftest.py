@@ -32,13 +32,13 @@ def packing(rng, particles=200, edge=EDGE, apart=0.85):
     return positions
 
 
-def write_configuration(path, rng, number, study="test", temperature=0.9, particles=200, edge=EDGE):
+def write_configuration(path, rng, number, study="test", temperature=0.9, particles=200, edge=EDGE, typical=0.02):
     """Write a targets file with random displacements, in which particles with more neighbours move less."""
     positions = packing(rng, particles, edge)
     species = (np.arange(particles) % 5 == 4).astype(np.uint8)
     structure = StaticStructure.of_positions(positions, species, edge, 2.0)
     crowded = np.bincount(structure.pairs.ravel(), minlength=particles)
-    size = 0.02 * np.exp(-0.15 * (crowded - crowded.mean())) * (1 + species)
+    size = typical * np.exp(-0.15 * (crowded - crowded.mean())) * (1 + species)
     settings = TargetSettings()
     frames = (
         (replica, step, step * size[:, None] * rng.normal(size=(particles, 3)))

@@ -69,6 +69,14 @@ def test_one_configuration_can_be_learnt_by_heart(kind, of):
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
+def test_thermal_positions_alone_are_enough(kind, targets_files):
+    settings = settings_of(kind, training={"epochs": 10}).model_copy(update={"structures": ("thermal",)})
+    paths = [targets_files[number] for number in (1, 2, 3)]
+    found = scores(fitted_to(paths, settings, [1, 2, 3]), [targets_files[5]])
+    assert min(found["S"]) > 0.5
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_nothing_is_learnt_from_shuffled_targets(kind, of, monkeypatch):
     """Each test configuration has 160 A particles: by chance, a mean correlation over two is of the order of 0.06."""
     right = Example.target

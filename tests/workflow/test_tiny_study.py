@@ -468,7 +468,7 @@ def test_a_snapshot_of_ones_own_is_predicted(finished, tmp_path):
                                  str(tmp_path / "mine.csv"), "--prediction", '{"average_over_symmetries": false}'
                                  )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "256 particles, 205 of them A, at density 1.2; BOTAN was fitted at T = 0.9 for t = 1" in result.stdout
+    assert "256 particles, 205 of them A, at density 1.2; BOTAN predicts at T = 0.9 for t = 1" in result.stdout
     (configuration,) = read_batch(snapshot).configurations
     predictor = glassbotan.load_predictor(model).with_prediction({"average_over_symmetries": False})
     predicted = glassbotan.predict(

@@ -97,6 +97,10 @@ def weights_options(wildcards):
 def fit_options(wildcards):
     # Not a function of `input`, because Snakemake does not notice changes of such params.
     run = run_of(wildcards)
+    if run.folder != run.fit_folder:
+        raise WorkflowError(
+            f"{run.model.name} is fitted once for all its temperatures; ask for {RESULTS}/{layout.fitted(run)}"
+        )
     return options(
         temperature=run.point.temperature,
         time_indices=run.time_indices,

@@ -23,8 +23,10 @@ rule accept:
 
 rule fit:
     input:
-        # The date of this file is ignored, so that changed limits do not make the fits run again.
-        accepted=ancient(rules.accept.output.accepted),
+        # The dates of these files are ignored, so that changed limits do not make the fits run again.
+        accepted=lambda wildcards: [
+            ancient(f"{RESULTS}/{point.label}/accepted.json") for point in run_of(wildcards).fitted_to
+        ],
         targets=lambda wildcards: of_study(layout.learnt_from(STUDY, run_of(wildcards))),
         starts=starts_of_fit,
     output:
@@ -52,7 +54,7 @@ rule fit:
 
 rule predict:
     input:
-        predictor=rules.fit.output.predictor,
+        predictor=lambda wildcards: of_study(layout.fitted(run_of(wildcards))),
         targets=lambda wildcards: of_study(layout.tested_on(STUDY, run_of(wildcards), point_of(wildcards))),
     output:
         predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.PREDICTIONS}",
@@ -79,7 +81,7 @@ rule predict:
 
 rule transfer:
     input:
-        predictor=rules.fit.output.predictor,
+        predictor=lambda wildcards: of_study(layout.fitted(run_of(wildcards))),
         targets=lambda wildcards: of_study(layout.tested_on(STUDY, run_of(wildcards), transfer_of(wildcards)[1])),
     output:
         predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{{transfer}}.npz",

@@ -44,7 +44,7 @@ class PredictTest(Stage):
         provenance = self.provenance(self.predictor, *self.inputs)
         fitted = read_fitted(self.predictor)
         require(self.predictor, fitted, study=self.study)
-        if not self.from_indices:
+        if not self.from_indices and not fitted.predictor.domain.together:
             require(self.predictor, fitted.predictor.domain, temperature=self.temperature)
         predictions = predict_tests(
             fitted.with_prediction(self.prediction),
@@ -73,6 +73,11 @@ class Predict(Command):
     prediction: PredictionSettings = Field(
         {}, description="settings of the section prediction of this kind of predictor, as JSON"
     )
+    temperature: PositiveFloat | None = Field(
+        None,
+        description="temperature of the configuration, by default that of the predictor; needed if it was fitted at "
+        "several [epsilon_AA/k_B]",
+    )
     device: Device = Field("auto", description="processor that makes the structures which the predictor needs")
     threads: PositiveInt = Field(1, description="CPU cores to use for it")
 
@@ -89,7 +94,7 @@ class Predict(Command):
         require_targets(fitted, self.targets, self.model)
         configuration = read_configuration(self.configuration, self.frame)
         predicted = predict_configuration(
-            fitted.predictor, configuration, str(self.configuration), self.device, self.threads
+            fitted.predictor, configuration, str(self.configuration), self.device, self.threads, self.temperature
         )
         if self.targets:
             predicted = predicted.only(self.targets)
@@ -104,7 +109,7 @@ class Predict(Command):
         times = ", ".join(f"{time:g}" for time in predicted.times)
         print(
             f"{len(configuration)} particles, {of_a} of them A, at density {predicted.structure.density:.4g}; "
-            f"{fitted.model} was fitted at T = {predicted.temperature:g} for t = {times}"
+            f"{fitted.model} predicts at T = {predicted.temperature:g} for t = {times}"
         )
 
 

@@ -97,7 +97,9 @@ class Targets:
             if the structure file belongs to another configuration
         """
         positions, species, box_length, pairs = self.arrays.read("positions", "species", "box_length", "pairs")
-        thermal = StaticStructure(positions, species, float(box_length), pairs, str(self.path), self.mixture)
+        thermal = StaticStructure(
+            positions, species, float(box_length), pairs, str(self.path), self.mixture, temperature=self.temperature
+        )
         if self.behind is None:
             return thermal
         self.behind.require_of(thermal)
@@ -218,6 +220,8 @@ def _targets(path: Path, header: Mapping[str, Any], arrays: StoredArrays) -> Tar
 def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Targets]:
     """Read targets files one by one, with their structure files, and check that all were made with the same settings.
 
+    Those of one temperature must also have the same times.
+
     Parameters
     ----------
     paths : paths of targets files and of structure files, which are matched by their numbers
@@ -228,7 +232,7 @@ def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Ta
     FileError
         if a file differs; the message has the file and the difference
     """
-    first: Targets | None = None
+    first: dict[float, Targets] = {}
     contents = {path: read_npz(path) for path in paths}  # of which the arrays are read later
     made_of = {
         path: structures(path, *content) for path, content in contents.items() if content[0].get("stage") == "structure"
@@ -241,14 +245,13 @@ def read_matching_targets(paths: Iterable[Path], **expected: Any) -> Iterator[Ta
         found = _targets(path, *contents[path])
         require(path, found, **expected)
         found = replace(found, behind=of_configurations.get((found.temperature, found.configuration)))
-        first = first or found
-        same = found.settings == first.settings and all(
+        like = first.setdefault(found.temperature, found)
+        same = found.settings == next(iter(first.values())).settings and all(
             np.array_equal(one, other)
-            for one, other in ((found.times, first.times), (found.scattering_times, first.scattering_times))
+            for one, other in ((found.times, like.times), (found.scattering_times, like.scattering_times))
         )
         if not same:
             raise FileError(
-                f"{path} has other times or ranges than {first.path}; make all targets of a study with the same "
-                "settings"
+                f"{path} has other times or ranges than {like.path}; make all targets of a study with the same settings"
             )
         yield found

@@ -78,6 +78,38 @@ def training_columns(
     return [measured_columns(values, members, pooled) for values, members in rows], pooled
 
 
+def columns_at_temperatures(
+    blocks: Sequence[tuple[Sequence[NDArray], NDArray]],
+    temperatures: Sequence[float],
+    classes: int,
+    scale: Scale,
+    train: int,
+) -> tuple[list[NDArray[np.float64]], list[list[TargetScaling]]]:
+    """The columns of configurations at several temperatures, at each of which they have scales of their own.
+
+    Parameters
+    ----------
+    blocks, classes, scale, train : see `training_columns`
+    temperatures : temperature of each configuration
+
+    Returns
+    -------
+    columns : (n, n_y) for each configuration
+    scalings : n_y of them at each temperature, from the lowest
+    """
+    columns: list[NDArray[np.float64]] = [np.empty(0)] * len(blocks)
+    scalings = []
+    for temperature in sorted({*temperatures}):
+        rows = [row for row, at in enumerate(temperatures) if at == temperature]
+        here, of_columns = training_columns(
+            [blocks[row] for row in rows], classes, scale, sum(row < train for row in rows)
+        )
+        for row, values in zip(rows, here, strict=True):
+            columns[row] = values
+        scalings.append(of_columns)
+    return columns, scalings
+
+
 def restored_targets(
     columns: NDArray, members: NDArray | None, scalings: Sequence[TargetScaling], symbols: Sequence[str]
 ) -> Mapping[str, NDArray[np.float64]]:

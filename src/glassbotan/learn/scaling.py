@@ -57,6 +57,22 @@ class TargetScaling:
         spread = np.sqrt((scales**2).mean(axis=0) + means.var(axis=0))
         return cls(tuple(means.mean(axis=0).tolist()), tuple(spread.tolist()))
 
+    @classmethod
+    def between(cls, scalings: Sequence["TargetScaling"], places: Sequence[float], place: float) -> Self:
+        """The scale at a place, linearly between those at other places; outside of them, that of the nearest.
+
+        Parameters
+        ----------
+        scalings : the scales at the places
+        places : increasing
+        place : where it is wanted
+        """
+        means, scales = (
+            tuple(float(np.interp(place, places, of_class)) for of_class in zip(*columns, strict=True))
+            for columns in ([one.mean for one in scalings], [one.scale for one in scalings])
+        )
+        return cls(means, scales)
+
     def measure(self, values: NDArray, members: NDArray | None = None) -> NDArray:
         """Convert values (n,) from reduced units to this scale."""
         mean, scale = self._of(members)

@@ -28,7 +28,7 @@ class PredictedTargets:
     """The predictions of one predictor for one configuration."""
 
     temperature: float
-    """temperature of the state point that the predictor was fitted at, epsilon_AA / k_B"""
+    """temperature for which they are made, epsilon_AA / k_B"""
     times: tuple[float, ...]
     """(n_t,) sampling times of the predictions, tau"""
     structure: StaticStructure
@@ -120,6 +120,7 @@ def predict_configuration(
     name: str = "the configuration",
     device: Device = "auto",
     threads: int = 1,
+    temperature: float | None = None,
 ) -> PredictedTargets:
     """Predict how much every particle and pair of a configuration will move, from its structure alone.
 
@@ -132,15 +133,24 @@ def predict_configuration(
     configuration : positions of the particles; velocities play no part
     name : name of the configuration in messages
     device, threads : processor and number of cores for making the states
+    temperature : temperature of the configuration, epsilon_AA / k_B; needed if the predictor was fitted at several
 
     Raises
     ------
     FileError
         if the configuration is of another liquid, two particles lie in the same place, one has no neighbour, the box is
-        too small for the pair range, or no inherent structure is found
+        too small for the pair range, no inherent structure is found, or the predictor was not fitted at this
+        temperature
     EngineError
         if there is no engine that can make a state
     """
+    by = f"the predictor {predictor.settings.name}"
+    if temperature is None:
+        if predictor.domain.together:
+            where = " and ".join(f"{one:g}" for one in sorted(predictor.domain.together))
+            raise StudyError(f"{by} was fitted at T = {where}; name the temperature of {name}")
+        temperature = predictor.domain.temperature
+    predictor.domain.require_temperature(temperature, by)
     structure = StaticStructure.of_positions(
         configuration.positions,
         configuration.species,
@@ -149,7 +159,8 @@ def predict_configuration(
         name,
         predictor.domain.mixture,  # files of other programs do not say how their particles interact
     )
-    predictor.domain.require_liquid(structure, f"the predictor {predictor.settings.name}")
+    structure = replace(structure, temperature=temperature)
+    predictor.domain.require_liquid(structure, by)
     states = sorted({*predictor.settings.needs} - {THERMAL})
     if states:
         engine = engine_for(states, Integrator(), device, threads, len(structure))
@@ -158,7 +169,7 @@ def predict_configuration(
             states,
             StructureSettings.model_validate(predictor.domain.structure or {}),
             engine,
-            temperature=predictor.domain.temperature,
+            temperature=temperature,
             timestep=predictor.domain.timestep or Integrator().timestep,
             seed=(0,),
         )
@@ -169,4 +180,4 @@ def predict_configuration(
         raise FileError(f"{name} cannot be predicted: {error}") from None
     values = {symbol: estimate.values for symbol, estimate in estimates.items()}
     spreads = {symbol: estimate.spread for symbol, estimate in estimates.items() if estimate.spread is not None}
-    return PredictedTargets(predictor.domain.temperature, predictor.domain.times, structure, values, spreads)
+    return PredictedTargets(temperature, predictor.domain.times, structure, values, spreads)

@@ -62,6 +62,8 @@ class Settings(PredictorSettings):
         if len({member.joint for member in self.members}) > 1:
             each = ", ".join(f"{one.name} {'all times' if one.joint else 'each time'}" for one in self.members)
             raise ValueError(f"models that are averaged have to be fitted for the same times, but there are: {each}")
+        if len({member.together for member in self.members}) > 1:
+            raise ValueError("models that are averaged have to be fitted at the same temperatures together")
         if not self.predicts:
             raise ValueError(f"there is no target that all of {', '.join(self.of)} predict")
         if len(self.seeds) > 1:
@@ -72,6 +74,11 @@ class Settings(PredictorSettings):
     def joint(self) -> bool:
         """See `PredictorSettings.joint`: as its members."""
         return self.members[0].joint
+
+    @property
+    def together(self) -> tuple[float, ...]:
+        """See `PredictorSettings.together`: as its members."""
+        return self.members[0].together
 
     def fitted_at(self, time: float) -> bool:
         """See `PredictorSettings.fitted_at`: where all its members are."""

@@ -88,6 +88,15 @@ class PredictorSettings(Section):
         """Whether one fit covers all sampling times of a temperature; otherwise there is a fit for each time."""
         return False
 
+    @property
+    def together(self) -> tuple[float, ...]:
+        """Temperatures of the state points to which one fit is made together, epsilon_AA / k_B.
+
+        If there are any, the fit is made at the first of them, and predicts at every temperature of the study.
+        Otherwise there is a fit for each temperature.
+        """
+        return ()
+
     def fitted_at(self, time: float) -> bool:
         """Whether the predictor is fitted for a sampling time [tau]."""
         return isinstance(self.times, str) or time in self.times

@@ -11,6 +11,8 @@ from glassbotan.structure.static import StaticStructure
 
 DENSITY_TOLERANCE, COMPOSITION_TOLERANCE = 0.01, 0.02
 """Relative difference of densities and difference of fractions of A up to which two liquids count as the same."""
+TEMPERATURE_TOLERANCE = 1e-6
+"""Relative difference up to which two temperatures are the same."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,29 @@ class Domain:
     """settings with which the states behind its structures were made, as plain data; None if it saw no such states"""
     timestep: float | None = None
     """time step of the short ensembles among them, tau"""
+    together: tuple[float, ...] = ()
+    """temperatures of all state points to which it was fitted together; empty if it was fitted to one"""
+
+    def require_temperature(self, temperature: float, predictor: str) -> None:
+        """Raise an error if a predictor of this domain cannot predict at a temperature.
+
+        Parameters
+        ----------
+        temperature : the temperature that is asked for, epsilon_AA / k_B
+        predictor : name of the predictor in the message
+
+        Raises
+        ------
+        FileError
+            with the temperatures at which it was fitted
+        """
+        known = self.together or (self.temperature,)
+        if not min(known) * (1 - TEMPERATURE_TOLERANCE) <= temperature <= max(known) * (1 + TEMPERATURE_TOLERANCE):
+            where = " and ".join(f"{one:g}" for one in sorted(known))
+            raise FileError(
+                f"{predictor} was fitted at T = {where}, but T = {temperature:g} was asked for; name "
+                + ("a temperature between these" if len(known) > 1 else "a predictor of that temperature")
+            )
 
     def require_like(self, targets: Targets, structure: StaticStructure, predictor: str) -> None:
         """Raise an error if a targets file differs from what the predictor was fitted to in its liquid or pairs.

@@ -1,5 +1,6 @@
 """Fitting a predictor of any kind to targets files of a study."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def fit_predictor(
     ----------
     settings : the settings of the predictor, which include its kind
     paths : targets files of the training and validation configurations, and structure files if the predictor needs them
-    study, temperature : name of the study and temperature of the state point, which the files must have
+    study, temperature : name of the study and temperature of the state point, which the files must have; if the
+        settings name several temperatures, the files are of each of these
     time_indices : numbers of the sampling times that the predictor is fitted for, counted from 1
     train : numbers of the configurations that the predictor is fitted to
     validation : numbers of the configurations with which its epoch or regularisation is chosen
@@ -61,21 +63,31 @@ def fit_predictor(
         if a file is missing, is of another study, temperature, liquid or pair range, or lacks a target that the
         predictor is fitted to
     """
-    files = {found.configuration: found for found in read_matching_targets(paths, study=study, temperature=temperature)}
-    missing = {*train, *validation} - files.keys()
-    if missing:
-        raise FileError(f"no targets file was given for configurations {sorted(missing)}; add their files")
+    temperatures = settings.together or (temperature,)
+    expected = {} if settings.together else {"temperature": temperature}
+    files = {
+        (found.temperature, found.configuration): found
+        for found in read_matching_targets(paths, study=study, **expected)
+    }
+    sources = [[(at, number) for at in temperatures for number in numbers] for numbers in (train, validation)]
+    for at in temperatures:
+        if missing := sorted(number for number in (*train, *validation) if (at, number) not in files):
+            raise FileError(f"no targets file was given for configurations {missing} at T = {at:g}; add their files")
     seen = {*train, *validation}.union(*(start.domain.seen for start in starts))
-    domain = _domain(files[train[0]], time_indices, tuple(train), tuple(sorted(seen)))
-    for number in (*train, *validation):
-        files[number].require_known(settings.predicts)
-        structure = files[number].structure()
-        domain.require_like(files[number], structure, f"model {settings.name}")
+    domain = _domain(
+        files[temperatures[0], train[0]], time_indices, tuple(train), tuple(sorted(seen)), settings.together
+    )
+    for source in itertools.chain(*sources):
+        found = files[source]
+        found.at(max(time_indices))
+        found.require_known(settings.predicts)
+        structure = found.structure()
+        domain.require_like(found, structure, f"model {settings.name}")
         if settings.fits:
             structure.require_states(settings.needs, f"model {settings.name}")
         for start in starts:
             by = f"the predictor that {settings.name} starts from"
-            start.domain.require_like(files[number], structure, by)
+            start.domain.require_like(found, structure, by)
     context = FitContext(
         domain=domain,
         seed=seed,
@@ -84,7 +96,7 @@ def fit_predictor(
         folder=folder,
         deadline=deadline or Deadline.never(),
     )
-    examples = [Examples([files[number] for number in numbers], time_indices) for numbers in (train, validation)]
+    examples = [Examples([files[source] for source in of_set], time_indices) for of_set in sources]
     module = kinds()[settings.kind]
     fitted: FittedPredictor = (
         module.fit(*examples, settings, context) if settings.fits else module.Fitted(settings, domain)
@@ -92,7 +104,13 @@ def fit_predictor(
     return fitted
 
 
-def _domain(first: Targets, time_indices: tuple[int, ...], train: tuple[int, ...], seen: tuple[int, ...]) -> Domain:
+def _domain(
+    first: Targets,
+    time_indices: tuple[int, ...],
+    train: tuple[int, ...],
+    seen: tuple[int, ...],
+    together: tuple[float, ...],
+) -> Domain:
     """The domain of the fit; liquid and times are read from the first file, since they are the same in all files."""
     structure = first.structure()
     return Domain(
@@ -109,4 +127,5 @@ def _domain(first: Targets, time_indices: tuple[int, ...], train: tuple[int, ...
         mixture=structure.mixture,
         structure=None if first.behind is None else first.behind.settings.model_dump(mode="json"),
         timestep=None if first.behind is None else first.behind.timestep,
+        together=together,
     )

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species, box_length
-from glassbotan.learn.columns import as_arrays, from_arrays, restored_targets, training_columns
+from glassbotan.learn.columns import as_arrays, columns_at_temperatures, from_arrays, restored_targets
 from glassbotan.learn.inputs import Inputs, Widths, inputs_of
 from glassbotan.learn.processors import processor
 from glassbotan.learn.resumable import train_resumably, weights_from
@@ -65,7 +66,8 @@ class FittedNetwork(FittedPredictor):
     ----------
     weights : state dictionary of the network, with the scales of its inputs
     widths : numbers of its inputs
-    particle_scalings, pair_scalings : scale of each column: all times of the first target, then of the next
+    particle_scalings, pair_scalings : at each temperature of the training, the scale of each column: all times of the
+        first target, then of the next
     epoch : the epoch of the training whose weights these are
     """
 
@@ -79,8 +81,8 @@ class FittedNetwork(FittedPredictor):
         domain: Domain,
         weights: Mapping[str, Tensor],
         widths: Widths,
-        particle_scalings: Sequence[TargetScaling],
-        pair_scalings: Sequence[TargetScaling],
+        particle_scalings: Sequence[Sequence[TargetScaling]],
+        pair_scalings: Sequence[Sequence[TargetScaling]],
         epoch: int = 0,
         history: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class FittedNetwork(FittedPredictor):
         network = self.untrained(self.settings, self.domain, self.widths)
         network.load_state_dict(self.weights)
         inputs = _inputs(structure, self.settings, self.domain)
+        known = sorted(self.domain.together) or [self.domain.temperature]
         with torch.inference_mode():
             of_particles, of_pairs = network.eval()(inputs, network.precompute(inputs))
         found: dict[str, NDArray[np.floating]] = {}
@@ -108,13 +111,20 @@ class FittedNetwork(FittedPredictor):
             (of_pairs, kinds_of_pairs(structure), self.pair_scalings, self.settings.of_pairs),
         ):
             if symbols:
-                found |= restored_targets(outputs.numpy(), members, scalings, symbols)
+                here = [
+                    TargetScaling.between(of_column, known, structure.temperature or known[0])
+                    for of_column in zip(*scalings, strict=True)
+                ]
+                found |= restored_targets(outputs.numpy(), members, here, symbols)
         return {symbol: found[symbol] for symbol in self.settings.predicts}
 
     def tensors(self) -> Mapping[str, NDArray[Any]]:
         """See `FittedPredictor.tensors`."""
-        weights = {f"{NETWORK}{name}": value.numpy() for name, value in self.weights.items()}
-        return {**weights, **as_arrays(self.particle_scalings, PARTICLES), **as_arrays(self.pair_scalings, PAIRS)}
+        weights: dict[str, NDArray[Any]] = {f"{NETWORK}{name}": value.numpy() for name, value in self.weights.items()}
+        for prefix, at_temperatures in ((PARTICLES, self.particle_scalings), (PAIRS, self.pair_scalings)):
+            for number, scalings in enumerate(at_temperatures):
+                weights |= as_arrays(scalings, f"{prefix}{number}/")
+        return weights
 
     def details(self) -> dict[str, Any]:
         """See `FittedPredictor.details`."""
@@ -128,7 +138,10 @@ class FittedNetwork(FittedPredictor):
         widths = Widths(**details["widths"])
         of_network = {name.removeprefix(NETWORK): value for name, value in tensors.items()}
         weights = weights_from(of_network, cls.untrained(settings, domain, widths))
-        particle_scalings, pair_scalings = (from_arrays(tensors, prefix) for prefix in (PARTICLES, PAIRS))
+        temperatures = range(max(1, len(domain.together)))
+        particle_scalings, pair_scalings = (
+            [from_arrays(tensors, f"{prefix}{number}/") for number in temperatures] for prefix in (PARTICLES, PAIRS)
+        )
         return cls(settings, domain, weights, widths, particle_scalings, pair_scalings, details["epoch"])
 
     @classmethod
@@ -143,7 +156,7 @@ class FittedNetwork(FittedPredictor):
             if the training has to stop before its end; the checkpoints are kept
         """
         device, examples = processor(context.device), (*train, *validation)
-        inputs, particles, pairs = [], [], []
+        inputs, particles, pairs, temperatures = [], [], [], []
         with progress(f"Inputs of {settings.name}", len(examples), "configurations") as advance:
             for example in examples:
                 context.deadline.check()
@@ -151,14 +164,17 @@ class FittedNetwork(FittedPredictor):
                 inputs.append(_inputs(structure, settings, context.domain).to(device))
                 particles.append(([example.target(symbol) for symbol in settings.of_particles], structure.species))
                 pairs.append(([example.target(symbol) for symbol in settings.of_pairs], kinds_of_pairs(structure)))
+                temperatures.append(example.source.temperature)
                 advance(1)
         torch.manual_seed(context.seed)
         network = cls.untrained(settings, context.domain, inputs[0].widths).to(device)
         precomputed = [network.precompute(one) for one in inputs]
         network.measure(list(zip(inputs, precomputed, strict=True))[: len(train)])
         scale = settings.training.target_scaling
-        of_particles, particle_scalings = training_columns(particles, len(Species), scale, len(train))
-        of_pairs, pair_scalings = training_columns(pairs, len(KINDS), scale, len(train))
+        of_particles, particle_scalings = columns_at_temperatures(
+            particles, temperatures, len(Species), scale, len(train)
+        )
+        of_pairs, pair_scalings = columns_at_temperatures(pairs, temperatures, len(KINDS), scale, len(train))
         columns = (
             [torch.as_tensor(one, dtype=torch.float32, device=device) for one in of_all]
             for of_all in (of_particles, of_pairs)
@@ -204,6 +220,10 @@ def _inputs(structure: StaticStructure, settings: NetworkSettings, domain: Domai
         from glassbotan.predictors.ridges import Descriptors
 
         described = Descriptors().within(edge).compute(structure, settings.structures)
+    if settings.temperatures:
+        if structure.temperature is None:
+            raise FileError(f"{structure.name} has no temperature, which {settings.name} needs; name it")
+        described = np.column_stack([described, np.full(len(structure), 1 / structure.temperature)])
     return inputs_of(structure, described, settings.structures, settings.seen_frames)
 
 

@@ -83,6 +83,11 @@ class NetworkSettings(Joint):
         description="weight in the loss of a pair that is farther apart than the first coordination shell, relative to "
         "that of a near pair",
     )
+    temperatures: tuple[PositiveFloat, ...] = Field(
+        (),
+        description="temperatures at which one network is trained, with the temperature as a further descriptor; it "
+        "then predicts at all temperatures of the study. By default there is a network for each [epsilon_AA/k_B]",
+    )
     variance_weight: NonNegativeFloat = Field(
         0.0,
         description="weight in the loss of the squared difference between the spreads of predictions and targets in "
@@ -101,6 +106,11 @@ class NetworkSettings(Joint):
     def predicts(self) -> tuple[str, ...]:
         """See `PredictorSettings.predicts`."""
         return self.targets
+
+    @property
+    def together(self) -> tuple[float, ...]:
+        """See `PredictorSettings.together`."""
+        return self.temperatures
 
     @property
     def of_particles(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def predict_tests(
         times = [found.at(index) for index in time_indices]
     return Predictions(
         study=fitted.study,
-        origin=origin_of(fitted, rows, made),
+        origin=origin_of(fitted, rows, made, temperature),
         temperature=temperature,
         times=tuple(times),
         time_indices=time_indices,
@@ -93,7 +93,9 @@ def _at(spread: NDArray | None, row: int) -> NDArray | None:
     return None if spread is None else spread[row].astype(np.float32)
 
 
-def origin_of(fitted: FittedFile, rows: Iterable[int], made: Sequence[Mapping[str, Mapping[str, Any]]]) -> Origin:
+def origin_of(
+    fitted: FittedFile, rows: Iterable[int], made: Sequence[Mapping[str, Mapping[str, Any]]], temperature: float
+) -> Origin:
     """Description of the predictor for a predictions file.
 
     Parameters
@@ -101,6 +103,7 @@ def origin_of(fitted: FittedFile, rows: Iterable[int], made: Sequence[Mapping[st
     fitted : the fitted predictor
     rows : indices of the times that were predicted
     made : for each test configuration, how the states behind its structure were made
+    temperature : temperature of the test configurations, epsilon_AA / k_B
     """
     settings, domain = fitted.predictor.settings, fitted.predictor.domain
     particle_steps, core_seconds = (
@@ -116,7 +119,7 @@ def origin_of(fitted: FittedFile, rows: Iterable[int], made: Sequence[Mapping[st
         gives_values=settings.gives_values,
         train_configurations=len(domain.train),
         replicas=domain.replicas,
-        temperature=domain.temperature,
+        temperature=temperature if temperature in domain.together else domain.temperature,
         times=tuple(domain.times[row] for row in rows),
         structures=tuple(sorted(settings.needs, key=by_kind)),
         uses_potential=settings.uses_potential,

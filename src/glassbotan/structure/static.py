@@ -34,6 +34,8 @@ class StaticStructure:
     """how its particles interact"""
     states: Mapping[str, StructureState] = field(default_factory=dict)
     """what lies behind the configuration, by the names of `glassbotan.structure.states`"""
+    temperature: float | None = None
+    """temperature of the state point, epsilon_AA / k_B; None if it is not known"""
 
     @classmethod
     def of_positions(

@@ -136,8 +136,25 @@ def models_can_be_fitted(study: Study) -> None:
                 f"source glassbench has only the propensity S, but model {model.name} predicts "
                 f"{', '.join(model.predicts)}; remove that model, or let it predict only S"
             )
+        _temperatures_can_be_fitted_together(study, model)
         for start in model.starts:
             _start_exists(study, model, start)
+
+
+def _temperatures_can_be_fitted_together(study: Study, model: PredictorSettings) -> None:
+    known = {point.temperature: point for point in study.temperatures}
+    if unknown := [temperature for temperature in model.together if temperature not in known]:
+        raise ValueError(
+            f"model {model.name} is to be trained at T = {', '.join(f'{one:g}' for one in unknown)}, but the "
+            f"temperatures of this study are {', '.join(f'{one:g}' for one in known)}; name some of these"
+        )
+    counts = {point.label: len(point.sampling_times) for point in study.temperatures}
+    if model.together and len({*counts.values()}) > 1:
+        raise ValueError(
+            f"model {model.name} is trained at several temperatures together, and its outputs are for the first "
+            "sampling time, the second and so on, so that all temperatures need the same number of sampling times, but "
+            f"there are {counts}"
+        )
 
 
 def _start_exists(study: Study, model: PredictorSettings, start: Start) -> None:

@@ -14,9 +14,14 @@ from glassbotan.study.study import Study
 
 
 class Run(NamedTuple):
-    """One fit of the study: a model at a state point, for one sampling time or all of them at once, with a seed."""
+    """One fit of the study: a model at a state point, for one sampling time or all of them at once, with a seed.
+
+    A model that is fitted to several temperatures together has a run at each temperature of the study, but they share
+    one fit.
+    """
 
     point: StatePoint
+    """where its predictions are tested, and where it is fitted unless `together` says otherwise"""
     time_indices: tuple[int, ...]
     """numbers of the sampling times that it is fitted for, counted from 1"""
     model: PredictorSettings
@@ -27,6 +32,13 @@ class Run(NamedTuple):
     """number of replicas that the targets are averaged over; None for all"""
     variant: str = ""
     """how it differs from the study's own fit, for its path: +n002 (configurations), +r04 (replicas), +rounds3"""
+    together: tuple[StatePoint, ...] = ()
+    """the state points to which it is fitted together; empty if it is fitted at `point` alone"""
+
+    @property
+    def fitted_to(self) -> tuple[StatePoint, ...]:
+        """The state points to which it is fitted."""
+        return self.together or (self.point,)
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -36,8 +48,16 @@ class Run(NamedTuple):
     @property
     def folder(self) -> str:
         """Folder of its files in the study's folder: T0.44/t07/BOTAN/seed0, or T0.44/all/ridge/seed0."""
+        return self._folder(self.point)
+
+    @property
+    def fit_folder(self) -> str:
+        """Folder of the fitted predictor, which is that of another run if the fit is shared."""
+        return self._folder(self.fitted_to[0])
+
+    def _folder(self, point: StatePoint) -> str:
         time = "all" if self.model.joint else f"t{self.time_indices[0]:02d}"
-        return f"{self.point.label}/{time}/{self.model.name}{self.variant}/seed{self.seed}"
+        return f"{point.label}/{time}/{self.model.name}{self.variant}/seed{self.seed}"
 
     @property
     def targets(self) -> str:
@@ -50,10 +70,20 @@ def runs_of(study: Study) -> Iterator[Run]:
     for point in study.temperatures:
         for model in study.models:
             indices = [index for index, time in enumerate(point.sampling_times, start=1) if model.fitted_at(time)]
-            together = [tuple(indices)] if model.joint else [(index,) for index in indices]
-            for time_indices, seed in itertools.product(together, model.seeds):
+            of_fits = [tuple(indices)] if model.joint else [(index,) for index in indices]
+            for time_indices, seed in itertools.product(of_fits, model.seeds):
                 if time_indices:
-                    yield Run(point, time_indices, model, seed, study.configurations.train)
+                    together = _together(study, model)
+                    yield Run(point, time_indices, model, seed, study.configurations.train, together=together)
+
+
+def _together(study: Study, model: PredictorSettings) -> tuple[StatePoint, ...]:
+    """The state points to which a model is fitted together."""
+    return tuple(_at(study, temperature) for temperature in model.together)
+
+
+def _at(study: Study, temperature: float) -> StatePoint:
+    return next(point for point in study.temperatures if point.temperature == temperature)
 
 
 def runs_at(study: Study, at: RunSelector) -> list[Run]:
@@ -118,7 +148,7 @@ def transfer_runs(study: Study) -> Iterator[TransferredRun]:
     """Each fit of a transfer with each state point and sampling time at which it is scored."""
     places = study.transfer.places if study.transfer else []
     for fitted_for, scored_at in itertools.product(places, places):
-        point = next(point for point in study.temperatures if point.temperature == scored_at.temperature)
+        point = _at(study, scored_at.temperature)
         for run in runs_at(study, fitted_for):
             from_index = run.point.time_index(fitted_for.time)
             yield TransferredRun(run, from_index, point, point.time_index(scored_at.time))
@@ -135,12 +165,13 @@ def starts_of(study: Study, run: Run) -> list[Run]:
             continue
         point, indices = run.point, run.time_indices
         if start.temperature is not None:
-            point = next(point for point in study.temperatures if point.temperature == start.temperature)
+            point = _at(study, start.temperature)
         if start.time is not None:
             indices = (point.time_index(start.time),)
         variant = run.variant if _start_is_varied(study, run, start) else ""
         for seed in (run.seed,) if start.seeds is None else start.seeds:
-            found.append(Run(point, indices, start.settings, seed, run.train, run.replicas, variant))
+            together = _together(study, start.settings)
+            found.append(Run(point, indices, start.settings, seed, run.train, run.replicas, variant, together))
     return found
 
 
@@ -157,6 +188,11 @@ def with_starts(study: Study, runs: Iterable[Run]) -> Iterator[Run]:
     for run in runs:
         yield from with_starts(study, starts_of(study, run))
         yield run
+
+
+def fits_of(runs: Iterable[Run]) -> list[Run]:
+    """The runs without those whose fit another of them shares."""
+    return list({run.fit_folder: run for run in reversed(list(runs))}.values())[::-1]
 
 
 def every_start(study: Study) -> list[Run]:

@@ -1,6 +1,6 @@
 """Summary of a study in a few lines."""
 
-from glassbotan.study.runs import every_start, runs_of
+from glassbotan.study.runs import every_start, fits_of, runs_of
 from glassbotan.study.study import Study
 
 
@@ -16,10 +16,12 @@ def summary(study: Study) -> str:
     for point in study.temperatures:
         times = ", ".join(f"{time:g}" for time in point.sampling_times)
         lines.append(f"  T = {point.temperature:g}: sampling times {times}")
-    runs = list(runs_of(study))
+    runs = fits_of(runs_of(study))
     for model in study.models:
         fits = sum(run.model == model for run in runs)
         what = ("each " if fits > 1 else "") + ("for all its times at once" if model.joint else "for one of its times")
+        if model.together:
+            what += f" and T = {', '.join(f'{one:g}' for one in model.together)} together"
         lines.append(
             f"  {model.name} ({model.kind}) predicts {', '.join(model.predicts)}; "
             + (f"{_counted(fits)}, {what}" if model.fits else "a baseline that is not fitted")

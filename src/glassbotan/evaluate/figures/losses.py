@@ -3,13 +3,13 @@
 from glassbotan import layout
 from glassbotan.evaluate.figures.contract import PREDICTED, Figure, Inputs, NotDrawnError, Place
 from glassbotan.evaluate.figures.loss_curves import draw_losses
-from glassbotan.study.runs import every_start, runs_of
+from glassbotan.study.runs import every_start, fits_of, runs_of
 from glassbotan.study.study import Study
 
 
 def inputs(study: Study, place: Place) -> Inputs:
     """Every fitted network, including those from which others start."""
-    runs = [run for run in (*every_start(study), *runs_of(study)) if run.model.has_epochs]
+    runs = [run for run in fits_of([*every_start(study), *runs_of(study)]) if run.model.has_epochs]
     if not runs:
         raise NotDrawnError("trains no network")
     return Inputs({"fitted": [layout.fitted(run) for run in runs]})

@@ -90,11 +90,11 @@ class Attentive(StructuralNetwork):
             n, k = inputs.distances.shape[:2]
             used = torch.isfinite(inputs.distances[:, :, :1]).to(inputs.distances)
             u = inputs.displacements / TYPICAL_DISPLACEMENT
-            of_neighbors = inputs.neighbors.gather(u.reshape(n, -1)).view(n, k, 1, 3, -1)
+            of_neighbors = inputs.neighbors.gather(u.reshape(n, -1)).view(n, k, 1, 3, u.shape[2])
             directions = inputs.directions[..., None]
             projections = [(directions * one).sum(dim=3) for one in (u[:, None, None], of_neighbors)]
             numbers = torch.cat([self.radial(inputs.distances), *projections], dim=3)
-            return Geometry(numbers.reshape(n, k, -1) * used, used)
+            return Geometry(numbers.flatten(2) * used, used)
 
     def forward(self, inputs: Inputs, precomputed: Geometry) -> tuple[Tensor | None, Tensor | None]:
         """See `StructuralNetwork.forward`."""

@@ -210,18 +210,19 @@ class Equivariant(StructuralNetwork):
     def precompute(self, inputs: Inputs) -> Values:
         """The sums over neighbours that have no weights, with which the network begins."""
         with torch.no_grad():
-            n, frames = len(inputs.species), range(inputs.distances.shape[2])
-            at_frames = [self.edges(inputs, frame) for frame in frames]
+            n, k, frames = inputs.distances.shape
+            at_frames = [self.edges(inputs, frame) for frame in range(frames)]
             first = at_frames[0]
             of_species = nn.functional.one_hot(inputs.species, len(Species)).to(inputs.distances)
             densities = [(edges.products @ inputs.neighbors.gather(of_species)).view(n, 9, -1) for edges in at_frames]
             u = inputs.displacements / TYPICAL_DISPLACEMENT
             n_u = u.shape[2]
             of_neighbors = inputs.neighbors.gather(u.reshape(n, -1))
-            along = (of_neighbors.view(n, -1, 3, n_u) * first.angular[:, :, VECTOR, None]).sum(dim=2)
+            along = (of_neighbors.view(n, k, 3, n_u) * first.angular[:, :, VECTOR, None]).sum(dim=2)
             invariants = torch.cat([*densities, (first.products @ along).view(n, 9, -1)], dim=2)
-            around = (first.radial @ of_neighbors).view(n, -1, 3, n_u).transpose(1, 2).reshape(n, 3, -1)
-            own = (u[:, :, None] * first.radial.sum(dim=2)[:, None, :, None]).reshape(n, 3, -1)
+            radial = first.radial.shape[1]
+            around = (first.radial @ of_neighbors).view(n, radial, 3, n_u).transpose(1, 2).reshape(n, 3, radial * n_u)
+            own = (u[:, :, None] * first.radial.sum(dim=2)[:, None, :, None]).reshape(n, 3, radial * n_u)
             return Values(
                 invariants[:, 0],
                 torch.cat([invariants[:, VECTOR], u, around, own], dim=2),
