@@ -66,7 +66,9 @@ def neighbor_pairs(positions: NDArray, box_length: float, within: float) -> NDAr
     # The tree needs coordinates in [0, L), but adding L/2 can round up to L.
     shifted = np.minimum(inside + box_length / 2, np.nextafter(box_length, 0))
     pairs = cKDTree(shifted, boxsize=np.full(3, box_length)).query_pairs(within, output_type="ndarray")
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].astype(np.int32)
+    n = len(positions)
+    order = np.sort(pairs[:, 0] * n + pairs[:, 1])  # one key for both, which is sorted several times as fast
+    return np.stack(np.divmod(order, n), axis=1).astype(np.int32)
 
 
 def per_particle(pairs: NDArray, values: NDArray, particles: int) -> NDArray[np.float64]:
@@ -84,7 +86,8 @@ def both_ways(pairs: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
     source : (2 n_p,), index of each in the list of all pairs (i, j) followed by all pairs (j, i)
     """
     ordered = np.concatenate([pairs, pairs[:, ::-1]])
-    source = np.lexsort((ordered[:, 1], ordered[:, 0]))
+    n = int(ordered.max(initial=0)) + 1
+    source = np.argsort(ordered[:, 0].astype(np.int64) * n + ordered[:, 1])
     return ordered[source], source
 
 

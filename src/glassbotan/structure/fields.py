@@ -74,18 +74,21 @@ def coarse_grained_fields(
     r = lengths(minimum_image(at.positions[pairs[:, 1]] - at.positions[pairs[:, 0]], structure.box_length))
     row = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])
     column = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(n)])
-    distance = np.concatenate([r, r, np.zeros(n)])
+    order = np.argsort(row * n + column)
+    distance, column = np.concatenate([r, r, np.zeros(n)])[order], column[order]
+    begins = np.concatenate([[0], np.bincount(row, minlength=n).cumsum()])
+    # For each species and for both: 1, the values and the squared energy of those particles, 0 of the others.
+    of_one = np.concatenate([np.ones((n, 1)), values, values[:, :1] ** 2], axis=1)
+    members = [structure.species == species for species in Species]
+    summed = np.concatenate([of_one * among[:, None] for among in (*members, np.ones(n, dtype=bool))], axis=1)
     found = [values]
     for scale in scales:
-        weights = csr_array((np.exp(-distance / scale), (row, column)), shape=(n, n))
-        members = [structure.species == species for species in Species]
-        for among in (*members, np.ones(n, dtype=bool)):
-            density = (weights @ among.astype(float))[:, None]
-            among_values = np.where(among[:, None], values, 0.0)
+        weights = csr_array((np.exp(-distance / scale), column, begins), shape=(n, n))
+        for sums in np.split(weights @ summed, len(members) + 1, axis=1):
+            density = sums[:, :1]
             # A particle can have no neighbour of the rare species within the range of the smallest scale.
             inverse = np.divide(1.0, density, out=np.zeros_like(density), where=density > 1e-12)
-            means = (weights @ among_values) * inverse
-            squares = (weights @ among_values[:, :1] ** 2) * inverse
+            means, squares = sums[:, 1:-1] * inverse, sums[:, -1:] * inverse
             found += [density, means, squares - means[:, :1] ** 2]
     return np.concatenate(found, axis=1)
 
