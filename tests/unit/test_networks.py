@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from glassbotan.errors import TrainingError
+from glassbotan.errors import StudyError, TrainingError
 from glassbotan.files.targets import read_matching_targets
+from glassbotan.learn.columns import reliabilities
 from glassbotan.predictors.contract import Example
 from glassbotan.predictors.fitting import fit_predictor
 from glassbotan.predictors.registry import kinds
 from glassbotan.stopping import Deadline, StoppedError
+from glassbotan.study.reading import study_from
 
 NETWORKS = {
     "attention": {"network": {"layers": 1, "width": 16, "heads": 2}},
@@ -138,6 +140,43 @@ def test_training_stops_when_the_validation_loss_has_not_fallen_for_long(kind, o
     assert found.epoch == 1 + np.argmin(found.history["validation_loss"])
 
 
+def test_patience_needs_configurations_that_are_held_out(of):
+    settings = settings_of("equivariant", training={"epochs": 2, "patience": 1})
+    with pytest.raises(TrainingError, match=r"training\.patience stops the training .* but there are none"):
+        fitted_to(of([1, 2]), settings, [1, 2])
+    model = {"kind": "equivariant", "training": {"patience": 1}}
+    study = {
+        "name": "test", "models": [model], "configurations": {"train": "1-2", "test": 3},
+        "temperatures": [{"temperature": 0.9, "relaxation_time": 2.0, "sampling_times": [0.1, 1.0]}],
+    }  # fmt: skip
+    with pytest.raises(StudyError, match=r"model equivariant stops when .* set configurations\.validation"):
+        study_from(study, source="a test")
+
+
+def test_a_variance_weight_makes_predictions_vary_more_like_the_truth(of):
+    """The noise of the average over eight replicas is not part of the truth."""
+    found = {}
+    for weight in (0.0, 1.0):
+        settings = settings_of("equivariant", variance_weight=weight, training={"epochs": 6}, descriptors="none")
+        predictor = fitted_to(of([1, 2, 3]), settings, [1, 2, 3])
+        ratios = []
+        for one in read_matching_targets(of([1, 2, 3])):
+            of_a = one.structure().species == 0
+            predicted = predictor.predict(one.structure())["S"][1][of_a]
+            first, second = one.halves["S"][1][:, of_a].astype(float)
+            ratios.append(predicted.std() / np.sqrt(np.cov(first, second, bias=True)[0, 1]))
+        found[weight] = np.mean(ratios)
+    assert found[0.0] + 0.1 < found[1.0] < 1.1  # a short training explains little, and predicts small differences
+
+
+def test_the_reliability_of_a_target_is_the_share_of_its_variance_that_is_not_noise(rng):
+    members = np.repeat([0, 1], 20_000)
+    truth = rng.normal(size=(2, 40_000)) * np.where(members == 0, 1.0, 2.0)
+    halves = truth[:, None] + rng.normal(size=(2, 2, 40_000))  # the mean of both has noise of variance 1/2
+    assert reliabilities([halves], members, 2, 2) == pytest.approx(np.array([[1 / 1.5] * 2, [4 / 4.5] * 2]), rel=0.03)
+    assert np.array_equal(reliabilities([None], members, 2, 3), np.ones((2, 3)))
+
+
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("symbols", [("S",), ("E",), ("D", "S")])
 def test_targets_are_those_that_are_asked_for(kind, symbols, of):
@@ -162,7 +201,7 @@ def test_means_of_configurations_are_learnt_if_the_scale_is_that_of_the_training
     scales = {}
     for scaling in ("training set", "configuration"):
         settings = settings_of("equivariant", training={"epochs": 1, "target_scaling": scaling})
-        scales[scaling] = fitted_to(paths, settings, [1, 2, 3]).particle_scalings[0]
+        scales[scaling] = fitted_to(paths, settings, [1, 2, 3]).particle_scalings[0][0]
     of_a = [one.means["S"][0][one.structure().species == 0] for one in read_matching_targets(paths)]
     together = np.concatenate(of_a)
     assert scales["training set"].mean[0] == pytest.approx(together.mean(), rel=1e-5)

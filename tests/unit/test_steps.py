@@ -17,7 +17,11 @@ from glassbotan.predictors.registry import kinds
 STATES = ("thermal", "cage-0.2", "cage-0.4")
 MODELS = {
     "attention": {"structures": STATES, "network": {"layers": 1, "width": 16, "heads": 2}},
-    "equivariant": {"structures": STATES, "network": {"layers": 1, "scalars": 16, "vectors": 4, "tensors": 2}},
+    "equivariant": {
+        "structures": STATES,
+        "variance_weight": 0.3,
+        "network": {"layers": 1, "scalars": 16, "vectors": 4, "tensors": 2},
+    },
     "botan": {"structures": STATES[1:], "times": "joint", "network": {"rounds": 2, "width": 16}},
 }
 
@@ -101,8 +105,8 @@ def test_a_step_reads_no_values_from_the_processor(kind, step_of):
     else:
         (sample,) = batch
         precomputed = type(sample.precomputed)(*map(on_meta, sample.precomputed))
-        of_particles, of_pairs = map(on_meta, (sample.of_particles, sample.of_pairs))
-        batch = [network_fitting.Sample(sample.inputs.to("meta"), precomputed, of_particles, of_pairs)]
+        of_particles, of_pairs, *spreads = map(on_meta, (sample.of_particles, sample.of_pairs, *sample.spreads))
+        batch = [network_fitting.Sample(sample.inputs.to("meta"), precomputed, of_particles, of_pairs, tuple(spreads))]
         objective.of_species, objective.of_kinds = map(on_meta, (objective.of_species, objective.of_kinds))
     network.to("meta")
     losses = objective.losses(network, batch)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glassbotan.dynamics.registry import targets
-from glassbotan.evaluate.pearson import SEES, VALUE, WHERE
+from glassbotan.evaluate.pearson import CHI_RATIO, SEES, VALUE, WHERE
 from glassbotan.evaluate.published import FULL_DATA, published_beside
 from glassbotan.evaluate.scores import Score
 
@@ -43,7 +43,7 @@ def means_over_seeds(table: pd.DataFrame, setting: str | None = None) -> pd.Data
     keys = [*WHERE, "target", "species", "model"]
     table = table.assign(model=_told_apart(table, setting))
     groups = table.groupby(keys, sort=False, dropna=False)
-    means = groups[[name for name in Score._fields if name != "n_configurations"]].mean()
+    means = groups[[*(name for name in Score._fields if name != "n_configurations"), CHI_RATIO]].mean()
     means.insert(1, "between_seeds", groups.pearson.std())
     means["seeds"] = groups.seed.count()
     means["fitted"] = groups.fitted.first()
@@ -103,6 +103,16 @@ def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
     return table.rename_axis(index="model", columns=None).reset_index()
 
 
+def chi_ratios(means: pd.DataFrame) -> pd.DataFrame:
+    """The ratios of susceptibilities of one target at one temperature as text: a line per model, a column per time."""
+    known = means[means[CHI_RATIO].notna()]
+    models = list(dict.fromkeys(known.model))
+    table = known.pivot(index="model", columns="time", values=CHI_RATIO).reindex(models)
+    table = table.map(lambda value: "" if np.isnan(value) else f"{value:.2f}")
+    table = table.rename(columns={time: f"t = {time:g}" for time in table.columns})
+    return table.rename_axis(index="model", columns=None).reset_index()
+
+
 def readable(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
     """The table as text: a block for each target and temperature, a line per model, a column per time.
 
@@ -123,21 +133,33 @@ def readable(table: pd.DataFrame, title: str, published: bool = False, setting: 
         for temperature, here in of_target.groupby("temperature"):
             shown = text_table(here, published and symbol == PUBLISHED_TARGET)
             console.print(f"{title}: Pearson coefficient for the {target.description}, T = {temperature:g}\n")
-            view = Table(box=SIMPLE, show_edge=False, pad_edge=False)
-            for number, column in enumerate(shown.columns):
-                view.add_column(column, justify="left" if number == 0 or column in ("sees", "structures") else "right")
-            for line in shown.itertuples(index=False):
-                view.add_row(*line)
-            console.print(view, "")
+            console.print(_as_lines(shown), "")
+            if symbol == PUBLISHED_TARGET and here[CHI_RATIO].notna().any():
+                console.print(
+                    f"{title}: χ_{symbol} of the prediction over that of the simulation, T = {temperature:g}\n"
+                )
+                console.print(_as_lines(chi_ratios(here)), "")
     count = int(table.n_configurations.max())
     console.print(
         f"Mean over {count} test configurations [confidence interval] and over the seeds.\n"
         "The ceiling is the coefficient that a perfect prediction would have with the mean over this many replicas.\n"
+        "χ_S: how strongly S fluctuates over the longest waves in the box; the ratio is 1 if a prediction is as "
+        "heterogeneous as the simulation.\n"
         "Sees: whether a model predicts from positions alone, or from the potential as well (energies, minimisation, "
         "dynamics).\nStructures: the states of the structure that it uses; core-s: seconds of a core that they take "
         "for a configuration."
     )
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
+
+
+def _as_lines(shown: pd.DataFrame) -> Table:
+    """A table of text for the console; the columns of words are aligned on the left."""
+    view = Table(box=SIMPLE, show_edge=False, pad_edge=False)
+    for number, column in enumerate(shown.columns):
+        view.add_column(column, justify="left" if number == 0 or column in ("sees", "structures") else "right")
+    for line in shown.itertuples(index=False):
+        view.add_row(*line)
+    return view
 
 
 def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
@@ -160,6 +182,7 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: 
                 "ρ pooled": of_target.pooled_pearson.map("{:.2f}".format),
                 "Spearman": of_target.spearman.map("{:.2f}".format),
                 "R²": of_target.r_squared.map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
+                "χ / χ simulated": of_target[CHI_RATIO].map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
                 "ceiling": of_target.ceiling.map("{:.2f}".format),
                 "ρ / ceiling": of_target.of_ceiling.map("{:.2f}".format),
                 "sees": of_target.sees,

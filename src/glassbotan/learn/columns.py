@@ -122,6 +122,33 @@ def restored_targets(
     return {symbol: np.stack(values[first * n_t : (first + 1) * n_t]) for first, symbol in enumerate(symbols)}
 
 
+def reliabilities(
+    halves: Sequence[NDArray | None], members: NDArray, classes: int, columns: int
+) -> NDArray[np.float64]:
+    """How much of the variance of each column of targets is not noise of the average over replicas, (classes, n_y).
+
+    It is the covariance of the two half-ensemble averages over the variance of their mean, at least 0; 1 where the
+    halves are not known.
+
+    Parameters
+    ----------
+    halves : (n_t, 2, n) for each target
+    members, classes : class of each particle or pair, (n,), and number of classes
+    columns : n_y
+    """
+    if not halves or any(one is None for one in halves):
+        return np.ones((classes, columns))
+    pairs = np.concatenate([one for one in halves if one is not None]).astype(np.float64)
+    found = np.ones((classes, columns))
+    for number in range(classes):
+        of_class = pairs[:, :, members == number]
+        if of_class.shape[2] > 1:
+            first, second = (of_class - of_class.mean(axis=2, keepdims=True)).transpose(1, 0, 2)
+            variance = (((first + second) / 2) ** 2).mean(axis=1)
+            found[number] = np.clip((first * second).mean(axis=1) / np.where(variance > 0, variance, 1.0), 0.0, 1.0)
+    return found
+
+
 def column_names(symbols: Sequence[str], time_indices: Sequence[int]) -> list[str]:
     """Names of the columns, such as S_t01."""
     return [f"{symbol}_t{index:02d}" for symbol in symbols for index in time_indices]

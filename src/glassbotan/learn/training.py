@@ -115,8 +115,13 @@ def train_network(
     Raises
     ------
     TrainingError
-        if a loss is not finite
+        if a loss is not finite, or `patience` is set and there is no validation set
     """
+    if training.patience is not None and not len(validation):
+        raise TrainingError(
+            "training.patience stops the training when the loss on the validation configurations does not fall, but "
+            "there are none; name some with --validation, or leave training.patience out"
+        )
     device = device or torch.device("cpu")
     keep_freed_memory()
     model.to(device)

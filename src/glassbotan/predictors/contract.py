@@ -197,8 +197,15 @@ class Example:
 
     def target(self, symbol: str) -> NDArray[np.float32]:
         """One target at each sampling time: (n_t, N) for particles, (n_t, n_p) for pairs."""
-        rows = [index - 1 for index in self.time_indices]
-        return self.source.means[symbol][rows]
+        return self.source.means[symbol][self._rows]
+
+    def half_targets(self, symbol: str) -> NDArray[np.float32] | None:
+        """One target averaged over each half of the replicas, (n_t, 2, N) or (n_t, 2, n_p); None if not known."""
+        return self.source.halves[symbol][self._rows] if symbol in self.source.halves else None
+
+    @property
+    def _rows(self) -> list[int]:
+        return [index - 1 for index in self.time_indices]
 
 
 @dataclass(frozen=True)

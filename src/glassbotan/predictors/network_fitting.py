@@ -11,14 +11,20 @@ from torch import Tensor, nn
 
 from glassbotan.errors import FileError
 from glassbotan.kob_andersen import Species, box_length
-from glassbotan.learn.columns import as_arrays, columns_at_temperatures, from_arrays, restored_targets
+from glassbotan.learn.columns import (
+    as_arrays,
+    columns_at_temperatures,
+    from_arrays,
+    reliabilities,
+    restored_targets,
+)
 from glassbotan.learn.inputs import Inputs, Widths, inputs_of
 from glassbotan.learn.processors import processor
 from glassbotan.learn.resumable import train_resumably, weights_from
 from glassbotan.learn.scaling import TargetScaling
 from glassbotan.learn.structural import StructuralNetwork
 from glassbotan.learn.training import mean_correlation
-from glassbotan.predictors.contract import Examples, FitContext, FittedPredictor
+from glassbotan.predictors.contract import Example, Examples, FitContext, FittedPredictor
 from glassbotan.predictors.domain import Domain
 from glassbotan.predictors.network_settings import NetworkSettings
 from glassbotan.progress import progress
@@ -36,6 +42,8 @@ class Sample(NamedTuple):
     """(N, n_y), all times of the first target, then of the next, scaled"""
     of_pairs: Tensor
     """(n_p, n_z)"""
+    spreads: tuple[Tensor, Tensor]
+    """(species, n_y) and (kinds, n_z), standard deviations of these targets without the noise of few replicas"""
 
 
 class KeptSamples:
@@ -179,7 +187,10 @@ class FittedNetwork(FittedPredictor):
             [torch.as_tensor(one, dtype=torch.float32, device=device) for one in of_all]
             for of_all in (of_particles, of_pairs)
         )
-        samples = [Sample(*parts) for parts in zip(inputs, precomputed, *columns, strict=True)]
+        samples = [
+            Sample(one, sums, particle, pair, _spreads(example, settings, one, particle, pair))
+            for example, one, sums, particle, pair in zip(examples, inputs, precomputed, *columns, strict=True)
+        ]
         trained, remarks = train_resumably(
             settings.name,
             network,
@@ -227,6 +238,21 @@ def _inputs(structure: StaticStructure, settings: NetworkSettings, domain: Domai
     return inputs_of(structure, described, settings.structures, settings.seen_frames)
 
 
+def _spreads(
+    example: Example, settings: NetworkSettings, inputs: Inputs, of_particles: Tensor, of_pairs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`Sample.spreads` of one configuration."""
+    found = []
+    for symbols, columns, members, classes in (
+        (settings.of_particles, of_particles, inputs.species, len(Species)),
+        (settings.of_pairs, of_pairs, inputs.kinds, len(KINDS)),
+    ):
+        halves = [example.half_targets(symbol) for symbol in symbols] if settings.variance_weight else []
+        reliable = reliabilities(halves, members.cpu().numpy(), classes, columns.shape[1])
+        found.append(spreads(columns, members, classes) * torch.as_tensor(reliable).sqrt().to(columns))
+    return found[0], found[1]
+
+
 class FieldLoss:
     """The mean squared errors of particles and pairs, and of the spreads of the predicted fields; see `Objective`.
 
@@ -236,7 +262,7 @@ class FieldLoss:
 
     with the standard deviations sigma within each species (w is `variance_weight`; Jung, Biroli & Berthier, Phys. Rev.
     Lett. 130, 238202 (2023)), and the same for the pairs of each kind, of which those that are not near have a smaller
-    weight.
+    weight. sigma_y is that of the targets without the noise of the average over few replicas.
     """
 
     names = ("loss", "particle_loss", "pair_loss")
@@ -270,9 +296,9 @@ class FieldLoss:
 
     def _losses(self, sample: Sample, of_particles: Tensor | None, of_pairs: Tensor | None) -> Tensor:
         total, parts = sample.of_particles.new_zeros(()), []
-        for outputs, targets, members, of_classes, weight in (
-            (of_particles, sample.of_particles, sample.inputs.species, self.of_species, 1.0),
-            (of_pairs, sample.of_pairs, sample.inputs.kinds, self.of_kinds, self.pair_weight),
+        for outputs, targets, true_spreads, members, of_classes, weight in (
+            (of_particles, sample.of_particles, sample.spreads[0], sample.inputs.species, self.of_species, 1.0),
+            (of_pairs, sample.of_pairs, sample.spreads[1], sample.inputs.kinds, self.of_kinds, self.pair_weight),
         ):
             if outputs is None:
                 parts.append(torch.full_like(total, torch.nan))
@@ -280,22 +306,23 @@ class FieldLoss:
             of_rows = of_classes[members][:, None]
             part = ((outputs - targets).square() * of_rows).sum() / (of_rows.sum() * outputs.shape[1])
             if self.variance_weight:
-                part = part + self.variance_weight * _lacking(outputs, targets, members, of_classes)
+                part = part + self.variance_weight * _lacking(outputs, true_spreads, members, of_classes)
             parts.append(part)
             total = total + weight * part
         return torch.stack([total, *parts])
 
 
-def _lacking(outputs: Tensor, targets: Tensor, members: Tensor, weights: Tensor) -> Tensor:
+def _lacking(outputs: Tensor, true_spreads: Tensor, members: Tensor, weights: Tensor) -> Tensor:
     """Mean of (sigma_x - sigma_y)^2 over columns and classes, each class with its weight times its number."""
-    classes = nn.functional.one_hot(members, len(weights)).to(outputs)
-    counts = classes.sum(dim=0).clamp(min=1)[:, None]
-
-    def spreads(values: Tensor) -> Tensor:
-        means = classes.T @ values / counts
-        deviations = values - means[members]
-        return (classes.T @ deviations.square() / counts + 1e-12).sqrt()
-
-    of_classes = (spreads(outputs) - spreads(targets)).square().mean(dim=1)
-    shares = weights * counts[:, 0]
+    counts = nn.functional.one_hot(members, len(weights)).sum(dim=0)
+    of_classes = (spreads(outputs, members, len(weights)) - true_spreads).square().mean(dim=1)
+    shares = weights * counts
     return (of_classes * shares).sum() / shares.sum()
+
+
+def spreads(values: Tensor, members: Tensor, classes: int) -> Tensor:
+    """Standard deviation of each column of values (n, n_y) within each class of rows, (classes, n_y)."""
+    in_classes = nn.functional.one_hot(members, classes).to(values)
+    counts = in_classes.sum(dim=0).clamp(min=1)[:, None]
+    deviations = values - (in_classes.T @ values / counts)[members]
+    return (in_classes.T @ deviations.square() / counts + 1e-12).sqrt()

@@ -137,8 +137,18 @@ def models_can_be_fitted(study: Study) -> None:
                 f"{', '.join(model.predicts)}; remove that model, or let it predict only S"
             )
         _temperatures_can_be_fitted_together(study, model)
+        _stops_on_what_is_held_out(study, model)
         for start in model.starts:
             _start_exists(study, model, start)
+
+
+def _stops_on_what_is_held_out(study: Study, model: PredictorSettings) -> None:
+    stops = model.has_epochs and model.setting("training.patience") is not None
+    if stops and not study.configurations.validation:
+        raise ValueError(
+            f"model {model.name} stops when the loss on the validation configurations does not fall "
+            "(training.patience), but there are none; set configurations.validation, or remove training.patience"
+        )
 
 
 def _temperatures_can_be_fitted_together(study: Study, model: PredictorSettings) -> None:
