@@ -139,7 +139,7 @@ def backward(
     ----------
     x, first, constant, second, at_ends, ends : as in `forward`
     y : its output
-    dy, d_incoming : derivatives with respect to the output and to its sums
+    dy, d_incoming : derivatives with respect to the output and to its sums; the memory of dy is used for the result
     d_constant : (n_e, width), a derivative with respect to the constants of the edges from later uses of them, to which
         the new one is added in place; None if there is none
     needs_dx : whether the derivative with respect to x is needed
@@ -152,17 +152,22 @@ def backward(
         return x.new_zeros(shape, dtype=torch.float32)
 
     # The library gives only whole vectors of derivatives of inputs; those of three coordinates are hardly ever needed.
-    dx = torch.empty_like(x) if needs_dx and inputs % 16 == 0 and x.dtype == y.dtype else None
-    before = d_constant if d_constant is not None else torch.empty_like(y)
+    dx = None
+    if needs_dx and inputs % 16 == 0 and x.dtype == y.dtype:
+        dy = None if dy is None else dy.contiguous()
+        # An edge's row of dy is read before its row of dx is written, so that both can be in the same memory.
+        dx = dy if dy is not None and dy.shape == x.shape else torch.empty_like(x)
+    before = d_constant
+    if before is None and (per_edge or (needs_dx and dx is None)):
+        before = torch.empty_like(y)
     d_sender = zeros(parts, ends.particles, width) if at_ends else None
     d_receiver = zeros(ends.particles, width) if at_ends else None
     sums = zeros(parts, inputs, width), zeros(parts, width, width), zeros(parts, width), zeros(parts, width)
-    needs_before = per_edge or (needs_dx and dx is None)
     gradients = {
         "dy": dy,
         "d_incoming": d_incoming,
         "dx": dx,
-        "d_constant": before if needs_before else None,
+        "d_constant": before,
         "d_receiver": d_receiver,
     }
     record = _record(x, first, constant, second, None, at_ends, y=y, **gradients)
@@ -175,12 +180,12 @@ def backward(
 
     _in_parts(work, bounds)
     d_first_t, d_second, d_bias, d_shift = (one.sum(dim=0) for one in sums)
-    if needs_dx and dx is None:
+    if needs_dx and dx is None and before is not None:
         dx = before.to(x.dtype) @ first.to(x.dtype)
     return Gradients(
         x=dx,
         first=d_first_t.t(),
-        constant=before if per_edge else d_shift,
+        constant=before if per_edge and before is not None else d_shift,
         second=d_second,
         bias=d_bias,
         senders=None if d_sender is None else d_sender.sum(dim=0),
