@@ -228,6 +228,11 @@ def first_seeds(study: Study, point: StatePoint) -> list[Run]:
     return [run for run in runs_of(study) if run.point == point and run.seed == run.model.seeds[0]]
 
 
+def estimates_of(study: Study, point: StatePoint, symbol: str) -> list[Run]:
+    """The fits at a state point, with the first seed of each model, that estimate the values of a target."""
+    return [run for run in first_seeds(study, point) if run.model.gives_values and symbol in run.model.predicts]
+
+
 def nearest_relaxation(point: StatePoint, times: Iterable[float]) -> float:
     """The time among `times` that is nearest to tau_alpha, on a logarithmic scale."""
     return min(times, key=lambda time: abs(math.log(time / point.relaxation_time)))

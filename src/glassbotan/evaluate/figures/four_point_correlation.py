@@ -14,7 +14,7 @@ from glassbotan.evaluate.figures.contract import (
 from glassbotan.evaluate.figures.fig06_joint_distribution import drawn_times
 from glassbotan.evaluate.figures.style import model_looks, panels, shared_legend
 from glassbotan.evaluate.heterogeneity import dynamic_correlation
-from glassbotan.study.runs import first_seeds
+from glassbotan.study.runs import estimates_of
 from glassbotan.study.study import Study
 
 SYMBOL = "S"
@@ -26,8 +26,7 @@ def inputs(study: Study, place: Place) -> Inputs:
     """Predictions of S of the first seed of every model."""
     point = study.point(place["point"])
     indices = drawn_times(point)
-    runs = [run for run in first_seeds(study, point) if run.model.gives_values and SYMBOL in run.model.predicts]
-    shown = [run for run in runs if {*run.time_indices} & {*indices}]
+    shown = [run for run in estimates_of(study, point, SYMBOL) if {*run.time_indices} & {*indices}]
     if not shown:
         raise NotDrawnError(f"has no model at {point.label} that predicts {SYMBOL}")
     return Inputs({"predictions": [layout.predictions(run) for run in shown]}, {"time_indices": indices})

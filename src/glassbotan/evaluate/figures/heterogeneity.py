@@ -12,7 +12,7 @@ from glassbotan.evaluate.figures.contract import (
     each_temperature,
 )
 from glassbotan.evaluate.figures.style import model_looks, panels, shared_legend
-from glassbotan.study.runs import first_seeds
+from glassbotan.study.runs import estimates_of
 from glassbotan.study.study import Study
 
 SYMBOL = "S"
@@ -23,7 +23,7 @@ RIGHT = (0.75, 1.25)
 def inputs(study: Study, place: Place) -> Inputs:
     """The table of heterogeneity."""
     point = study.point(place["point"])
-    runs = [run for run in first_seeds(study, point) if run.model.gives_values and SYMBOL in run.model.predicts]
+    runs = estimates_of(study, point, SYMBOL)
     if not runs:
         raise NotDrawnError(f"has no model at {point.label} that predicts {SYMBOL}")
     shown = list(dict.fromkeys(run.model.name for run in runs))

@@ -16,7 +16,7 @@ from glassbotan.evaluate.figures.contract import (
 )
 from glassbotan.evaluate.figures.style import PANEL, new_figure
 from glassbotan.statistics import correlation
-from glassbotan.study.runs import Run, first_seeds, nearest_relaxation
+from glassbotan.study.runs import Run, estimates_of, nearest_relaxation
 from glassbotan.study.study import Study
 
 SYMBOL = "S"
@@ -28,11 +28,9 @@ def inputs(study: Study, place: Place) -> Inputs:
     point = study.point(place["point"])
     time = nearest_relaxation(point, point.sampling_times)
     of_kinds: dict[str, Run] = {}
-    for run in first_seeds(study, point):
-        model = run.model
-        predicts = model.fits and model.gives_values and SYMBOL in model.predicts and time in run.times
-        if predicts and not model.has_spread:  # an average looks like its members
-            of_kinds.setdefault(model.kind, run)
+    for run in estimates_of(study, point, SYMBOL):
+        if run.model.fits and time in run.times and not run.model.has_spread:  # an average looks like its members
+            of_kinds.setdefault(run.model.kind, run)
     if len(of_kinds) < 2:
         raise NotDrawnError(
             f"has fewer than two kinds of models at {point.label} that are fitted to {SYMBOL} near tau_alpha"
