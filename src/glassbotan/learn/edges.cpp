@@ -18,7 +18,7 @@ constexpr int LANES = 4;
 constexpr int COLUMNS = 2;
 #endif
 constexpr int ROWS = 6;
-constexpr int CHUNK = 48;
+constexpr int CHUNK = 144;
 constexpr int WIDEST = 128;
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
