@@ -89,15 +89,20 @@ def _candidates() -> list[tuple[str, ...]]:
     return [*zig, *((name,) for name in ("c++", "g++", "clang++") if shutil.which(name))]
 
 
+def features_of_processor() -> set[str]:
+    """Instructions that this processor has besides the basic ones, as Linux names them; empty if they are not known."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return set(next(line for line in lines if line.startswith("flags")).split())
+    except (OSError, StopIteration):
+        return set()
+
+
 def level_of_processor() -> str:
     """The highest level of x86-64 that this processor has, or an empty string for other processors."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return ""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        found = set(next(line for line in lines if line.startswith("flags")).split())
-    except (OSError, StopIteration):
-        found = set()
+    found = features_of_processor()
     has_v3 = found.issuperset(NEEDED["x86-64-v3"])
     if has_v3 and found.issuperset(NEEDED["x86-64-v4"]):
         return "x86-64-v4"

@@ -90,6 +90,32 @@ def test_outputs_and_derivatives_are_those_of_float64(level, width, inputs, with
 backward = edge_cpu.backward
 
 
+@pytest.mark.parametrize("features", ["own", "none"])
+@pytest.mark.parametrize(("inputs", "with_ends", "constant_per_edge"), [(64, True, True), (64, False, False)])
+def test_bfloat16_numbers_are_as_good_as_pytorch_has_them(features, inputs, with_ends, constant_per_edge, monkeypatch):
+    """Also where the processor multiplies pairs of them, and where it does not."""
+    if edge_cpu.library() is None:
+        pytest.skip("there is no compiler")
+    shape = (64, inputs, with_ends, constant_per_edge)
+    expected = results(torch.float64, *shape)
+
+    def errors():
+        found = results(torch.bfloat16, *shape)
+        return {name: float((found[name].double() - one).norm() / one.norm()) for name, one in expected.items()}
+
+    if features == "none":
+        monkeypatch.setattr(edge_cpu, "features_of_processor", set)
+        edge_cpu.library.cache_clear()
+    ours = errors()
+    monkeypatch.setenv(edge_cpu.SWITCH, "torch")
+    edge_cpu.library.cache_clear()
+    of_torch = errors()
+    monkeypatch.undo()
+    edge_cpu.library.cache_clear()
+    for name, error in ours.items():
+        assert error < 1.2 * of_torch[name], name
+
+
 @pytest.mark.parametrize("threads", [2, 3, 16])
 def test_results_do_not_depend_on_the_number_of_threads(threads):
     if edge_cpu.library() is None:

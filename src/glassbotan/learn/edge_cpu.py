@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from glassbotan.compiler import Source, compiled
+from glassbotan.compiler import Source, compiled, features_of_processor
 from glassbotan.errors import EngineError
 
 SOURCE = Source(
@@ -32,6 +32,11 @@ WIDEST = 128
 """Largest width of a layer, for which there is room in the cache."""
 PARTS = 16
 """Number of parts into which the edges are divided; the sums of the parts are added in their order."""
+
+DOTS = "-DBFLOAT16_DOTS"
+"""Option of the compiler with which bfloat16 numbers are multiplied by the processor's own instructions."""
+NEEDED_BY_DOTS = {"avx512f", "avx512bw", "avx512vl", "avx512_bf16"}
+"""Features of a processor that has them, as Linux names them."""
 
 _NUMBERS = ("width", "inputs", "constant_per_edge", "halves", "exact_inputs")
 _ARRAYS = (
@@ -58,7 +63,7 @@ def library() -> Any:
     if os.environ.get(SWITCH, "") == "torch":
         return None
     try:
-        path, _ = compiled(SOURCE)
+        path, _ = compiled(SOURCE, more_flags=(DOTS,) if features_of_processor().issuperset(NEEDED_BY_DOTS) else ())
         found = ctypes.CDLL(str(path))
     except (EngineError, OSError) as error:
         print(f"glassbotan: networks are trained with PyTorch's operations, which is slower ({error})", file=sys.stderr)

@@ -5,7 +5,9 @@
 // A thread works on the edges of some particles, CHUNK edges at a time, whose intermediate values stay in its cache.
 // Edges are stored as floats or as bfloat16 numbers (the upper half of a float), and everything is computed in floats.
 // Every product of matrices is a sum over one index of a number times a row of a matrix (`multiply`), whose results stay
-// in registers. Sums over the edges of a part are added in their order.
+// in registers. Sums over the edges of a part are added in their order. Processors with AVX512_BF16 multiply two pairs of
+// bfloat16 numbers at once (`multiply_pairs`): with BFLOAT16_DOTS, products of edges that are stored as bfloat16 numbers
+// with weights are computed so, and only sums over edges in floats.
 
 #if defined(__AVX512F__)
 constexpr int LANES = 16;
@@ -91,6 +93,75 @@ static void multiply(int n, const float *a, long step_r, long step_l, int length
         rows<1>(n, a, step_r, step_l, length, m + c, ld_m, out + c, ld_out, add);
 }
 
+#if defined(BFLOAT16_DOTS) && defined(__AVX512F__)
+#include <immintrin.h>
+#define DOTS __attribute__((target("avx512f,avx512bf16")))
+constexpr bool HAS_DOTS = true;
+
+// out[r, :] (+)= sum_l a[r, l] m[l, :] for R rows and C vectors of columns; a row of `a` has `pairs` pairs of numbers, and
+// m[p, c] holds the numbers of column c in rows 2 p and 2 p + 1.
+template <int R, int C>
+DOTS INLINE void block_of_pairs(const unsigned *a, long step_r, int pairs, const unsigned *m, int ld, float *out,
+                                bool add) {
+    __m512 sums[R][C];
+    for (int r = 0; r < R; ++r)
+        for (int c = 0; c < C; ++c)
+            sums[r][c] = add ? _mm512_loadu_ps(out + r * ld + c * LANES) : _mm512_setzero_ps();
+    for (int p = 0; p < pairs; ++p) {
+        __m512i row[C];
+        for (int c = 0; c < C; ++c)
+            row[c] = _mm512_loadu_si512(m + p * ld + c * LANES);
+        for (int r = 0; r < R; ++r) {
+            const __m512i factor = _mm512_set1_epi32((int)a[r * step_r + p]);
+            for (int c = 0; c < C; ++c)
+                sums[r][c] = _mm512_dpbf16_ps(sums[r][c], (__m512bh)factor, (__m512bh)row[c]);
+        }
+    }
+    for (int r = 0; r < R; ++r)
+        for (int c = 0; c < C; ++c)
+            _mm512_storeu_ps(out + r * ld + c * LANES, sums[r][c]);
+}
+
+template <int C>
+DOTS static void rows_of_pairs(int n, const unsigned *a, int pairs, const unsigned *m, int ld, float *out, bool add) {
+    int r = 0;
+    for (; r + ROWS <= n; r += ROWS)
+        block_of_pairs<ROWS, C>(a + (long)r * pairs, pairs, pairs, m, ld, out + r * ld, add);
+    for (; r < n; ++r)
+        block_of_pairs<1, C>(a + (long)r * pairs, pairs, pairs, m, ld, out + r * ld, add);
+}
+#else
+constexpr bool HAS_DOTS = false;
+#endif
+
+// out (+)= a m for n rows of `length` bfloat16 numbers, a multiple of 2, and a matrix from `packed` with `width` columns.
+static void multiply_pairs(int n, const bfloat16 *a, int length, const unsigned *m, float *out, int width, bool add) {
+#if defined(BFLOAT16_DOTS) && defined(__AVX512F__)
+    int c = 0;
+    for (; c + COLUMNS * LANES <= width; c += COLUMNS * LANES)
+        rows_of_pairs<COLUMNS>(n, (const unsigned *)a, length / 2, m + c, width, out + c, add);
+    for (; c < width; c += LANES)
+        rows_of_pairs<1>(n, (const unsigned *)a, length / 2, m + c, width, out + c, add);
+#endif
+}
+
+// The matrix m (length, width) as pairs of bfloat16 numbers, one row for every two.
+static void packed(const float *m, int length, int width, unsigned *out) {
+    for (int l = 0; l + 1 < length; l += 2)
+        for (int c = 0; c < width; c += LANES) {
+            bfloat16 even[LANES], odd[LANES];
+            store(even, at(m + l * width + c));
+            store(odd, at(m + (l + 1) * width + c));
+            for (int i = 0; i < LANES; ++i)
+                out[l / 2 * width + c + i] = even[i] | (unsigned)odd[i] << 16;
+        }
+}
+
+INLINE void to_halves(const float *x, int count, bfloat16 *out) {
+    for (int i = 0; i < count; i += LANES)
+        store(out + i, at(x + i));
+}
+
 // The arrays of a call. Rows are contiguous; W is `width`, K is `inputs`. Arrays over edges (n_e, ...) are of the type S,
 // float or bfloat16. Pointers can be null where it says so.
 struct Edges {
@@ -135,9 +206,15 @@ template <class S> INLINE const float *rows_of_x(const Edges &e, long from, int 
     return e.exact_inputs ? (const float *)e.x + begin : as_floats((const S *)e.x + begin, n * e.inputs, buffer);
 }
 
-// The output of the first layer of n edges that begin at `begin`, from their x as floats.
+// Whether products with weights are computed from pairs of bfloat16 numbers.
+template <class S> INLINE bool by_pairs(const Edges &e) {
+    return HAS_DOTS && sizeof(S) == sizeof(bfloat16) && !e.exact_inputs && e.inputs % LANES == 0;
+}
+
+// The output of the first layer of n edges that begin at `begin`, from their x as floats; `first_pairs` is W_1^T from
+// `packed`, if products are computed from pairs.
 template <class S>
-static void hidden_layer(const Edges &e, long begin, int n, const float *x, float *hidden) {
+static void hidden_layer(const Edges &e, long begin, int n, const float *x, const unsigned *first_pairs, float *hidden) {
     const int w = e.width;
     for (int i = 0; i < n; ++i) {
         float *out = hidden + i * w;
@@ -155,7 +232,10 @@ static void hidden_layer(const Edges &e, long begin, int n, const float *x, floa
                 at(out + c) += at(s + c) + at(r + c);
         }
     }
-    multiply(n, x, e.inputs, 1, e.inputs, e.first_t, w, hidden, w, w, true);
+    if (by_pairs<S>(e))
+        multiply_pairs(n, (const bfloat16 *)e.x + begin * e.inputs, e.inputs, first_pairs, hidden, w, true);
+    else
+        multiply(n, x, e.inputs, 1, e.inputs, e.first_t, w, hidden, w, w, true);
     for (int i = 0; i < n * w; i += LANES)
         at(hidden + i) = positive(at(hidden + i), at(hidden + i));
 }
@@ -163,13 +243,24 @@ static void hidden_layer(const Edges &e, long begin, int n, const float *x, floa
 template <class S> static void forward(const Edges &e, long begin, long end) {
     const int w = e.width;
     float hidden[CHUNK * WIDEST], output[CHUNK * WIDEST], inputs[CHUNK * WIDEST];
+    unsigned first_pairs[WIDEST * WIDEST / 2], second_pairs[WIDEST * WIDEST / 2];
+    bfloat16 rounded[CHUNK * WIDEST];
+    const bool pairs = by_pairs<S>(e);
+    if (pairs) {
+        packed(e.first_t, e.inputs, w, first_pairs);
+        packed(e.second_t, w, w, second_pairs);
+    }
     for (long from = begin; from < end; from += CHUNK) {
         const int n = from + CHUNK < end ? CHUNK : (int)(end - from);
-        hidden_layer<S>(e, from, n, rows_of_x<S>(e, from, n, inputs), hidden);
+        hidden_layer<S>(e, from, n, pairs ? nullptr : rows_of_x<S>(e, from, n, inputs), first_pairs, hidden);
         for (int i = 0; i < n; ++i)
             for (int c = 0; c < w; c += LANES)
                 at(output + i * w + c) = at(e.bias + c);
-        multiply(n, hidden, w, 1, w, e.second_t, w, output, w, w, true);
+        if (pairs) {
+            to_halves(hidden, n * w, rounded);
+            multiply_pairs(n, rounded, w, second_pairs, output, w, true);
+        } else
+            multiply(n, hidden, w, 1, w, e.second_t, w, output, w, w, true);
         S *y = (S *)e.y + from * w;
         for (int i = 0; i < n; ++i) {
             float *sum = e.incoming ? e.incoming + (long)e.receiver[from + i] * w : nullptr;
@@ -188,10 +279,18 @@ static void backward(const Edges &e, long begin, long end, float *d_first_t, flo
                      float *d_shift, float *d_sender) {
     const int w = e.width, k = e.inputs;
     float hidden[CHUNK * WIDEST], d2[CHUNK * WIDEST], d1[CHUNK * WIDEST], inputs[CHUNK * WIDEST];
+    unsigned first_t_pairs[WIDEST * WIDEST / 2], first_pairs[WIDEST * WIDEST / 2], second_pairs[WIDEST * WIDEST / 2];
+    bfloat16 rounded[CHUNK * WIDEST];
+    const bool pairs = by_pairs<S>(e);
+    if (pairs) {
+        packed(e.first_t, k, w, first_t_pairs);
+        packed(e.first, w, k, first_pairs);
+        packed(e.second, w, w, second_pairs);
+    }
     for (long from = begin; from < end; from += CHUNK) {
         const int n = from + CHUNK < end ? CHUNK : (int)(end - from);
         const float *x = rows_of_x<S>(e, from, n, inputs);
-        hidden_layer<S>(e, from, n, x, hidden);
+        hidden_layer<S>(e, from, n, x, first_t_pairs, hidden);
         for (int i = 0; i < n; ++i) {
             const S *y = (const S *)e.y + (from + i) * w;
             const S *dy = e.dy ? (const S *)e.dy + (from + i) * w : nullptr;
@@ -206,7 +305,11 @@ static void backward(const Edges &e, long begin, long end, float *d_first_t, flo
             }
         }
         multiply(w, d2, 1, w, n, hidden, w, d_second, w, w, true); // d_second[o, h] += sum_i d2[i, o] hidden[i, h]
-        multiply(n, d2, w, 1, w, e.second, w, d1, w, w, false);
+        if (pairs) {
+            to_halves(d2, n * w, rounded);
+            multiply_pairs(n, rounded, w, second_pairs, d1, w, false);
+        } else
+            multiply(n, d2, w, 1, w, e.second, w, d1, w, w, false);
         for (int i = 0; i < n; ++i) {
             float *to_receiver = e.d_receiver ? e.d_receiver + (long)e.receiver[from + i] * w : nullptr;
             float *to_sender = d_sender ? d_sender + (long)e.sender[from + i] * w : nullptr;
@@ -226,7 +329,11 @@ static void backward(const Edges &e, long begin, long end, float *d_first_t, flo
         multiply(k, x, 1, k, n, d1, w, d_first_t, w, w, true); // d_first_t[j, o] += sum_i x[i, j] d1[i, o]
         if (e.dx) {
             float *out = hidden; // which is no longer needed
-            multiply(n, d1, w, 1, w, e.first, k, out, k, k, false);
+            if (pairs) {
+                to_halves(d1, n * w, rounded);
+                multiply_pairs(n, rounded, w, first_pairs, out, k, false);
+            } else
+                multiply(n, d1, w, 1, w, e.first, k, out, k, k, false);
             S *dx = (S *)e.dx + from * k;
             for (int i = 0; i < n * k; i += LANES)
                 store(dx + i, at(out + i));
