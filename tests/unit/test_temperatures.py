@@ -79,11 +79,10 @@ def test_one_network_predicts_at_every_temperature(files, tmp_path):
         structure = found.structure()
         values = predictor.predict(structure)["S"]
         assert np.array_equal(again.predictor.predict(structure)["S"], values)
-        tested = predict_tests(
-            again, path, [files[temperature, 3]], temperature=temperature, time_indices=(1, 2), from_indices=(1, 2)
-        )
+        tested = predict_tests(again, path, [files[temperature, 3]], temperature=temperature, time_indices=(1, 2))
         assert np.allclose(tested.at(2)[0].targets["S"].predicted, values[1])
-        assert tested.origin.temperature == (temperature if temperature != MIDDLE else HOT)
+        assert tested.origin.temperature == (temperature if temperature != MIDDLE else None)
+        assert tested.origin.times == tested.times
         of_a = structure.species == 0
         means[temperature] = values[0][of_a].mean()
         assert means[temperature] == pytest.approx(found.means["S"][0][of_a].mean(), rel=0.15)

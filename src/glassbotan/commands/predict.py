@@ -52,7 +52,7 @@ class PredictTest(Stage):
             self.inputs,
             temperature=self.temperature,
             time_indices=self.time_indices,
-            from_indices=self.from_indices or self.time_indices,
+            from_indices=self.from_indices,
         )
         write_predictions(self.output, predictions, provenance.finish())
 

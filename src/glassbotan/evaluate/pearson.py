@@ -72,7 +72,7 @@ def pearson_rows(
                 CHI_RATIO: chi_ratio,
                 "train_configurations": origin.train_configurations if origin.fits else pd.NA,
                 "replicas": origin.replicas if origin.fits else pd.NA,
-                "trained_temperature": origin.temperature if origin.fits else float("nan"),
+                "trained_temperature": origin.temperature if origin.fits and origin.temperature else float("nan"),
                 "trained_time": origin.times[number] if origin.fits else float("nan"),
                 "sees": "potential" if origin.uses_potential else "positions",
                 "structures": " + ".join(origin.structures),

@@ -71,7 +71,10 @@ def _told_apart(table: pd.DataFrame, setting: str | None) -> list[str]:
     for row in rows(table):
         parts = [texts[name].format(getattr(row, name)) for name in differing.get(row.model, ())]
         if elsewhere.get(row.model) and (row.trained_temperature, row.trained_time) != (row.temperature, row.time):
-            parts.append(f"of T = {row.trained_temperature:g}, t = {row.trained_time:g}")
+            known = not np.isnan(row.trained_temperature)
+            parts.append(
+                f"of T = {row.trained_temperature:g}, t = {row.trained_time:g}" if known else "of other temperatures"
+            )
         names.append(", ".join([row.model, *parts]))
     return names
 

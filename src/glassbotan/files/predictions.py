@@ -75,8 +75,8 @@ class Origin:
     """number of configurations that it was fitted to"""
     replicas: int | None
     """number of replicas over which its training targets were averaged; None if not known"""
-    temperature: float
-    """temperature at which it was fitted, epsilon_AA / k_B"""
+    temperature: float | None
+    """temperature at which it was fitted, epsilon_AA / k_B; None if it was fitted at several, but not at this one"""
     times: tuple[float, ...]
     """(n_t,) sampling time for which it was fitted, for each of the predictions, tau"""
     structures: tuple[str, ...] = (THERMAL,)

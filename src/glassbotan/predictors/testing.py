@@ -1,6 +1,6 @@
 """Predicting the test configurations of a study, together with the simulated targets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from glassbotan.errors import FileError, StudyError
 from glassbotan.files.fitted import FittedFile
 from glassbotan.files.predictions import Compared, Origin, Prediction, Predictions
 from glassbotan.files.targets import read_matching_targets
+from glassbotan.predictors.domain import Domain
 from glassbotan.structure.states import by_kind, cost_of
 
 
@@ -21,7 +22,7 @@ def predict_tests(
     *,
     temperature: float,
     time_indices: tuple[int, ...],
-    from_indices: tuple[int, ...],
+    from_indices: tuple[int, ...] = (),
 ) -> Predictions:
     """Predict the test configurations.
 
@@ -31,8 +32,8 @@ def predict_tests(
     inputs : targets files of the test configurations, and their structure files if the predictor needs them
     temperature : temperature of the state point, which these files must have
     time_indices : numbers of the sampling times of the truth, counted from 1
-    from_indices : for each of these, number of the predictor's own time whose prediction is compared with it; both are
-        the same unless a predictor is tested at another time than it was fitted for
+    from_indices : if a predictor is tested at another time or temperature than it was fitted for (transfer), for each
+        of these times the number of the predictor's own time whose prediction is compared with it
 
     Raises
     ------
@@ -42,12 +43,13 @@ def predict_tests(
     """
     predictor = fitted.predictor
     domain, settings = predictor.domain, predictor.settings
-    if unknown := sorted({*from_indices} - {*domain.time_indices}):
+    own_indices = from_indices or time_indices
+    if unknown := sorted({*own_indices} - {*domain.time_indices}):
         raise FileError(
             f"{path} was made with time_indices = {list(domain.time_indices)}, but {unknown} was expected; name a "
             "predictor that was fitted for these times"
         )
-    rows = [domain.time_indices.index(index) for index in from_indices]
+    rows = [domain.time_indices.index(index) for index in own_indices]
     at_times: list[list[Prediction]] = [[] for _ in time_indices]
     made: list[Mapping[str, Mapping[str, Any]]] = []
     for found in read_matching_targets(inputs, study=fitted.study, temperature=temperature):
@@ -80,7 +82,7 @@ def predict_tests(
         times = [found.at(index) for index in time_indices]
     return Predictions(
         study=fitted.study,
-        origin=origin_of(fitted, rows, made, temperature),
+        origin=origin_of(fitted, *fitted_at(domain, temperature, times, rows, bool(from_indices)), made),
         temperature=temperature,
         times=tuple(times),
         time_indices=time_indices,
@@ -93,17 +95,36 @@ def _at(spread: NDArray | None, row: int) -> NDArray | None:
     return None if spread is None else spread[row].astype(np.float32)
 
 
+def fitted_at(
+    domain: Domain, temperature: float, times: Sequence[float], rows: Sequence[int], transferred: bool
+) -> tuple[float | None, tuple[float, ...]]:
+    """Temperature and times for which predictions were fitted; the temperature is None if it is none of several.
+
+    Parameters
+    ----------
+    domain : what the predictor was fitted to
+    temperature, times : temperature and times of the test
+    rows : for each of the times, the row of the predictor's own times
+    transferred : whether the predictor is tested elsewhere than it was fitted
+    """
+    if domain.together and not transferred:
+        return temperature if temperature in domain.together else None, tuple(times)
+    return domain.temperature, tuple(domain.times[row] for row in rows)
+
+
 def origin_of(
-    fitted: FittedFile, rows: Iterable[int], made: Sequence[Mapping[str, Mapping[str, Any]]], temperature: float
+    fitted: FittedFile,
+    temperature: float | None,
+    times: tuple[float, ...],
+    made: Sequence[Mapping[str, Mapping[str, Any]]],
 ) -> Origin:
     """Description of the predictor for a predictions file.
 
     Parameters
     ----------
     fitted : the fitted predictor
-    rows : indices of the times that were predicted
+    temperature, times : for which the predictions were fitted; see `fitted_at`
     made : for each test configuration, how the states behind its structure were made
-    temperature : temperature of the test configurations, epsilon_AA / k_B
     """
     settings, domain = fitted.predictor.settings, fitted.predictor.domain
     particle_steps, core_seconds = (
@@ -119,8 +140,8 @@ def origin_of(
         gives_values=settings.gives_values,
         train_configurations=len(domain.train),
         replicas=domain.replicas,
-        temperature=temperature if temperature in domain.together else domain.temperature,
-        times=tuple(domain.times[row] for row in rows),
+        temperature=temperature,
+        times=times,
         structures=tuple(sorted(settings.needs, key=by_kind)),
         uses_potential=settings.uses_potential,
         particle_steps=particle_steps,
