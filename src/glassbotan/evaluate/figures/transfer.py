@@ -26,9 +26,10 @@ def draw(files: FigureFiles) -> Drawing:
         means = fits[fits.target == symbol].pivot_table(
             index=["trained_temperature", "trained_time"], columns=["temperature", "time"], values="pearson"
         )
-        image = ax.imshow(means, vmin=0, vmax=1, cmap="viridis")
+        image = ax.imshow(means, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         for (row, column), value in np.ndenumerate(means.to_numpy()):
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="w" if value < 0.6 else "k")
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7,
+                    color="w" if value < 0.6 else "k")  # fmt: skip
         for axis, places, which in ((ax.yaxis, means.index, "fitted"), (ax.xaxis, means.columns, "scored")):
             axis.set_ticks(range(len(places)), labels=[f"{t:g}, {time:g}" for t, time in places])
             axis.set_label_text(f"{which} at $T, t$")
