@@ -133,7 +133,9 @@ def read_configuration(path: str | Path, frame: int = -1) -> Configuration:
 
 
 def predict(
-    predictor: FittedPredictor, configuration: Configuration | tuple[NDArray[Any], NDArray[Any], float]
+    predictor: FittedPredictor,
+    configuration: Configuration | tuple[NDArray[Any], NDArray[Any], float],
+    temperature: float | None = None,
 ) -> PredictedTargets:
     """Predict how much every particle and pair will move, from the structure alone.
 
@@ -142,6 +144,7 @@ def predict(
     predictor : from `load_predictor`
     configuration : from `read_configuration`; or a tuple of positions (N, 3), species (N,) with 0 = A and 1 = B, and
         the edge of the cubic box, in sigma_AA
+    temperature : temperature of the configuration, epsilon_AA / k_B; needed if the predictor was fitted at several
 
     Returns
     -------
@@ -150,4 +153,4 @@ def predict(
     """
     if not isinstance(configuration, Configuration):
         configuration = configuration_of(*configuration)
-    return predict_configuration(predictor, configuration)
+    return predict_configuration(predictor, configuration, temperature=temperature)
