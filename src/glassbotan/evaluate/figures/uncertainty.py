@@ -1,11 +1,9 @@
 """The error of averaged predictions against their uncertainty, the standard deviation between the members."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassbotan import layout
 from glassbotan.dynamics.registry import targets
@@ -23,9 +21,6 @@ from glassbotan.evaluate.figures.style import panels, shared_legend
 from glassbotan.files.predictions import Prediction
 from glassbotan.study.runs import runs_of
 from glassbotan.study.study import Study
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BINS = 10
 """Number of groups of particles or pairs, of equal size, in order of their uncertainty."""
@@ -54,9 +49,10 @@ def draw(files: FigureFiles) -> Drawing:
         colors = colormaps["viridis"](np.linspace(0, 0.9, len(predictions.times)))
         for ax, symbol in zip(row, predictions.symbols, strict=False):
             for time, at_time, color in zip(predictions.times, predictions.at_times, colors, strict=True):
-                curve = error_by_spread(at_time, symbol, files.settings["pair_range"])
-                ax.plot(curve.spread, curve.error, color=color, marker="o", ms=3, label=f"$t = {time:g}$")
-                data.append(curve.assign(model=model, target=symbol, temperature=predictions.temperature, time=time))
+                spread, error = error_by_spread(at_time, symbol, files.settings["pair_range"])
+                ax.plot(spread, error, color=color, marker="o", ms=3, label=f"$t = {time:g}$")
+                curve = pd.DataFrame({"spread": spread, "error": error, "model": model, "target": symbol, "time": time})
+                data.append(curve.assign(temperature=predictions.temperature))
             unit = targets()[symbol].tex_unit
             ax.set(xscale="log", yscale="log")
             limits = ax.get_xlim(), ax.get_ylim()
@@ -73,7 +69,7 @@ def draw(files: FigureFiles) -> Drawing:
     return Drawing(figure, pd.concat(data, ignore_index=True))
 
 
-def error_by_spread(predictions: Sequence[Prediction], symbol: str, pair_range: float) -> pd.DataFrame:
+def error_by_spread(predictions: Sequence[Prediction], symbol: str, pair_range: float) -> tuple[NDArray, NDArray]:
     """Error and spread of a target, for groups of particles or pairs in order of their spread.
 
     The error is the root of the mean of (prediction - simulation)^2 minus the variance of the simulated mean over
@@ -87,10 +83,8 @@ def error_by_spread(predictions: Sequence[Prediction], symbol: str, pair_range: 
 
     Returns
     -------
-    table : a row for each group with the columns spread and error, in the target's unit
+    spread, error : (BINS,) each, in the target's unit
     """
-    import pandas as pd
-
     spreads, squares = [], []
     for one in predictions:
         compared, among = one.targets[symbol], one.scored(symbol, pair_range)
@@ -103,12 +97,8 @@ def error_by_spread(predictions: Sequence[Prediction], symbol: str, pair_range: 
         squares.append(square)
     spread, square = np.concatenate(spreads), np.concatenate(squares)
     groups = np.array_split(np.argsort(spread), BINS)
-    return pd.DataFrame(
-        {
-            "spread": [np.sqrt((spread[group] ** 2).mean()) for group in groups],
-            "error": [np.sqrt(max(square[group].mean(), 0.0)) for group in groups],
-        }
-    )
+    of_groups = [[values[group].mean() for group in groups] for values in (spread**2, square)]
+    return np.sqrt(of_groups[0]), np.sqrt(np.maximum(of_groups[1], 0.0))
 
 
 FIGURE = Figure(
