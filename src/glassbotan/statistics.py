@@ -1,4 +1,6 @@
-"""Pearson correlation, its noise ceiling, and the confidence interval of a mean."""
+"""Pearson correlation, its noise ceiling, the confidence interval of a mean, and fluctuations over long waves."""
+
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,25 @@ def noise_ceiling(halves: NDArray) -> float:
     if np.isnan(r) and np.isnan(halves).any():
         return float("nan")
     return float(np.sqrt(2 * r / (1 + r))) if r > 0 else 0.0
+
+
+def long_wave_fluctuation(positions: NDArray, box_length: float, first: NDArray, second: NDArray) -> float:
+    """How strongly a quantity X of particles fluctuates over the longest waves in a cubic periodic box.
+
+        chi_X(q) = 1/N |sum_i dX_i exp(i q.r_i)|^2,   dX_i = X_i - mean of X,
+
+    averaged over the 26 wave vectors q = 2 pi n/L with |n|^2 <= 3.
+
+    Parameters
+    ----------
+    positions : (N, 3)
+    box_length : L
+    first, second : (N,), two measurements of X with independent noise, which then drops out; or X twice
+    """
+    waves = np.array([n for n in itertools.product((-1, 0, 1), repeat=3) if n > (0, 0, 0)])  # -n gives the same as n
+    phases = np.exp(2j * np.pi / box_length * positions @ waves.T)
+    a, b = (phases.T @ (values - values.mean()) for values in (first, second))
+    return float((a * b.conj()).real.mean()) / len(positions)
 
 
 def confidence_interval(values: NDArray, confidence: float) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from glassbotan.learn.columns import reliabilities
 from glassbotan.predictors.contract import Example
 from glassbotan.predictors.fitting import fit_predictor
 from glassbotan.predictors.registry import kinds
+from glassbotan.statistics import long_wave_fluctuation
 from glassbotan.stopping import Deadline, StoppedError
 from glassbotan.study.reading import study_from
 
@@ -167,6 +168,25 @@ def test_a_variance_weight_makes_predictions_vary_more_like_the_truth(of):
             ratios.append(predicted.std() / np.sqrt(np.cov(first, second, bias=True)[0, 1]))
         found[weight] = np.mean(ratios)
     assert found[0.0] + 0.1 < found[1.0] < 1.1  # a short training explains little, and predicts small differences
+
+
+def test_the_amplitude_can_be_that_of_the_simulation_over_long_waves(of):
+    """It changes no correlation within a configuration."""
+    found, ratios = {}, {}
+    validation = of([4, 5])
+    for amplitude in ("error", "heterogeneity"):
+        settings = settings_of("equivariant", amplitude=amplitude, training={"epochs": 6})
+        found[amplitude] = fitted_to(of([1, 2, 3, 4, 5]), settings, [1, 2, 3], [4, 5])
+        sums = np.zeros(2)
+        for one in read_matching_targets(validation):
+            structure = one.structure()
+            of_a = structure.species == 0
+            predicted = found[amplitude].predict(structure)["S"][1][of_a]
+            for row, pair in enumerate((one.halves["S"][1][:, of_a], (predicted, predicted))):
+                sums[row] += long_wave_fluctuation(structure.positions[of_a], structure.box_length, *pair)
+        ratios[amplitude] = sums[1] / sums[0]
+    assert ratios["heterogeneity"] == pytest.approx(1, rel=1e-3) != pytest.approx(ratios["error"], rel=1e-3)
+    assert np.allclose(scores(found["error"], validation)["S"], scores(found["heterogeneity"], validation)["S"])
 
 
 def test_the_reliability_of_a_target_is_the_share_of_its_variance_that_is_not_noise(rng):

@@ -11,6 +11,7 @@ from glassbotan.learn.edge_update import Arithmetic
 from glassbotan.learn.steps import Gradients
 from glassbotan.predictors import network_fitting
 from glassbotan.predictors.botan import fitting as botan_fitting
+from glassbotan.predictors.field_loss import Sample
 from glassbotan.predictors.fitting import fit_predictor
 from glassbotan.predictors.registry import kinds
 
@@ -106,7 +107,7 @@ def test_a_step_reads_no_values_from_the_processor(kind, step_of):
         (sample,) = batch
         precomputed = type(sample.precomputed)(*map(on_meta, sample.precomputed))
         of_particles, of_pairs, *spreads = map(on_meta, (sample.of_particles, sample.of_pairs, *sample.spreads))
-        batch = [network_fitting.Sample(sample.inputs.to("meta"), precomputed, of_particles, of_pairs, tuple(spreads))]
+        batch = [Sample(sample.inputs.to("meta"), precomputed, of_particles, of_pairs, tuple(spreads))]
         objective.of_species, objective.of_kinds = map(on_meta, (objective.of_species, objective.of_kinds))
     network.to("meta")
     losses = objective.losses(network, batch)

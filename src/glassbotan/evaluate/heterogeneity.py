@@ -9,7 +9,6 @@ is independent, so that a perfect prediction would have the same values. Publish
 noise is included.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from glassbotan.files.predictions import Prediction
 from glassbotan.kob_andersen import Species
+from glassbotan.statistics import long_wave_fluctuation
 
 
 class Heterogeneity(NamedTuple):
@@ -85,25 +85,20 @@ def heterogeneity(predictions: Sequence[Prediction], symbol: str) -> Heterogenei
 def long_wave_fluctuations(predictions: Sequence[Prediction], symbol: str) -> tuple[float, float]:
     """How strongly a target X of the A particles fluctuates over long waves, in simulation and prediction.
 
-        chi_X(q) = 1/N_A <|sum_i dX_i exp(i q.r_i)|^2>,   dX_i = X_i - mean of X in the configuration,
-
-    averaged over the configurations and over the 26 wave vectors q = 2 pi n/L with |n|^2 <= 3. It is the four-point
-    structure factor of X, whose limit at q = 0 is the susceptibility chi_X. That limit is the variance between whole
+    It is the four-point structure factor of X (`glassbotan.statistics.long_wave_fluctuation`), averaged over the
+    configurations, whose limit at q = 0 is the susceptibility chi_X. That limit is the variance between whole
     configurations, which few configurations do not give; several waves in each do.
 
     Returns
     -------
     truth, predicted : in the squared unit of X
     """
-    waves = np.array([n for n in itertools.product((-1, 0, 1), repeat=3) if n > (0, 0, 0)])  # -n gives the same as n
     found = []
     for pairs in (_truth(predictions, symbol), _predicted(predictions, symbol)):
-        of_configurations = []
-        for one, (first, second) in zip(predictions, pairs, strict=True):
-            of_a = _of_a(one)
-            phases = np.exp(2j * np.pi / one.structure.box_length * one.structure.positions[of_a] @ waves.T)
-            a, b = (phases.T @ (values - values.mean()) for values in (first, second))
-            of_configurations.append(float((a * b.conj()).real.mean()) / of_a.sum())
+        of_configurations = [
+            long_wave_fluctuation(one.structure.positions[_of_a(one)], one.structure.box_length, *pair)
+            for one, pair in zip(predictions, pairs, strict=True)
+        ]
         found.append(float(np.mean(of_configurations)))
     return found[0], found[1]
 

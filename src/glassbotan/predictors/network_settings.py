@@ -93,6 +93,12 @@ class NetworkSettings(Joint):
         description="weight in the loss of the squared difference between the spreads of predictions and targets in "
         "each configuration",
     )
+    amplitude: Literal["error", "heterogeneity"] = Field(
+        "error",
+        description="size of the predicted differences between particles: that of the smallest error, or that with "
+        "which they fluctuate over long waves as much as the simulation, on the validation configurations or, without "
+        "any, on the training configurations; the correlation within a configuration does not depend on it",
+    )
     training: Training = Field(Training(), description="how the network is trained")
 
     @field_validator("targets")
