@@ -8,7 +8,10 @@ SCALES = {"reduced": "loss", "training set": "loss (in variances)", "configurati
 
 
 def draw_losses(files: FigureFiles) -> Drawing:
-    """Training loss (solid) and validation loss (dashed) against the epoch; a panel per model, a colour per time."""
+    """Training loss (solid) and validation loss (dashed) against the epoch; a panel per model, a colour per time.
+
+    Fits for all times together have the colour of the first.
+    """
     import matplotlib as mpl
     import numpy as np
     import pandas as pd
@@ -26,7 +29,9 @@ def draw_losses(files: FigureFiles) -> Drawing:
     for ax, (model, runs) in zip(axes.ravel(), by_model.items(), strict=False):
         for one, history in runs:
             color = colormap(0.9 * norm(_time(one)))
-            label = f"$T = {one.predictor.domain.temperature:g}$, $t = {_time(one):g}$"
+            label = f"$T = {one.predictor.domain.temperature:g}$, {_times(one)}"
+            if len({other.seed for other, _ in runs}) > 1:
+                label += f", seed {one.seed}"
             ax.plot(history.epoch, history.train_loss, color=color, label=label)
             if "validation_loss" in history:
                 best = history.validation_loss.argmin()
@@ -52,6 +57,11 @@ def draw_losses(files: FigureFiles) -> Drawing:
 
 def _time(one: FittedFile) -> float:
     return one.predictor.domain.times[0]
+
+
+def _times(one: FittedFile) -> str:
+    """The sampling times of a fit, for a legend."""
+    return f"$t = {_time(one):g}$" if len(one.predictor.domain.times) == 1 else "all times"
 
 
 def _target_scaling(one: FittedFile) -> str:
