@@ -86,8 +86,8 @@ def long_wave_fluctuations(predictions: Sequence[Prediction], symbol: str) -> tu
     """How strongly a target X of the A particles fluctuates over long waves, in simulation and prediction.
 
     It is the four-point structure factor of X (`glassbotan.statistics.long_wave_fluctuation`), averaged over the
-    configurations, whose limit at q = 0 is the susceptibility chi_X. That limit is the variance between whole
-    configurations, which few configurations do not give; several waves in each do.
+    configurations. The variance between whole configurations, `chi`, is similar, but few configurations do not give
+    it; several waves in each do.
 
     Returns
     -------

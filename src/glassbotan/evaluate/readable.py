@@ -139,14 +139,14 @@ def readable(table: pd.DataFrame, title: str, published: bool = False, setting: 
             console.print(_as_lines(shown), "")
             if symbol == PUBLISHED_TARGET and here[CHI_RATIO].notna().any():
                 console.print(
-                    f"{title}: χ_{symbol} of the prediction over that of the simulation, T = {temperature:g}\n"
+                    f"{title}: χ_{symbol}(q) of the prediction over that of the simulation, T = {temperature:g}\n"
                 )
                 console.print(_as_lines(chi_ratios(here)), "")
     count = int(table.n_configurations.max())
     console.print(
         f"Mean over {count} test configurations [confidence interval] and over the seeds.\n"
         "The ceiling is the coefficient that a perfect prediction would have with the mean over this many replicas.\n"
-        "χ_S: how strongly S fluctuates over the longest waves in the box; the ratio is 1 if a prediction is as "
+        "χ_S(q): how strongly S fluctuates over the longest waves in the box; the ratio is 1 if a prediction is as "
         "heterogeneous as the simulation.\n"
         "Sees: whether a model predicts from positions alone, or from the potential as well (energies, minimisation, "
         "dynamics).\nStructures: the states of the structure that it uses; core-s: seconds of a core that they take "

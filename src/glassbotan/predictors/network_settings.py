@@ -90,8 +90,8 @@ class NetworkSettings(Joint):
     )
     variance_weight: NonNegativeFloat = Field(
         0.0,
-        description="weight in the loss of the squared difference between the spreads of predictions and targets in "
-        "each configuration",
+        description="weight in the loss of the squared difference between the standard deviations of predictions and "
+        "targets within each species or kind of pair of a configuration",
     )
     amplitude: Literal["error", "heterogeneity"] = Field(
         "error",

@@ -24,7 +24,7 @@ class Network(NetworkSizes):
 
 
 class Settings(NetworkSettings):
-    """A network whose vectors and tensors turn with the configuration, so that its predictions do not depend on it."""
+    """A network with vectors and tensors that rotate with the configuration, and predictions that do not."""
 
     kind: Literal["equivariant"] = Field(description="kind of predictor")
     name: str = Field("equivariant", pattern=NAME, description="name in paths and tables")
