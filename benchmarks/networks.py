@@ -23,7 +23,7 @@ from glassbotan.learn.processors import processor
 from glassbotan.predictors.equivariant import Network
 from glassbotan.predictors.equivariant.network import Equivariant, Values
 from glassbotan.predictors.fitting import fit_predictor
-from glassbotan.predictors.network_fitting import _inputs
+from glassbotan.predictors.network_fitting import inputs_for
 from glassbotan.predictors.registry import kinds
 from glassbotan.structure.states import CAGE, THERMAL, parsed
 
@@ -158,7 +158,7 @@ def main() -> None:
 
         particles, density, pair_range = len(structure), structure.density, found.settings.pair_range
 
-    inputs = _inputs(structure, settings, Everything).to(device)  # type: ignore[arg-type]
+    inputs = inputs_for(structure, settings, Everything).to(device)  # type: ignore[arg-type]
     network = settings.network
     width = network.scalars + 3 * network.vectors + 5 * network.tensors
     values = torch.randn(len(structure), width, device=device, requires_grad=True)

@@ -29,7 +29,7 @@ STAGE_VERSIONS = {
     "quality": 1,
     "accept": 1,
     "relaxation": 1,
-    "fit": 2,
+    "fit": 3,
     "predict": 7,
     "score": 8,
     "heterogeneity": 3,

@@ -116,6 +116,25 @@ def test_bfloat16_numbers_are_as_good_as_pytorch_has_them(features, inputs, with
         assert error < 1.2 * of_torch[name], name
 
 
+def test_derivatives_are_right_if_the_output_is_used_twice():
+    if edge_cpu.library() is None:
+        pytest.skip("there is no compiler")
+    random = torch.Generator().manual_seed(5)
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        random.manual_seed(5)
+        x, first, constant, second = (
+            torch.randn(shape, generator=random, dtype=torch.float64).to(dtype).requires_grad_()
+            for shape in ((EDGES, 64), (64, 64), (64,), (64, 64))
+        )
+        y, *_ = EdgePerceptron.apply(x, first / 8, constant, second / 8, constant, Arithmetic(dtype))
+        given = torch.randn(EDGES, 64, generator=random, dtype=torch.float64).to(dtype)
+        before = given.clone()
+        found.append(torch.autograd.grad(y + x, x, given)[0].double())
+        assert torch.equal(given, before)
+    assert float((found[0] - found[1]).norm() / found[1].norm()) < 1e-5
+
+
 @pytest.mark.parametrize("threads", [2, 3, 16])
 def test_results_do_not_depend_on_the_number_of_threads(threads):
     if edge_cpu.library() is None:

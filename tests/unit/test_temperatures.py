@@ -97,9 +97,14 @@ def test_a_temperature_that_was_not_trained_for_is_an_error(files):
     structure = read_targets(files[HOT, 3]).structure()
     mine = Configuration.at_rest(structure.positions, structure.species, structure.box_length)
     assert predict_configuration(predictor, mine, temperature=MIDDLE).temperature == MIDDLE
-    with pytest.raises(StudyError, match=r"was fitted at T = 0\.6 and 0\.9; name the temperature of mine"):
+    assert predict_configuration(predictor, mine, temperature=HOT).times == (0.5, 1.5)  # those of the files
+    domain = replace(predictor.domain, times_together=((0.5, 1.5), (2.0, 6.0)))
+    assert domain.times_at(HOT) == (0.5, 1.5)
+    assert domain.times_at(COLD) == (2.0, 6.0)
+    assert domain.times_at(MIDDLE) == pytest.approx((1.0, 3.0))  # halfway, on a logarithmic scale
+    with pytest.raises(StudyError, match=r"was fitted at T = 0\.6, 0\.9; name the temperature of mine"):
         predict_configuration(predictor, mine, "mine")
-    with pytest.raises(FileError, match=r"fitted at T = 0\.6 and 0\.9, but T = 0\.44 .*a temperature between these"):
+    with pytest.raises(FileError, match=r"fitted at T = 0\.6, 0\.9, but T = 0\.44 .*a temperature between these"):
         predict_configuration(predictor, mine, temperature=0.44)
     with pytest.raises(FileError, match="has no temperature, which equivariant needs"):
         predictor.predict(replace(structure, temperature=None))
@@ -135,7 +140,11 @@ def test_a_study_fits_the_network_once_and_tests_it_everywhere():
     assert layout.fitted(mean) == "T0.90/all/mean/seed0/model.safetensors"
     assert layout.starts(two, mean) == sorted({layout.fitted(run) for run in runs})
     scored = {layout.transferred(*transfer) for transfer in transfer_runs(two)}
-    assert "T0.75/all/equivariant/seed0/t02-on-T0.60-t02.npz" in scored
+    assert "T0.90/all/equivariant/seed0/t02-on-T0.60-t02.npz" in scored
+    assert len([*transfer_runs(two)]) == 2 * 3  # seeds and places, whichever of these the fit is named by
+    curve = {"model": "equivariant", "temperature": COLD, "time": 3.0, "configurations": [1]}
+    varied = every_run(study(learning_curve=curve))
+    assert {run.fit_folder for run in varied.values()} <= varied.keys()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +154,8 @@ def test_a_study_fits_the_network_once_and_tests_it_everywhere():
             {"models": [{**SMALL, "temperatures": [HOT, 0.5]}]},
             r"equivariant is to be trained at T = 0\.5, but the temperatures of this study are 0\.9, 0\.6, 0\.75",
         ),
+        ({"models": [{**SMALL, "temperatures": [HOT, HOT]}]}, r"a temperature is named twice: 0\.9, 0\.9"),
+        ({"models": [{**SMALL, "temperatures": [HOT, COLD], "times": [1.0]}]}, "remove `times`, so that it is trained"),
         (
             {
                 "models": [{**SMALL, "temperatures": [HOT, COLD]}],

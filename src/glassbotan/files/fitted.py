@@ -121,5 +121,5 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 
 def _tupled(value: Any) -> Any:
-    """The value, with a list turned into a tuple: JSON has lists where a `Domain` has tuples."""
-    return tuple(value) if isinstance(value, list) else value
+    """The value, with lists turned into tuples: JSON has lists where a `Domain` has tuples."""
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value

@@ -137,6 +137,7 @@ def backward(
     d_incoming: Tensor | None,
     d_constant: Tensor | None,
     needs_dx: bool,
+    overwrites: bool,
 ) -> Gradients:
     """Derivatives with respect to the arguments of `forward`.
 
@@ -144,10 +145,11 @@ def backward(
     ----------
     x, first, constant, second, at_ends, ends : as in `forward`
     y : its output
-    dy, d_incoming : derivatives with respect to the output and to its sums; the memory of dy is used for the result
+    dy, d_incoming : derivatives with respect to the output and to its sums
     d_constant : (n_e, width), a derivative with respect to the constants of the edges from later uses of them, to which
         the new one is added in place; None if there is none
     needs_dx : whether the derivative with respect to x is needed
+    overwrites : whether it may be written where dy is
     """
     width, inputs = len(second), x.shape[1]
     bounds, per_edge = _bounds(len(x), ends), constant.dim() == 2
@@ -161,7 +163,8 @@ def backward(
     if needs_dx and inputs % 16 == 0 and x.dtype == y.dtype:
         dy = None if dy is None else dy.contiguous()
         # An edge's row of dy is read before its row of dx is written, so that both can be in the same memory.
-        dx = dy if dy is not None and dy.shape == x.shape else torch.empty_like(x)
+        reused = overwrites and dy is not None and dy.shape == x.shape
+        dx = dy if reused else torch.empty_like(x)
     before = d_constant
     if before is None and (per_edge or (needs_dx and dx is None)):
         before = torch.empty_like(y)

@@ -34,6 +34,9 @@ class Arithmetic(NamedTuple):
     """number type of the edges and of matrix products with them"""
     fused: bool = False
     """whether our own GPU kernels (`glassbotan.learn.edge_kernels`) are used instead of PyTorch's operations"""
+    overwrites: bool = False
+    """whether the backward pass may write its results where the derivative with respect to the output is; then nothing
+    but one further perceptron or linear layer may use the output"""
 
 
 class EdgeEndpoints:
@@ -113,7 +116,7 @@ class EdgePerceptron(torch.autograd.Function):
             further arrays
         """
         ctx.set_materialize_grads(False)
-        products = arithmetic.products
+        products, ctx.overwrites = arithmetic.products, arithmetic.overwrites
         ctx.kernels = _kernels(x, len(second), arithmetic)
         ctx.compiled = not ctx.kernels and edge_cpu.fits(x, len(second), products)
         weight, shift = second.to(products), bias.to(products)
@@ -145,7 +148,7 @@ class EdgePerceptron(torch.autograd.Function):
             at_ends = saved.at_ends(torch.float32)
             found = edge_cpu.backward(
                 saved.x, saved.first, saved.constant, saved.second, at_ends, saved.ends, saved.y, dy, d_incoming,
-                d_constant, needs_dx,
+                d_constant, needs_dx, ctx.overwrites,
             )  # fmt: skip
             return (*found[:5], None, *found[5:], None)
         dy = torch.zeros_like(saved.y) if dy is None else dy

@@ -27,6 +27,7 @@ typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef unsigned Bits __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef unsigned short Halves __attribute__((vector_size(2 * LANES), aligned(2)));
 typedef unsigned short bfloat16;
+typedef unsigned __attribute__((may_alias)) Pair; // two bfloat16 numbers
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE Vector &at(float *p) { return *(Vector *)p; }
@@ -101,7 +102,7 @@ constexpr bool HAS_DOTS = true;
 // out[r, :] (+)= sum_l a[r, l] m[l, :] for R rows and C vectors of columns; a row of `a` has `pairs` pairs of numbers, and
 // m[p, c] holds the numbers of column c in rows 2 p and 2 p + 1.
 template <int R, int C>
-DOTS INLINE void block_of_pairs(const unsigned *a, long step_r, int pairs, const unsigned *m, int ld, float *out,
+DOTS INLINE void block_of_pairs(const Pair *a, long step_r, int pairs, const unsigned *m, int ld, float *out,
                                 bool add) {
     __m512 sums[R][C];
     for (int r = 0; r < R; ++r)
@@ -123,7 +124,7 @@ DOTS INLINE void block_of_pairs(const unsigned *a, long step_r, int pairs, const
 }
 
 template <int C>
-DOTS static void rows_of_pairs(int n, const unsigned *a, int pairs, const unsigned *m, int ld, float *out, bool add) {
+DOTS static void rows_of_pairs(int n, const Pair *a, int pairs, const unsigned *m, int ld, float *out, bool add) {
     int r = 0;
     for (; r + ROWS <= n; r += ROWS)
         block_of_pairs<ROWS, C>(a + (long)r * pairs, pairs, pairs, m, ld, out + r * ld, add);
@@ -139,9 +140,9 @@ static void multiply_pairs(int n, const bfloat16 *a, int length, const unsigned 
 #if defined(BFLOAT16_DOTS) && defined(__AVX512F__)
     int c = 0;
     for (; c + COLUMNS * LANES <= width; c += COLUMNS * LANES)
-        rows_of_pairs<COLUMNS>(n, (const unsigned *)a, length / 2, m + c, width, out + c, add);
+        rows_of_pairs<COLUMNS>(n, (const Pair *)a, length / 2, m + c, width, out + c, add);
     for (; c < width; c += LANES)
-        rows_of_pairs<1>(n, (const unsigned *)a, length / 2, m + c, width, out + c, add);
+        rows_of_pairs<1>(n, (const Pair *)a, length / 2, m + c, width, out + c, add);
 #endif
 }
 

@@ -6,6 +6,7 @@ graph, and from then on the GPU repeats the recorded kernels without Python. Rec
 memory each time: the weights, the data of the configuration and its orientation are changed in place between them.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -65,9 +66,10 @@ class Gradients:
     def of(self, indices: Sequence[int]) -> Tensor:
         """The losses of a batch, in memory of their own; sets the `grad` of all parameters."""
         key = tuple(indices)
-        if self._records and key in self._seen and key not in self._recorded:
-            self._recorded[key] = self._record(indices)
-        self._seen.add(key)
+        if self._records:
+            if key in self._seen and key not in self._recorded:
+                self._record(key)
+            self._seen.add(key)
         recorded = self._recorded.get(key)
         if recorded is None:
             step = self._compute(indices)
@@ -83,8 +85,19 @@ class Gradients:
         gradients = torch.autograd.grad(losses[0], self._parameters, allow_unused=True)
         return _Step(losses.detach(), [None if one is None else one.contiguous() for one in gradients])
 
-    def _record(self, indices: Sequence[int]) -> _Recorded:
+    def _record(self, key: tuple[int, ...]) -> None:
+        """Record the step on a batch; if that fails, a message says so, and no further steps are recorded."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            step = self._compute(indices)
-        return _Recorded(graph, step)
+        try:
+            with torch.cuda.graph(graph, pool=self._pool):
+                step = self._compute(key)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            self._records = False
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            print(
+                f"glassbotan: training steps are not recorded on this GPU, and take longer ({reason})", file=sys.stderr
+            )
+            return
+        self._recorded[key] = _Recorded(graph, step)

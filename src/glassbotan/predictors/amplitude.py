@@ -34,6 +34,8 @@ def as_heterogeneous(
 ) -> list[list[TargetScaling]]:
     """Scales with which predictions fluctuate over long waves as much as the simulation, at each temperature.
 
+    The factor multiplies deviations from the mean of the scale, which is that of the training configurations.
+
     Parameters
     ----------
     network : the trained network

@@ -143,11 +143,13 @@ def predict_configuration(
         temperature
     EngineError
         if there is no engine that can make a state
+    StudyError
+        if the predictor was fitted at several temperatures, and none is given
     """
     by = f"the predictor {predictor.settings.name}"
     if temperature is None:
         if predictor.domain.together:
-            where = " and ".join(f"{one:g}" for one in sorted(predictor.domain.together))
+            where = ", ".join(f"{one:g}" for one in sorted(predictor.domain.together))
             raise StudyError(f"{by} was fitted at T = {where}; name the temperature of {name}")
         temperature = predictor.domain.temperature
     predictor.domain.require_temperature(temperature, by)
@@ -180,4 +182,4 @@ def predict_configuration(
         raise FileError(f"{name} cannot be predicted: {error}") from None
     values = {symbol: estimate.values for symbol, estimate in estimates.items()}
     spreads = {symbol: estimate.spread for symbol, estimate in estimates.items() if estimate.spread is not None}
-    return PredictedTargets(temperature, predictor.domain.times, structure, values, spreads)
+    return PredictedTargets(temperature, predictor.domain.times_at(temperature), structure, values, spreads)

@@ -6,7 +6,7 @@ one is (Lakshminarayanan, Pritzel & Blundell, NeurIPS 2017). The members can als
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,6 @@ from glassbotan.structure.static import StaticStructure
 
 class Settings(PredictorSettings):
     """The average of the predictions of other models of the study, over their seeds."""
-
-    has_spread: ClassVar[bool] = True
 
     kind: Literal["average"] = Field(description="kind of predictor")
     name: str = Field("average", pattern=NAME, description="name in paths and tables")
@@ -69,6 +67,11 @@ class Settings(PredictorSettings):
         if len(self.seeds) > 1:
             raise ValueError("an average is over all seeds of its members, and has only one seed itself")
         return self
+
+    @property
+    def has_spread(self) -> bool:
+        """See `PredictorSettings.has_spread`: if there are several members."""
+        return sum(len(member.seeds) for member in self.members) > 1
 
     @property
     def joint(self) -> bool:

@@ -66,9 +66,6 @@ class PredictorSettings(Section):
     """whether it is trained in epochs: then its settings have `training.epochs`, and the history of its fit has a row
     for each epoch, with the columns `epoch`, `train_loss` and `validation_loss`"""
 
-    has_spread: ClassVar[bool] = False
-    """whether its predictions have an uncertainty; see `Estimate`"""
-
     kind: str = Field(description="kind of predictor")
     name: str = Field(pattern=NAME, description="name in paths and tables")
     times: Literal["all"] | tuple[PositiveFloat, ...] = Field(
@@ -82,6 +79,11 @@ class PredictorSettings(Section):
     def predicts(self) -> tuple[str, ...]:
         """Symbols of the targets that the predictor predicts."""
         raise NotImplementedError
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether its predictions have an uncertainty; see `Estimate`."""
+        return False
 
     @property
     def joint(self) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from glassbotan.errors import FileError
 from glassbotan.files.targets import Targets
 from glassbotan.kob_andersen import KOB_ANDERSEN, Mixture
@@ -47,6 +49,18 @@ class Domain:
     """time step of the short ensembles among them, tau"""
     together: tuple[float, ...] = ()
     """temperatures of all state points to which it was fitted together; empty if it was fitted to one"""
+    times_together: tuple[tuple[float, ...], ...] = ()
+    """the sampling times at each of them, tau"""
+
+    def times_at(self, temperature: float) -> tuple[float, ...]:
+        """The sampling times for which it predicts at a temperature, tau; between those of the fit, log t is linear."""
+        if not self.together:
+            return self.times
+        order = np.argsort(self.together)
+        known, logarithms = np.array(self.together)[order], np.log(np.array(self.times_together)[order])
+        exact = dict(zip(self.together, self.times_together, strict=True))
+        between = tuple(float(np.exp(np.interp(temperature, known, column))) for column in logarithms.T)
+        return exact.get(temperature, between)
 
     def require_temperature(self, temperature: float, predictor: str) -> None:
         """Raise an error if a predictor of this domain cannot predict at a temperature.
@@ -63,7 +77,7 @@ class Domain:
         """
         known = self.together or (self.temperature,)
         if not min(known) * (1 - TEMPERATURE_TOLERANCE) <= temperature <= max(known) * (1 + TEMPERATURE_TOLERANCE):
-            where = " and ".join(f"{one:g}" for one in sorted(known))
+            where = ", ".join(f"{one:g}" for one in sorted(known))
             raise FileError(
                 f"{predictor} was fitted at T = {where}, but T = {temperature:g} was asked for; name "
                 + ("a temperature between these" if len(known) > 1 else "a predictor of that temperature")
@@ -92,8 +106,7 @@ class Domain:
         if behind is not None and self.structure not in (None, behind.settings.model_dump(mode="json")):
             raise FileError(
                 f"{behind.path} was made with other settings of `structure` than the structures that "
-                f"{predictor} "
-                "is fitted to; make it again with the same settings"
+                f"{predictor} is fitted to; make it again with the same settings"
             )
         self.require_liquid(structure, predictor)
 

@@ -74,9 +74,8 @@ def fit_predictor(
         if missing := sorted(number for number in (*train, *validation) if (at, number) not in files):
             raise FileError(f"no targets file was given for configurations {missing} at T = {at:g}; add their files")
     seen = {*train, *validation}.union(*(start.domain.seen for start in starts))
-    domain = _domain(
-        files[temperatures[0], train[0]], time_indices, tuple(train), tuple(sorted(seen)), settings.together
-    )
+    firsts = [files[at, train[0]] for at in temperatures]
+    domain = _domain(firsts, time_indices, tuple(train), tuple(sorted(seen)), settings.together)
     for source in itertools.chain(*sources):
         found = files[source]
         found.at(max(time_indices))
@@ -105,17 +104,18 @@ def fit_predictor(
 
 
 def _domain(
-    first: Targets,
+    firsts: Sequence[Targets],
     time_indices: tuple[int, ...],
     train: tuple[int, ...],
     seen: tuple[int, ...],
     together: tuple[float, ...],
 ) -> Domain:
-    """The domain of the fit; liquid and times are read from the first file, since they are the same in all files."""
-    structure = first.structure()
+    """The domain of the fit, from the first file at each temperature: liquid and times are the same in all others."""
+    first, structure = firsts[0], firsts[0].structure()
+    times = [tuple(one.at(index) for index in time_indices) for one in firsts]
     return Domain(
         temperature=first.temperature,
-        times=tuple(first.at(index) for index in time_indices),
+        times=times[0],
         time_indices=time_indices,
         particles=len(structure),
         density=structure.density,
@@ -128,4 +128,5 @@ def _domain(
         structure=None if first.behind is None else first.behind.settings.model_dump(mode="json"),
         timestep=None if first.behind is None else first.behind.timestep,
         together=together,
+        times_together=tuple(times) if together else (),
     )

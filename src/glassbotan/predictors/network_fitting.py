@@ -76,7 +76,7 @@ class FittedNetwork(FittedPredictor):
         """See `FittedPredictor.predict`."""
         network = self.untrained(self.settings, self.domain, self.widths)
         network.load_state_dict(self.weights)
-        inputs = _inputs(structure, self.settings, self.domain)
+        inputs = inputs_for(structure, self.settings, self.domain)
         known = sorted(self.domain.together) or [self.domain.temperature]
         with torch.inference_mode():
             of_particles, of_pairs = network.eval()(inputs, network.precompute(inputs))
@@ -136,7 +136,7 @@ class FittedNetwork(FittedPredictor):
             for example in examples:
                 context.deadline.check()
                 structure = example.structure()
-                inputs.append(_inputs(structure, settings, context.domain).to(device))
+                inputs.append(inputs_for(structure, settings, context.domain).to(device))
                 particles.append(([example.target(symbol) for symbol in settings.of_particles], structure.species))
                 pairs.append(([example.target(symbol) for symbol in settings.of_pairs], kinds_of_pairs(structure)))
                 temperatures.append(example.source.temperature)
@@ -192,8 +192,8 @@ NETWORK, PARTICLES, PAIRS = "network/", "particles/", "pairs/"
 """Beginnings of the names of the arrays in a file."""
 
 
-def _inputs(structure: StaticStructure, settings: NetworkSettings, domain: Domain) -> Inputs:
-    """The inputs of a configuration."""
+def inputs_for(structure: StaticStructure, settings: NetworkSettings, domain: Domain) -> Inputs:
+    """The inputs of a configuration for a network with these settings."""
     edge = box_length(domain.particles, domain.density)
     if settings.descriptors == "none":
         described = np.zeros((len(structure), 0))

@@ -101,6 +101,13 @@ class NetworkSettings(Joint):
     )
     training: Training = Field(Training(), description="how the network is trained")
 
+    @field_validator("temperatures")
+    @classmethod
+    def _different(cls, temperatures: tuple[float, ...]) -> tuple[float, ...]:
+        if len({*temperatures}) < len(temperatures):
+            raise ValueError(f"a temperature is named twice: {', '.join(f'{one:g}' for one in temperatures)}")
+        return temperatures
+
     @field_validator("targets")
     @classmethod
     def _known(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:

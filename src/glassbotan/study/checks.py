@@ -158,6 +158,11 @@ def _temperatures_can_be_fitted_together(study: Study, model: PredictorSettings)
             f"model {model.name} is to be trained at T = {', '.join(f'{one:g}' for one in unknown)}, but the "
             f"temperatures of this study are {', '.join(f'{one:g}' for one in known)}; name some of these"
         )
+    if model.together and model.times != "all":
+        raise ValueError(
+            f"model {model.name} is trained at several temperatures together, whose sampling times differ; remove "
+            "`times`, so that it is trained for all of them"
+        )
     counts = {point.label: len(point.sampling_times) for point in study.temperatures}
     if model.together and len({*counts.values()}) > 1:
         raise ValueError(

@@ -147,11 +147,15 @@ class TransferredRun(NamedTuple):
 def transfer_runs(study: Study) -> Iterator[TransferredRun]:
     """Each fit of a transfer with each state point and sampling time at which it is scored."""
     places = study.transfer.places if study.transfer else []
+    seen = set()
     for fitted_for, scored_at in itertools.product(places, places):
         point = _at(study, scored_at.temperature)
         for run in runs_at(study, fitted_for):
-            from_index = run.point.time_index(fitted_for.time)
-            yield TransferredRun(run, from_index, point, point.time_index(scored_at.time))
+            from_index, time_index = run.point.time_index(fitted_for.time), point.time_index(scored_at.time)
+            key = run.fit_folder, from_index, point.label, time_index
+            if key not in seen:  # one fit for several temperatures comes once
+                seen.add(key)
+                yield TransferredRun(run._replace(point=run.fitted_to[0]), from_index, point, time_index)
 
 
 def starts_of(study: Study, run: Run) -> list[Run]:
@@ -192,7 +196,10 @@ def with_starts(study: Study, runs: Iterable[Run]) -> Iterator[Run]:
 
 def fits_of(runs: Iterable[Run]) -> list[Run]:
     """The runs without those whose fit another of them shares."""
-    return list({run.fit_folder: run for run in reversed(list(runs))}.values())[::-1]
+    found: dict[str, Run] = {}
+    for run in runs:
+        found.setdefault(run.fit_folder, run)
+    return list(found.values())
 
 
 def every_start(study: Study) -> list[Run]:
@@ -215,6 +222,7 @@ def every_run(study: Study) -> dict[str, Run]:
         runs += ablation_runs(study, name)
     found: dict[str, Run] = {}
     for run in with_starts(study, runs):
+        found.setdefault(run.fit_folder, run._replace(point=run.fitted_to[0]))
         if found.setdefault(run.folder, run) != run:
             raise StudyError(
                 f"study {study.name} has two different fits that would both be written to {run.folder}, since "

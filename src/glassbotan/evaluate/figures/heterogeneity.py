@@ -18,6 +18,8 @@ from glassbotan.study.study import Study
 SYMBOL = "S"
 RIGHT = (0.75, 1.25)
 """Range of the ratio of predicted and simulated susceptibility that is shaded."""
+MOST = 5.0
+"""Largest ratio that is shown; with few replicas, a small susceptibility of the simulation is badly known."""
 
 
 def inputs(study: Study, place: Place) -> Inputs:
@@ -35,7 +37,7 @@ def draw(files: FigureFiles) -> Drawing:
     temperature, models = files.settings["temperature"], files.settings["models"]
     table = files.tables(columns=["temperature", "model", "target", "spread", "chi_q"])[0]
     sizes = table[(table.temperature == temperature) & (table.target == SYMBOL) & table.model.isin(models)]
-    sizes = sizes.assign(fitted=True, ratio=sizes.predicted_chi_q / sizes.chi_q)
+    sizes = sizes.assign(fitted=True, ratio=sizes.predicted_chi_q / sizes.chi_q.where(sizes.chi_q > 0))
     means = sizes.groupby(["model", "time"], sort=False).mean(numeric_only=True).reset_index()
     looks = model_looks(sizes)
     truth = means.groupby("time").mean(numeric_only=True)
@@ -62,7 +64,7 @@ def draw(files: FigureFiles) -> Drawing:
     ratio.axhspan(*RIGHT, color="0.92", lw=0)
     ratio.axhline(1, color="k", lw=0.7)
     ratio.set_ylabel(rf"$\chi_{SYMBOL}$(predicted) / $\chi_{SYMBOL}$(simulation)")
-    ratio.set_ylim(0, max(1.6, 1.05 * means.ratio.max()))
+    ratio.set_ylim(0, min(MOST, max(1.6, 1.05 * means.ratio.max())))
     for ax in axes.flat:
         ax.set(xscale="log")
         ax.axhline(0, color="0.7", lw=0.7)

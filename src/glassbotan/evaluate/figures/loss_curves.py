@@ -29,7 +29,9 @@ def draw_losses(files: FigureFiles) -> Drawing:
     for ax, (model, runs) in zip(axes.ravel(), by_model.items(), strict=False):
         for one, history in runs:
             color = colormap(0.9 * norm(_time(one)))
-            label = f"$T = {one.predictor.domain.temperature:g}$, {_times(one)}"
+            domain = one.predictor.domain
+            where = ", ".join(f"{one:g}" for one in domain.together or (domain.temperature,))
+            label = f"$T = {where}$, {_times(one)}"
             if len({other.seed for other, _ in runs}) > 1:
                 label += f", seed {one.seed}"
             ax.plot(history.epoch, history.train_loss, color=color, label=label)

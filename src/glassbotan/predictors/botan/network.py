@@ -141,7 +141,8 @@ class BOTAN(nn.Module):
         S (or another target of the particles) : (N, times)
         E : (n_e, times)
         """
-        arithmetic = arithmetic or Arithmetic(self.edge_update.second.weight.dtype)
+        # Each output of a perceptron of edges is used by the next one alone.
+        arithmetic = (arithmetic or Arithmetic(self.edge_update.second.weight.dtype))._replace(overwrites=True)
         products = arithmetic.products
         ends = graph.ends
         encoded_node = node = self.node_encoder(graph.species)
