@@ -157,6 +157,13 @@ def test_scored_pairs_are_a_a_and_near(predictions):
     assert np.array_equal(predictions[0].scored("S", 1.35), structure.species == 0)
 
 
+def test_only_one_time_can_be_scored_although_times_of_files_are_rounded(predictions):
+    rounded = replace(file_of(predictions, ("S",)), times=(330 * 0.005,))
+    assert rounded.times != (1.65,)
+    assert len(pearson_table([rounded], Scores(), time=1.65)) == 1
+    assert pearson_table([rounded], Scores(), time=1.66).empty
+
+
 def baseline(predictions):
     """A predictor that is not fitted, and whose predictions have only the order of the target's values."""
     return file_of(

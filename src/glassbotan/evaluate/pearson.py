@@ -1,5 +1,6 @@
 """The Pearson table: a row for each predictor, state point, sampling time, seed and target."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -99,7 +100,7 @@ def pearson_table(
     found = []
     for predictions, value in zip(files, values, strict=True) if values else ((one, None) for one in files):
         for number, at in enumerate(predictions.times):
-            if time is None or at == time:
+            if time is None or math.isclose(at, time):  # times of files are multiples of the time step, and rounded
                 found += pearson_rows(predictions, predictions.at_times[number], number, settings, value)
     table = pd.DataFrame(found, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
     table["target"] = pd.Categorical(table.target, [*targets()])
