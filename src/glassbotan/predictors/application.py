@@ -1,6 +1,7 @@
 """Applying a fitted predictor to a configuration, such as one of the user's own."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -59,9 +60,12 @@ class PredictedTargets:
             raise StudyError(f"the predictor predicts {' and '.join(self.values)}, but {symbol} was asked for")
         if time is None and len(self.times) > 1:
             raise StudyError(f"the predictor was fitted for the times {list(self.times)}; name one of them")
-        if time is not None and time not in self.times:
+        if time is None:
+            return self.values[symbol][0]
+        found = [values for at, values in zip(self.times, self.values[symbol], strict=True) if math.isclose(at, time)]
+        if not found:
             raise StudyError(f"the predictor was fitted for the times {list(self.times)}, but {time:g} was asked for")
-        return self.values[symbol][0 if time is None else self.times.index(time)]
+        return found[0]
 
     @property
     def particle_properties(self) -> dict[str, NDArray[np.floating]]:
