@@ -18,6 +18,7 @@ from torch import Tensor
 
 from glassbotan.compiler import Source, compiled, features_of_processor
 from glassbotan.errors import EngineError
+from glassbotan.learn.memory import empty
 
 SOURCE = Source(
     package="glassbotan.learn",
@@ -117,7 +118,7 @@ def forward(
         None
     ends : the particles at the ends of the edges, or None
     """
-    y = x.new_empty(len(x), len(second), dtype=products)
+    y = empty(len(x), len(second), products)
     incoming = x.new_zeros(ends.particles, len(second), dtype=torch.float32) if ends is not None else None
     record = _record(x, first, constant, second, bias, at_ends, y=y, incoming=incoming)
     run = partial(library().glassbotan_edges_forward, ctypes.byref(record))
@@ -164,10 +165,10 @@ def backward(
         dy = None if dy is None else dy.contiguous()
         # An edge's row of dy is read before its row of dx is written, so that both can be in the same memory.
         reused = overwrites and dy is not None and dy.shape == x.shape
-        dx = dy if reused else torch.empty_like(x)
+        dx = dy if reused else empty(len(x), inputs, x.dtype)
     before = d_constant
     if before is None and (per_edge or (needs_dx and dx is None)):
-        before = torch.empty_like(y)
+        before = empty(len(y), width, y.dtype)
     d_sender = zeros(parts, ends.particles, width) if at_ends else None
     d_receiver = zeros(ends.particles, width) if at_ends else None
     sums = zeros(parts, inputs, width), zeros(parts, width, width), zeros(parts, width), zeros(parts, width)

@@ -12,6 +12,7 @@ kernels if they are asked for, otherwise by PyTorch's operations. Sums over neig
 edges are sorted by receiver, each is a sum over consecutive edges.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -75,6 +76,30 @@ class EdgeEndpoints:
         return [0, *inner.tolist(), len(self.receiver)]
 
 
+class Remade:
+    """The output of a perceptron of edges that is not kept for the backward pass, but computed again there.
+
+    It is the input of the next perceptron. The backward pass of that one comes first: it computes the output from what
+    the first perceptron keeps, and the first one then uses the same.
+    """
+
+    def __init__(self) -> None:
+        self.compute: Callable[[], Tensor] | None = None
+        """how it is computed; None as long as the output is kept"""
+        self._value: Tensor | None = None
+
+    def get(self) -> Tensor:
+        """The output."""
+        if self._value is None:
+            assert self.compute is not None
+            self._value = self.compute()
+        return self._value
+
+    def release(self) -> None:
+        """Forget the output, which is not used again."""
+        self.compute = self._value = None
+
+
 class EdgePerceptron(torch.autograd.Function):
     """The perceptron and, if the ends are given, the sums of its output over the edges that end at each particle.
 
@@ -94,6 +119,8 @@ class EdgePerceptron(torch.autograd.Function):
         from_sender: Tensor | None = None,
         from_receiver: Tensor | None = None,
         ends: EdgeEndpoints | None = None,
+        x_remade: Remade | None = None,
+        y_remade: Remade | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Apply the perceptron.
 
@@ -106,6 +133,8 @@ class EdgePerceptron(torch.autograd.Function):
         arithmetic : number type of the second layer and of y, and whether our own kernels are used
         from_sender, from_receiver : (N, width), s and r
         ends : particles at the ends of the edges; needed if s and r are given
+        x_remade : x, if the perceptron whose output it is may compute it again
+        y_remade : y, if it may be computed again; then nothing but the next perceptron may use it
 
         Returns
         -------
@@ -132,8 +161,21 @@ class EdgePerceptron(torch.autograd.Function):
             layer = _FirstLayer(x, first, constant, from_sender, from_receiver, ends)
             for block in _blocks(x):
                 torch.addmm(shift, layer(block).to(products), weight.t(), out=y[block]).relu_()
-        ctx.save_for_backward(x, first, constant, second, from_sender, from_receiver, y)
-        ctx.ends = ends
+        ctx.ends, ctx.x_remade, ctx.y_remade = ends, x_remade, y_remade
+        if y_remade is not None and ctx.compiled:
+
+            def again() -> Tensor:
+                kept = saved_by(ctx)
+                at_ends = kept.at_ends(torch.float32)
+                weights = kept.first, kept.constant, kept.second, kept.bias
+                return edge_cpu.forward(kept.x, *weights, products, at_ends, ends)[0]
+
+            y_remade.compute = again
+        ctx.save_for_backward(
+            None if x_remade is not None and x_remade.compute is not None else x,
+            first, constant, second, bias, from_sender, from_receiver,
+            None if y_remade is not None and y_remade.compute is not None else y,
+        )  # fmt: skip
         if incoming is None and ends is not None:
             incoming = ends.sum_to_receivers(y)
         return y, incoming, constant.view_as(constant) if constant.dim() == 2 else None
@@ -143,14 +185,17 @@ class EdgePerceptron(torch.autograd.Function):
         ctx: Any, dy: Tensor | None, d_incoming: Tensor | None, d_constant: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         """Derivatives with respect to the arguments of `forward`, from those with respect to what it returns."""
-        saved, needs_dx = _Saved(ctx.ends, *ctx.saved_tensors), ctx.needs_input_grad[0]
+        saved, needs_dx = saved_by(ctx), ctx.needs_input_grad[0]
+        if saved.y is None:
+            saved = saved._replace(y=ctx.y_remade.get())
+            ctx.y_remade.release()
         if ctx.compiled:
             at_ends = saved.at_ends(torch.float32)
             found = edge_cpu.backward(
                 saved.x, saved.first, saved.constant, saved.second, at_ends, saved.ends, saved.y, dy, d_incoming,
                 d_constant, needs_dx, ctx.overwrites,
             )  # fmt: skip
-            return (*found[:5], None, *found[5:], None)
+            return (*found[:5], None, *found[5:], None, None, None)
         dy = torch.zeros_like(saved.y) if dy is None else dy
         if ctx.kernels:
             gradients = _by_kernels(ctx.kernels, saved, dy, d_incoming)
@@ -168,6 +213,8 @@ class EdgePerceptron(torch.autograd.Function):
             ends.sum_to_senders(d_before) if ends is not None else None,
             ends.sum_to_receivers(d_before) if ends is not None else None,
             None,
+            None,
+            None,
         )
 
 
@@ -179,6 +226,7 @@ class _Saved(NamedTuple):
     first: Tensor
     constant: Tensor
     second: Tensor
+    bias: Tensor
     from_sender: Tensor | None
     from_receiver: Tensor | None
     y: Tensor
@@ -186,6 +234,12 @@ class _Saved(NamedTuple):
     def at_ends(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
         """Values from senders and from receivers, and the sender and the receiver of each edge; None without ends."""
         return _at_ends(self.from_sender, self.from_receiver, self.ends, dtype)
+
+
+def saved_by(ctx: Any) -> _Saved:
+    """What a perceptron keeps for its backward pass, with its input computed again if that was not kept."""
+    x, *others = ctx.saved_tensors
+    return _Saved(ctx.ends, ctx.x_remade.get() if x is None else x, *others)
 
 
 class _Gradients(NamedTuple):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize, relu
 
-from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
+from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron, Remade
 from glassbotan.learn.graphs import Graph
 from glassbotan.learn.inputs import TYPICAL_DISPLACEMENT
 from glassbotan.predictors.botan import Network
@@ -153,11 +153,25 @@ class BOTAN(nn.Module):
         node_constant = linear(encoded_node, from_encoded_node, self.node_update.first.bias)
         second = self.edge_update.second
 
-        for _ in range(self.rounds):
+        x_remade = None
+        for number in range(1, self.rounds + 1):
             at_ends = linear(node, from_sender), linear(node, from_receiver)
+            # In float32, the edges of every second round are not kept, and computed again in the backward pass.
+            again = products == torch.float32 and number % 2 and number < self.rounds and torch.is_grad_enabled()
+            y_remade = Remade() if again else None
             edge, incoming, edge_constant = EdgePerceptron.apply(
-                edge, from_edge, edge_constant, second.weight, second.bias, arithmetic, *at_ends, ends
+                edge,
+                from_edge,
+                edge_constant,
+                second.weight,
+                second.bias,
+                arithmetic,
+                *at_ends,
+                ends,
+                x_remade,
+                y_remade,
             )
+            x_remade = y_remade
             node = self.node_update.finish(node_constant + linear(node, from_node) + linear(incoming, from_sum))
 
         return self.node_decoder(node), self.edge_decoder.on_edges(edge, arithmetic)
