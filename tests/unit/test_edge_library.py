@@ -11,6 +11,7 @@ import torch
 from glassbotan.compiler import compiled, level_of_processor
 from glassbotan.learn import edge_cpu
 from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
+from glassbotan.learn.memory import empty
 
 LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")
 PARTICLES, EDGES = 70, 1500
@@ -114,6 +115,24 @@ def test_bfloat16_numbers_are_as_good_as_pytorch_has_them(features, inputs, with
     edge_cpu.library.cache_clear()
     for name, error in ours.items():
         assert error < 1.2 * of_torch[name], name
+
+
+def test_memory_of_arrays_is_used_again_when_they_are_freed():
+    first = empty(1000, 64, torch.float32)
+    first.fill_(1)
+    place = first.data_ptr()
+    second = empty(1000, 64, torch.float32)
+    assert second.data_ptr() != place
+    view = first[10:]
+    del first
+    third = empty(1000, 64, torch.float32)
+    assert third.data_ptr() not in (place, second.data_ptr())  # a view still needs the first
+    assert bool((view == 1).all())
+    del view
+    again = empty(990, 64, torch.float32)
+    assert again.data_ptr() == place
+    assert again.shape == (990, 64)
+    assert empty(0, 64, torch.float32).shape == (0, 64)
 
 
 def test_derivatives_are_right_if_the_output_is_used_twice():
