@@ -165,7 +165,7 @@ class EdgePerceptron(torch.autograd.Function):
         if y_remade is not None and ctx.compiled:
 
             def again() -> Tensor:
-                kept = saved_by(ctx)
+                kept = _saved_by(ctx)
                 at_ends = kept.at_ends(torch.float32)
                 weights = kept.first, kept.constant, kept.second, kept.bias
                 return edge_cpu.forward(kept.x, *weights, products, at_ends, ends)[0]
@@ -185,7 +185,7 @@ class EdgePerceptron(torch.autograd.Function):
         ctx: Any, dy: Tensor | None, d_incoming: Tensor | None, d_constant: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         """Derivatives with respect to the arguments of `forward`, from those with respect to what it returns."""
-        saved, needs_dx = saved_by(ctx), ctx.needs_input_grad[0]
+        saved, needs_dx = _saved_by(ctx), ctx.needs_input_grad[0]
         if saved.y is None:
             saved = saved._replace(y=ctx.y_remade.get())
             ctx.y_remade.release()
@@ -236,7 +236,7 @@ class _Saved(NamedTuple):
         return _at_ends(self.from_sender, self.from_receiver, self.ends, dtype)
 
 
-def saved_by(ctx: Any) -> _Saved:
+def _saved_by(ctx: Any) -> _Saved:
     """What a perceptron keeps for its backward pass, with its input computed again if that was not kept."""
     x, *others = ctx.saved_tensors
     return _Saved(ctx.ends, ctx.x_remade.get() if x is None else x, *others)
