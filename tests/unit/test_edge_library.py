@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from glassbotan.compiler import compiled, level_of_processor
-from glassbotan.learn import edge_cpu
+from glassbotan.learn import edge_cpu, memory
 from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
 from glassbotan.learn.memory import empty
 
@@ -117,7 +117,8 @@ def test_bfloat16_numbers_are_as_good_as_pytorch_has_them(features, inputs, with
         assert error < 1.2 * of_torch[name], name
 
 
-def test_memory_of_arrays_is_used_again_when_they_are_freed():
+def test_memory_of_arrays_is_used_again_when_they_are_freed(monkeypatch):
+    monkeypatch.setattr(memory, "_free", [])  # without the blocks that networks trained before have left
     first = empty(1000, 64, torch.float32)
     first.fill_(1)
     place = first.data_ptr()
