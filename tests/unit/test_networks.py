@@ -1,17 +1,19 @@
 """What every network that predicts all times together can and cannot learn, and how its training goes on."""
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from glassbotan.errors import StudyError, TrainingError
+from glassbotan.errors import FileError, StudyError, TrainingError
 from glassbotan.files.targets import read_matching_targets
 from glassbotan.learn.columns import reliabilities
-from glassbotan.predictors.contract import Example
+from glassbotan.predictors.contract import Example, FitContext
 from glassbotan.predictors.fitting import fit_predictor
 from glassbotan.predictors.registry import kinds
+from glassbotan.predictors.shared import of_each
 from glassbotan.statistics import long_wave_fluctuation
 from glassbotan.stopping import Deadline, StoppedError
 from glassbotan.study.reading import study_from
@@ -131,6 +133,30 @@ def test_a_continued_training_is_the_unbroken_one(kind, of, tmp_path):
     assert continued.remarks["epochs_before_this_run"] == 2
     assert continued.history["train_loss"] == unbroken.history["train_loss"]
     assert all(torch.equal(continued.weights[name], unbroken.weights[name]) for name in unbroken.weights)
+
+
+def test_configurations_are_read_in_their_order_whatever_takes_longest():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        found = of_each(lambda pause: time.sleep(pause) or pause, [0.2, 0.1, 0.0, 0.05], FitContext(None), "Read")
+    finally:
+        torch.set_num_threads(before)
+    assert found == [0.2, 0.1, 0.0, 0.05]
+
+
+def test_when_a_configuration_cannot_be_read_the_others_are_not():
+    read = []
+
+    def work(number):
+        read.append(number)
+        if number == 1:
+            raise FileError("c0001.npz is cut short")
+        time.sleep(0.05)
+
+    with pytest.raises(FileError, match="cut short"):
+        of_each(work, range(1, 40), FitContext(None), "Read")
+    assert len(read) < 39
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

@@ -26,9 +26,9 @@ from glassbotan.learn.columns import (
     scaled_columns,
 )
 from glassbotan.learn.scaling import TargetScaling
-from glassbotan.predictors.contract import NAME, Examples, FitContext, FittedPredictor
+from glassbotan.predictors.contract import NAME, Example, Examples, FitContext, FittedPredictor
 from glassbotan.predictors.domain import Domain
-from glassbotan.predictors.shared import Joint, OfParticles
+from glassbotan.predictors.shared import Joint, OfParticles, of_each
 from glassbotan.progress import progress
 from glassbotan.structure.fields import SCALES, fields_within
 from glassbotan.structure.states import DESCRIBED, Positions
@@ -159,23 +159,21 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
             f"model {settings.name}: the smallest of its scales is {min(settings.scales):g}, but half of the box is "
             f"{half:.4g}; use smaller scales"
         )
-    read = []
-    scalings = []
-    with progress(f"Fields for {settings.name}", len(train) + len(validation), "configurations") as advance:
-        for number, example in enumerate((*train, *validation)):
-            context.deadline.check()
-            structure = example.structure()
-            targets = [example.target(symbol) for symbol in settings.targets]
-            y, scaling = scaled_columns(targets, structure.species, len(Species), settings.target_scaling)
-            read.append((_fields(structure, settings, context.domain), y, structure.species))
-            scalings += [scaling] if number < len(train) else []
-            advance(1)
+
+    def read_from(example: Example) -> tuple[NDArray[np.float64], NDArray, NDArray[np.uint8], list[TargetScaling]]:
+        """Fields, scaled targets, species, and the scales of the targets."""
+        structure = example.structure()
+        targets = [example.target(symbol) for symbol in settings.targets]
+        y, scaling = scaled_columns(targets, structure.species, len(Species), settings.target_scaling)
+        return _fields(structure, settings, context.domain), y, structure.species, scaling
+
+    read = of_each(read_from, (*train, *validation), context, f"Fields for {settings.name}")
     arrays: dict[str, NDArray] = {}
     means, spreads = [], []
     history: dict[str, list[float]] = {"epoch": [float(epoch) for epoch in range(1, settings.epochs + 1)]}
     with progress(f"Fit {settings.name}", len(Species) * settings.networks, "networks") as advance:
         for species in Species:
-            blocks = [(x[kinds == species], y[kinds == species]) for x, y, kinds in read]
+            blocks = [(x[kinds == species], y[kinds == species]) for x, y, kinds, _ in read]
             inputs = np.concatenate([x for x, _ in blocks[: len(train)]])
             means.append(inputs.mean(axis=0))
             spread = inputs.std(axis=0)
@@ -189,7 +187,8 @@ def fit(train: Examples, validation: Examples, settings: Settings, context: FitC
                 history |= {f"{name}_{species.name}_{number}": values for name, values in losses.items()}
                 advance(1)
     arrays |= {"field_means": np.stack(means), "field_scales": np.stack(spreads)}
-    return Fitted(settings, context.domain, arrays, means_over_configurations(scalings), history)
+    scaling = means_over_configurations([scaling for *_, scaling in read[: len(train)]])
+    return Fitted(settings, context.domain, arrays, scaling, history)
 
 
 def _train(

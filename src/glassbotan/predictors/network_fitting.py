@@ -28,7 +28,7 @@ from glassbotan.predictors.contract import Example, Examples, FitContext, Fitted
 from glassbotan.predictors.domain import Domain
 from glassbotan.predictors.field_loss import FieldLoss, KeptSamples, Sample, spreads
 from glassbotan.predictors.network_settings import NetworkSettings
-from glassbotan.progress import progress
+from glassbotan.predictors.shared import of_each
 from glassbotan.structure.fields import fields_within
 from glassbotan.structure.pair_kinds import KINDS, kinds_of_pairs
 from glassbotan.structure.static import StaticStructure
@@ -131,16 +131,19 @@ class FittedNetwork(FittedPredictor):
             if the training has to stop before its end; the checkpoints are kept
         """
         device, examples = processor(context.device), (*train, *validation)
-        inputs, particles, pairs, temperatures = [], [], [], []
-        with progress(f"Inputs of {settings.name}", len(examples), "configurations") as advance:
-            for example in examples:
-                context.deadline.check()
-                structure = example.structure()
-                inputs.append(inputs_for(structure, settings, context.domain).to(device))
-                particles.append(([example.target(symbol) for symbol in settings.of_particles], structure.species))
-                pairs.append(([example.target(symbol) for symbol in settings.of_pairs], kinds_of_pairs(structure)))
-                temperatures.append(example.source.temperature)
-                advance(1)
+
+        def read_from(example: Example) -> tuple[Inputs, Measured, Measured]:
+            structure = example.structure()
+            of_particles, of_pairs = (
+                [example.target(symbol) for symbol in symbols] for symbols in (settings.of_particles, settings.of_pairs)
+            )
+            inputs = inputs_for(structure, settings, context.domain)
+            return inputs, (of_particles, structure.species), (of_pairs, kinds_of_pairs(structure))
+
+        read = of_each(read_from, examples, context, f"Inputs of {settings.name}")
+        inputs = [one.to(device) for one, _, _ in read]
+        particles, pairs = [one for _, one, _ in read], [one for _, _, one in read]
+        temperatures = [example.source.temperature for example in examples]
         torch.manual_seed(context.seed)
         network = cls.untrained(settings, context.domain, inputs[0].widths).to(device)
         precomputed = [network.precompute(one) for one in inputs]
@@ -188,6 +191,8 @@ class FittedNetwork(FittedPredictor):
         return fitted
 
 
+Measured = tuple[Sequence[NDArray], NDArray]
+"""Targets of the particles or pairs of a configuration, and the class of each particle or pair."""
 NETWORK, PARTICLES, PAIRS = "network/", "particles/", "pairs/"
 """Beginnings of the names of the arrays in a file."""
 

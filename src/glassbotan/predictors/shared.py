@@ -1,9 +1,10 @@
 """What several kinds of predictors have in common: settings, checks, and how baselines predict."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,15 @@ from pydantic import Field, field_validator, model_validator
 
 from glassbotan.dynamics.registry import known_particle_targets
 from glassbotan.errors import StudyError
-from glassbotan.predictors.contract import FittedPredictor, PredictorSettings
+from glassbotan.predictors.contract import Example, FitContext, FittedPredictor, PredictorSettings
+from glassbotan.progress import progress
 from glassbotan.structure.states import Positions
 from glassbotan.structure.static import StaticStructure
+
+AT_ONCE = 8
+"""Largest number of configurations that `of_each` works on at once. The pairs of a configuration of N = 4096 take a
+quarter of a gigabyte while its descriptors are computed."""
+T = TypeVar("T")
 
 
 def imported_when_used(package: str, **modules: str) -> Callable[[str], Any]:
@@ -31,6 +38,40 @@ def imported_when_used(package: str, **modules: str) -> Callable[[str], Any]:
         raise AttributeError(f"module {package} has no {name}")
 
     return getattr_
+
+
+def of_each(work: Callable[[Example], T], examples: Sequence[Example], context: FitContext, label: str) -> list[T]:
+    """What a function gives for each configuration, in their order.
+
+    It is called for as many configurations at once as PyTorch has threads, up to `AT_ONCE`.
+
+    Parameters
+    ----------
+    work : the function; it must not use random numbers
+    examples : the configurations
+    context : of the fit
+    label : name of the work in the display of its progress
+
+    Raises
+    ------
+    StoppedError
+        if the fit has to stop
+    """
+    from torch import get_num_threads
+
+    from glassbotan.learn.memory import keep_freed_memory
+
+    keep_freed_memory()
+    pool, found = ThreadPoolExecutor(min(get_num_threads(), AT_ONCE)), []
+    try:
+        with progress(label, len(examples), "configurations") as advance:
+            for one in pool.map(work, examples):
+                context.deadline.check()
+                found.append(one)
+                advance(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return found
 
 
 class OfParticles(PredictorSettings):

@@ -72,19 +72,15 @@ def coarse_grained_fields(
     values = np.stack([at.energies, voronoi_surfaces(at), *of_state.values()], axis=1)
     pairs = neighbor_pairs(at.positions, structure.box_length, within)
     r = lengths(minimum_image(at.positions[pairs[:, 1]] - at.positions[pairs[:, 0]], structure.box_length))
-    row = np.concatenate([pairs[:, 0], pairs[:, 1], np.arange(n)])
-    column = np.concatenate([pairs[:, 1], pairs[:, 0], np.arange(n)])
-    order = np.argsort(row * n + column)
-    distance, column = np.concatenate([r, r, np.zeros(n)])[order], column[order]
-    begins = np.concatenate([[0], np.bincount(row, minlength=n).cumsum()])
-    # For each species and for both: 1, the values and the squared energy of those particles, 0 of the others.
+    begins = np.searchsorted(pairs[:, 0], np.arange(n + 1)).astype(pairs.dtype)
+    # For each species: 1, the values and the squared energy of its particles, 0 of the others.
     of_one = np.concatenate([np.ones((n, 1)), values, values[:, :1] ** 2], axis=1)
-    members = [structure.species == species for species in Species]
-    summed = np.concatenate([of_one * among[:, None] for among in (*members, np.ones(n, dtype=bool))], axis=1)
+    summed = np.concatenate([of_one * (structure.species == species)[:, None] for species in Species], axis=1)
     found = [values]
     for scale in scales:
-        weights = csr_array((np.exp(-distance / scale), column, begins), shape=(n, n))
-        for sums in np.split(weights @ summed, len(members) + 1, axis=1):
+        weights = csr_array((np.exp(-r / scale), pairs[:, 1], begins), shape=(n, n))  # of j > i
+        of_a, of_b = np.split(summed + weights @ summed + weights.T @ summed, len(Species), axis=1)
+        for sums in (of_a, of_b, of_a + of_b):
             density = sums[:, :1]
             # A particle can have no neighbour of the rare species within the range of the smallest scale.
             inverse = np.divide(1.0, density, out=np.zeros_like(density), where=density > 1e-12)
