@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import torch
+from training import spread
 
 from glassbotan.files.targets import read_matching_targets
 from glassbotan.learn.inputs import Inputs
@@ -120,11 +121,6 @@ def e3nn_layer(inputs: Inputs, network: Network):
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Minimum, median and maximum as text."""
-    return " / ".join(f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
 
 
 def main() -> None:

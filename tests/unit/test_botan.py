@@ -12,7 +12,8 @@ from glassbotan.dynamics.pairs import minimum_image, neighbor_pairs
 from glassbotan.errors import TrainingError
 from glassbotan.kob_andersen import Species
 from glassbotan.learn import edge_update
-from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
+from glassbotan.learn.edge_ends import EdgeEndpoints
+from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron
 from glassbotan.learn.graphs import SIGNED_PERMUTATIONS, Graphs, pair_average, structure_graph, with_targets
 from glassbotan.learn.processors import arithmetic_of
 from glassbotan.learn.scaling import TargetScaling

@@ -10,7 +10,8 @@ import torch
 
 from glassbotan.compiler import compiled, level_of_processor
 from glassbotan.learn import edge_cpu, memory
-from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
+from glassbotan.learn.edge_ends import EdgeEndpoints
+from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron
 from glassbotan.learn.memory import empty
 
 LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")

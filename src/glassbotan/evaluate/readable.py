@@ -111,9 +111,14 @@ def chi_ratios(means: pd.DataFrame) -> pd.DataFrame:
     known = means[means[CHI_RATIO].notna()]
     models = list(dict.fromkeys(known.model))
     table = known.pivot(index="model", columns="time", values=CHI_RATIO).reindex(models)
-    table = table.map(lambda value: "" if np.isnan(value) else f"{value:.2f}")
+    table = table.map(_two_digits)
     table = table.rename(columns={time: f"t = {time:g}" for time in table.columns})
     return table.rename_axis(index="model", columns=None).reset_index()
+
+
+def _two_digits(value: float) -> str:
+    """A number as text; empty if it is not known."""
+    return "" if np.isnan(value) else f"{value:.2f}"
 
 
 def readable(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
@@ -184,8 +189,8 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: 
                 ],
                 "ρ pooled": of_target.pooled_pearson.map("{:.2f}".format),
                 "Spearman": of_target.spearman.map("{:.2f}".format),
-                "R²": of_target.r_squared.map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
-                "χ / χ simulated": of_target[CHI_RATIO].map(lambda value: "" if np.isnan(value) else f"{value:.2f}"),
+                "R²": of_target.r_squared.map(_two_digits),
+                "χ / χ simulated": of_target[CHI_RATIO].map(_two_digits),
                 "ceiling": of_target.ceiling.map("{:.2f}".format),
                 "ρ / ceiling": of_target.of_ceiling.map("{:.2f}".format),
                 "sees": of_target.sees,

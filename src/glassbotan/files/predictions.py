@@ -110,6 +110,10 @@ class Predictions:
         """The test configurations at the sampling time with the number `time_index`, counted from 1."""
         return self.at_times[self.time_indices.index(time_index)]
 
+    def time(self, time_index: int) -> float:
+        """The sampling time with this number, tau."""
+        return self.times[self.time_indices.index(time_index)]
+
 
 def write_predictions(path: Path, predictions: Predictions, provenance: Mapping[str, Any]) -> None:
     """Write a predictions file: arrays are stacked over configurations, those of pairs are joined."""

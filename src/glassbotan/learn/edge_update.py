@@ -8,19 +8,17 @@ where c is a constant of the edge (or the first layer's bias), and s and r are t
 two ends to the first layer. It is written as one operation with its own derivative, which stores only its input and its
 output and computes the first layer again in the backward pass. Edges are processed in blocks that fit into a
 processor's cache: on a CPU in float32 by a library of our own (`glassbotan.learn.edge_cpu`), on a GPU by our own
-kernels if they are asked for, otherwise by PyTorch's operations. Sums over neighbours are also computed here: since
-edges are sorted by receiver, each is a sum over consecutive edges.
+kernels if they are asked for, otherwise by PyTorch's operations. Sums over neighbours are also computed here.
 """
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag
 
 from glassbotan.learn import edge_cpu
+from glassbotan.learn.edge_ends import EdgeEndpoints, wide
 
 BLOCK = 2048
 """Number of edges that one thread processes at a time, so that intermediate values stay in its cache."""
@@ -38,42 +36,6 @@ class Arithmetic(NamedTuple):
     overwrites: bool = False
     """whether the backward pass may write its results where the derivative with respect to the output is; then nothing
     but one further perceptron or linear layer may use the output"""
-
-
-class EdgeEndpoints:
-    """The particles at the two ends of each edge of a graph.
-
-    Parameters
-    ----------
-    edge_index : (2, n_e), sender and receiver, sorted by receiver
-    reverse : (n_e,), index of the edge in the opposite direction
-    n : number of particles
-    """
-
-    def __init__(self, edge_index: Tensor, reverse: Tensor, n: int) -> None:
-        self.sender, self.receiver = edge_index
-        self.reverse = reverse
-        self.particles = n
-        degree = torch.bincount(self.receiver, minlength=n)
-        self.bounds = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
-        """(N + 1,), where the edges that end at each particle begin, and the number of edges"""
-        self.first = self.bounds[:-1]
-        self.in_order = torch.arange(len(self.receiver), device=edge_index.device)
-
-    def sum_to_receivers(self, edges: Tensor) -> Tensor:
-        """Sum over the edges that end at each particle, (n_e, width) to (N, width), in float32 or wider."""
-        return embedding_bag(self.in_order, edges.to(_wide(edges)), self.first, mode="sum")
-
-    def sum_to_senders(self, edges: Tensor) -> Tensor:
-        """Sum over the edges that start at each particle, which are the reverse of those that end at it."""
-        return embedding_bag(self.reverse, edges.to(_wide(edges)), self.first, mode="sum")
-
-    @cached_property
-    def parts(self) -> list[int]:
-        """Bounds that divide the edges into `edge_cpu.PARTS` similar parts, each with all edges of its receivers."""
-        wanted = torch.arange(1, edge_cpu.PARTS) * (len(self.receiver) / edge_cpu.PARTS)
-        inner = self.bounds[torch.searchsorted(self.bounds, wanted)]
-        return [0, *inner.tolist(), len(self.receiver)]
 
 
 class Remade:
@@ -202,7 +164,7 @@ class EdgePerceptron(torch.autograd.Function):
         else:
             gradients = _by_blocks(saved, dy, d_incoming, needs_dx)
         d_before, ends, constant = gradients.before, saved.ends, saved.constant
-        of_constant = d_before if constant.dim() == 2 else d_before.sum(dim=0, dtype=_wide(constant))
+        of_constant = d_before if constant.dim() == 2 else d_before.sum(dim=0, dtype=wide(constant))
         return (
             gradients.x,
             gradients.first,
@@ -259,7 +221,7 @@ def _by_blocks(saved: _Saved, dy: Tensor, d_incoming: Tensor | None, needs_dx: b
     first_weight, second_weight = first.to(x.dtype), saved.second.to(y.dtype)
     into_ends = d_incoming.to(y.dtype) if ends is not None and d_incoming is not None else None
     d_first, d_second, d_bias = (
-        torch.zeros_like(weight, dtype=_wide(weight)) for weight in (first, saved.second, saved.second[0])
+        torch.zeros_like(weight, dtype=wide(weight)) for weight in (first, saved.second, saved.second[0])
     )
     dx = torch.empty_like(x) if needs_dx else None
     d_before = torch.empty_like(y, dtype=x.dtype)
@@ -335,8 +297,3 @@ class _FirstLayer:
 def _blocks(x: Tensor) -> list[slice]:
     size = BLOCK * torch.get_num_threads() if x.device.type == "cpu" else max(1, len(x))
     return [slice(start, start + size) for start in range(0, len(x), size)]
-
-
-def _wide(values: Tensor) -> torch.dtype:
-    """Number type for sums of many of these values."""
-    return torch.promote_types(values.dtype, torch.float32)

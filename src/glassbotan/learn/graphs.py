@@ -18,7 +18,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from glassbotan.dynamics.pairs import both_ways, minimum_image, opposites
-from glassbotan.learn.edge_update import EdgeEndpoints
+from glassbotan.learn.edge_ends import EdgeEndpoints
 from glassbotan.structure.static import StaticStructure
 
 

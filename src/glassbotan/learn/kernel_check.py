@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from glassbotan.errors import TrainingError
-from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron
+from glassbotan.learn.edge_ends import EdgeEndpoints
+from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron
 
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 0.1, torch.float16: 0.1}
 """Largest relative error that is allowed; in 16 bits, rounding can change the sign of a value before a ReLU."""

@@ -8,22 +8,13 @@ memory each time: the weights, the data of the configuration and its orientation
 
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-
-class Batches(Protocol):
-    """Configurations with targets; see `glassbotan.learn.training.Samples`."""
-
-    def batch(self, indices: Sequence[int]) -> Any: ...
-
-
-class Losses(Protocol):
-    """Losses of a batch; see `glassbotan.learn.training.Objective`."""
-
-    def losses(self, model: nn.Module, batch: Any) -> Tensor: ...
+if TYPE_CHECKING:
+    from glassbotan.learn.training import Objective, Samples
 
 
 class _Step(NamedTuple):
@@ -54,7 +45,7 @@ class Gradients:
     records : whether steps are recorded and repeated; this needs a GPU, and batches that come again
     """
 
-    def __init__(self, model: nn.Module, objective: Losses, samples: Batches, records: bool) -> None:
+    def __init__(self, model: nn.Module, objective: "Objective", samples: "Samples", records: bool) -> None:
         self._model, self._objective, self._samples = model, objective, samples
         self._parameters = [one for one in model.parameters() if one.requires_grad]
         self._records = records

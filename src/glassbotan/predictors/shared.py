@@ -61,7 +61,7 @@ def of_each(work: Callable[[Example], T], examples: Sequence[Example], context: 
 
     from glassbotan.learn.memory import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory()  # every configuration needs new arrays of pairs, which are large
     pool, found = ThreadPoolExecutor(min(get_num_threads(), AT_ONCE)), []
     try:
         with progress(label, len(examples), "configurations") as advance:

@@ -97,7 +97,7 @@ def draw_distribution(
         r, e = np.meshgrid(_middles(edges), _middles(of_change), indexing="ij")
         known = np.isfinite(density)
         data.append(pd.DataFrame({"time": time, "r": r[known], "E": e[known], "density": density[known]}))
-    for ax in list(axes.flat)[len(times) :]:
+    for ax in axes.flat[len(times) :]:
         ax.remove()
     for ax in axes[:, 0]:
         ax.set_ylabel(r"$E_{ij}(t)\;[\sigma_{AA}]$")

@@ -20,7 +20,6 @@ from glassbotan.evaluate.figures.contract import (
 )
 from glassbotan.evaluate.figures.style import PANEL, new_figure
 from glassbotan.files.header import require
-from glassbotan.files.predictions import Predictions
 from glassbotan.kob_andersen import Species
 from glassbotan.statistics import correlation
 from glassbotan.structure.static import StaticStructure
@@ -111,8 +110,7 @@ def draw(files: FigureFiles) -> Drawing:
     slab.colorbar(
         figure, lower, error_norm, slab.SIGNED, r"error of $S_i\;[\sigma_{AA}]$", location="bottom", aspect=40
     )
-    time = _time(both[0], index)
-    slab.title(figure, both[0].temperature, first.configuration, f"$t = {time:g}$, ")
+    slab.title(figure, both[0].temperature, first.configuration, f"$t = {both[0].time(index):g}$, ")
     return Drawing(figure, pd.DataFrame(data))
 
 
@@ -129,10 +127,6 @@ def locally_averaged(structure: StaticStructure, displacements: NDArray, within:
         np.add.at(total, one, displacements[other])
         np.add.at(number, one, 1)
     return total / number[:, None]
-
-
-def _time(predictions: Predictions, index: int) -> float:
-    return predictions.times[predictions.time_indices.index(index)]
 
 
 def _draw_arrows(ax: Any, structure: StaticStructure, shown: NDArray, flow: NDArray) -> None:

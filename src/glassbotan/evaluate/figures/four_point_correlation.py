@@ -41,9 +41,9 @@ def draw(files: FigureFiles) -> Drawing:
         for index in files.settings["time_indices"]:
             if index in predictions.time_indices:
                 r, truth, predicted = dynamic_correlation(predictions.at(index), SYMBOL)
-                time = predictions.times[predictions.time_indices.index(index)]
                 curve = pd.DataFrame({"r": r, "truth": truth, "predicted": predicted})
-                curves.append(curve.assign(model=predictions.origin.model, time=time, fitted=True))
+                curve = curve.assign(model=predictions.origin.model, time=predictions.time(index), fitted=True)
+                curves.append(curve)
     data = pd.concat(curves, ignore_index=True).query(f"r > {NEAREST}")
     looks = model_looks(data)
     times = sorted(data.time.unique())
@@ -58,7 +58,7 @@ def draw(files: FigureFiles) -> Drawing:
         ax.axhline(0, color="0.7", lw=0.7)
         low, high = here[["truth", "predicted"]].min().min(), here[["truth", "predicted"]].quantile(0.98).max()
         ax.set(ylim=(min(-0.05, 1.1 * low), 1.1 * high), title=f"$t = {time:g}$", ylabel=rf"$C_{SYMBOL}(r)$")
-    for ax in list(axes.flat)[len(times) :]:
+    for ax in axes.flat[len(times) :]:
         ax.set_axis_off()
     for ax in axes[-1]:
         ax.set_xlabel(r"$r\;[\sigma_{AA}]$")

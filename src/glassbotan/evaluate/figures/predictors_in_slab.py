@@ -64,13 +64,12 @@ def draw(files: FigureFiles) -> Drawing:
         if number + COLUMNS > len(maps):  # there is no map below it
             ax.set_xlabel(r"$x\;[\sigma_{AA}]$")
             ax.tick_params(labelbottom=True)
-    for ax in list(axes.flat)[len(maps) :]:
+    for ax in axes.flat[len(maps) :]:
         ax.set_axis_off()
     for ax in axes[:, 0]:
         ax.set_ylabel(r"$y\;[\sigma_{AA}]$")
     slab.colorbar(figure, list(axes.flat), norm, slab.UNSIGNED, r"$S_i(t)\;[\sigma_{AA}]$")
-    time = found[0].times[found[0].time_indices.index(index)]
-    slab.title(figure, found[0].temperature, first.configuration, f"$t = {time:g}$, ")
+    slab.title(figure, found[0].temperature, first.configuration, f"$t = {found[0].time(index):g}$, ")
     return Drawing(figure, data)
 
 

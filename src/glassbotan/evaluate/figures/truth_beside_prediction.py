@@ -34,7 +34,7 @@ def draw_maps(shown: Sequence[tuple[Predictions, int, str]], pair_range: float) 
         colors = slab.SIGNED if of_pairs else slab.UNSIGNED
         scored = inside & one.scored(symbol, pair_range)
         rho = f"$\\rho = {correlation(compared.truth[scored], compared.predicted[scored]):.2f}$ for {target.scored}"
-        time = predictions.times[predictions.time_indices.index(time_index)]
+        time = predictions.time(time_index)
         drawn = slab.draw_bonds if of_pairs else slab.draw_particles
         for ax, values, title in (
             (left, compared.truth, f"simulation, $t = {time:g}$"),

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize, relu
 
-from glassbotan.learn.edge_update import Arithmetic, EdgeEndpoints, EdgePerceptron, Remade
+from glassbotan.learn.edge_ends import EdgeEndpoints
+from glassbotan.learn.edge_update import Arithmetic, EdgePerceptron, Remade
 from glassbotan.learn.graphs import Graph
 from glassbotan.learn.inputs import TYPICAL_DISPLACEMENT
 from glassbotan.predictors.botan import Network
