@@ -21,6 +21,7 @@ include: "workflow/rules/evaluate.smk"
 
 
 wildcard_constraints:
+    study="|".join(STUDIES),
     point=r"T\d+\.\d\d",
     batch=r"\d\d\d+",
     configuration=r"\d\d\d\d+",
@@ -29,7 +30,7 @@ wildcard_constraints:
     variant=r"(\+[A-Za-z0-9.-]+)?",
     seed=r"\d+",
     transfer=r"t\d\d+-on-T\d+\.\d\d-t\d\d+",
-    comparison=r"pearson|learning_curve|transfer|ablation_\w+",
+    comparison=r"pearson|half_samples|learning_curve|transfer|ablation_\w+",
     targets=r"targets(-r\d+)?",
 
 
@@ -41,10 +42,8 @@ localrules:
 rule all:
     default_target: True
     input:
-        of_study(layout.SCORES),
-        of_study(map(layout.figure, drawn_in(STUDY))),
-        rules.report.output,
+        expand([f"{RESULTS}/{path}" for path in (layout.SCORES, *map(layout.figure, drawn_in(STUDY)), "report.html")], study=STUDY.name),
 
 
 onsuccess:
-    show_table(of_study(layout.SCORES.replace(".csv", ".txt")))
+    show_table(f"results/{STUDY.name}/{layout.SCORES}".replace(".csv", ".txt"))

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict, SettingsError
 
 from glassbotan.commands.draw import Draw
-from glassbotan.commands.evaluate import CostTable, Heterogeneity, Report, Score
+from glassbotan.commands.evaluate import CostTable, Heterogeneity, Report, Score, Variants
 from glassbotan.commands.fit import Fit
 from glassbotan.commands.predict import Predict, PredictTest, View
 from glassbotan.commands.published import Export, Import
@@ -49,6 +49,7 @@ class Program(BaseSettings):
     view: CliSubCommand[View]
     score: CliSubCommand[Score]
     heterogeneity: CliSubCommand[Heterogeneity]
+    variants: CliSubCommand[Variants]
     cost_table: CliSubCommand[CostTable]
     draw: CliSubCommand[Draw]
     report: CliSubCommand[Report]

@@ -5,14 +5,25 @@ from typing import Any, NamedTuple
 
 from glassbotan.errors import StudyError
 from glassbotan.structure.states import uses_potential
-from glassbotan.study.runs import Run, ablation_runs, learning_curve_runs, runs_of, starts_of, transfer_runs
+from glassbotan.study.runs import (
+    Run,
+    ablation_runs,
+    half_sample_runs,
+    learning_curve_runs,
+    runs_of,
+    starts_of,
+    transfer_runs,
+    value_in_words,
+)
 from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
 
 FITTED, HISTORY, PREDICTIONS = "model.safetensors", "history.csv", "predictions.npz"
-SCORES, HETEROGENEITY, QUALITY, COST = (
-    f"tables/{name}.csv" for name in ("pearson", "heterogeneity", "simulation_quality", "cost")
+SCORES, HETEROGENEITY, QUALITY, CHECKS, COST, VARIANTS = (
+    f"tables/{name}.csv" for name in ("pearson", "heterogeneity", "simulation_quality", "checks", "cost", "variants")
 )
+HALF_SAMPLES = "half_samples"
+"""Name of the comparison of fits to half samples of the training configurations."""
 
 
 def ensembles(study: Study) -> list[str]:
@@ -89,8 +100,38 @@ def starts(study: Study, run: Run) -> list[str]:
 
 
 def scores(comparison: str) -> str:
-    """Path of the table of scores of a comparison: pearson, learning_curve, transfer or ablation_<name>."""
+    """Path of the table of scores of a comparison: pearson, half_samples, learning_curve, transfer, ablation_<name>."""
     return f"tables/{comparison}.csv"
+
+
+def summary(comparison: str) -> str:
+    """Path of the table with the means of these scores over the seeds, and their intervals."""
+    return f"tables/{comparison}_summary.csv"
+
+
+def differences(comparison: str) -> str:
+    """Path of the table with the differences between the models of a comparison."""
+    return f"tables/{comparison}_differences.csv"
+
+
+def of_configurations(comparison: str) -> str:
+    """Path of the table with the scores of a comparison in each test configuration."""
+    return f"tables/{comparison}_configurations.csv"
+
+
+def in_report(study: Study) -> list[str]:
+    """Paths of the tables that the report of a study shows."""
+    tables = [SCORES, summary("pearson"), differences("pearson"), QUALITY, CHECKS, HETEROGENEITY, COST]
+    return [*tables, *_fits_of_relaxation(study), *([VARIANTS] if study.variants else [])]
+
+
+def compared_between_variants(study: Study) -> list[str]:
+    """Paths of the tables of a study that are compared with those of its variants."""
+    return [summary("pearson"), HETEROGENEITY, QUALITY, *_fits_of_relaxation(study)]
+
+
+def _fits_of_relaxation(study: Study) -> list[str]:
+    return [relaxation(point).replace(".csv", ".json") for point in study.temperatures if study.simulates]
 
 
 class Compared(NamedTuple):
@@ -102,8 +143,8 @@ class Compared(NamedTuple):
     """the setting that an ablation varies"""
     values: tuple[Any, ...] = ()
     """its value for each of the files"""
-    time: float | None = None
-    """the only sampling time that is scored; None for all"""
+    times: tuple[float, ...] | None = None
+    """the only sampling times that are scored; None for all"""
 
 
 def compared(study: Study, comparison: str) -> Compared:
@@ -116,17 +157,20 @@ def compared(study: Study, comparison: str) -> Compared:
     """
     if comparison == "pearson":
         return Compared([predictions(run) for run in runs_of(study)])
+    if comparison == HALF_SAMPLES and study.half_samples:
+        numbered = half_sample_runs(study)
+        return Compared([predictions(run) for _, run in numbered], "half sample", tuple(n for n, _ in numbered))
     if comparison == "learning_curve" and study.learning_curve:
         files = [predictions(run) for run in learning_curve_runs(study)]
-        return Compared(files, time=study.learning_curve.time)
+        return Compared(files, times=(study.learning_curve.time,))
     if comparison == "transfer" and study.transfer:
         return Compared([transferred(*transfer) for transfer in transfer_runs(study)])
     prefix, _, name = comparison.partition("_")
     if prefix == "ablation" and name in study.ablations:
         ablation = study.ablations[name]
         runs = ablation_runs(study, name)
-        values = tuple(run.model.setting(ablation.setting) for run in runs)
-        return Compared([predictions(run) for run in runs], ablation.setting, values, ablation.time)
+        values = tuple(value_in_words(run.model.setting(ablation.setting)) for run in runs)
+        return Compared([predictions(run) for run in runs], ablation.setting, values, ablation.times)
     section = f"ablations.{name}" if prefix == "ablation" else comparison
     raise StudyError(f"study {study.name} has no section {section}, which sets what this table compares")
 

@@ -7,7 +7,7 @@ from glassbotan.compiler import compiled, find_compiler, level_of_processor
 from glassbotan.errors import EngineError
 from glassbotan.simulate.engines.fused import Fused
 from glassbotan.simulate.engines.fused.cpu import SOURCE, Cpu
-from glassbotan.simulate.engines.fused.cuda import Cuda, count_gpus
+from glassbotan.simulate.engines.fused.cuda import Cuda, finds_gpu
 from glassbotan.simulate.engines.fused.gpu import Gpu
 
 LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")
@@ -42,9 +42,9 @@ def processor(request, compiler):
     if request.param == "emulated GPU":
         return request.getfixturevalue("emulated_gpu")
     if request.param == "GPU":
-        if not count_gpus():
+        if not finds_gpu():
             pytest.skip("there is no GPU here")
-        return Gpu(Cuda(0))
+        return Gpu(Cuda())
     own = level_of_processor()
     if own not in LEVELS:
         if request.param == LEVELS[0]:

@@ -150,7 +150,7 @@ def test_a_gpu_that_is_too_old_gets_a_message(monkeypatch):
     for name, answer in answers.items():
         monkeypatch.setattr(driver, name, answer)
     with pytest.raises(DeviceError, match=r"an old card has compute capability 6.1, but the engine fused needs 7.0"):
-        cuda.Cuda(0)
+        cuda.Cuda()
 
 
 def test_numbers_outside_shared_memory_give_the_same(compiler, tmp_path, liquid_at_one):

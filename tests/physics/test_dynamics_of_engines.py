@@ -88,6 +88,7 @@ def test_quench_follows_its_ramp(engine, liquid_at_one):
         assert temperatures[start // 100 : stop // 100].mean() == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.filterwarnings("error")  # nothing but the message
 def test_a_run_that_blows_up_is_an_error(engine):
     overlapping = Configuration(
         positions=np.array([[0.0, 0.0, 0.0], [1e-3, 0.0, 0.0]]),

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from glassbotan.errors import FileError, StudyError
-from glassbotan.evaluate.pearson import pearson_table
+from glassbotan.evaluate.pearson import score_tables
 from glassbotan.files.fitted import FittedFile, read_fitted, write_fitted
 from glassbotan.files.predictions import read_predictions, write_predictions
 from glassbotan.files.targets import read_targets
@@ -72,7 +72,7 @@ def test_the_spread_is_in_predictions_tables_and_tables_of_particles(fitted, tar
     compared = found.at(2)[1].targets["S"]
     structure = read_targets(targets_files[6]).structure()
     assert np.allclose(compared.spread, predictor.estimate(structure)["S"].spread[1], rtol=1e-5)
-    row = pearson_table([found], Scores()).iloc[1]
+    row = score_tables([found], Scores()).scores.iloc[1]
     of_a = [one.structure.species == 0 for one in found.at(2)]
     spreads, errors = zip(
         *((one.targets["S"].spread[mask], (one.targets["S"].predicted - one.targets["S"].truth)[mask])
@@ -120,7 +120,8 @@ def test_a_study_fits_the_members_first(settings):
     # On the learning curve, the members are fitted to as few configurations.
     curve = {"model": "average", "temperature": 0.64, "time": 1.65, "configurations": [2], "replicas": [4]}
     models = [{**MLP, "name": "few"}, {"kind": "average", "of": "few"}]
-    fewer = study_from({**settings, "models": models, "learning_curve": curve, "ablations": {}, "transfer": None}, "t")
+    without = dict.fromkeys(("transfer", "half_samples")) | {"ablations": {}}
+    fewer = study_from({**settings, "models": models, "learning_curve": curve, **without}, "t")
     for run in learning_curve_runs(fewer):
         starts = starts_of(fewer, run)
         assert [start.seed for start in starts] == [0, 1, 2]

@@ -1,5 +1,6 @@
 """Which processor a job takes, and the error of an engine that cannot have the requested one."""
 
+import os
 import subprocess
 import sys
 
@@ -10,35 +11,118 @@ from glassbotan.errors import EngineError
 from glassbotan.simulate.engines import load_engine
 
 TAKE = """
-import sys
+import os, sys
 from pathlib import Path
-from glassbotan.devices import free_gpu
-print(free_gpu(int(sys.argv[1]), Path(sys.argv[2])), flush=True)
+from glassbotan.devices import reserve_gpu
+print(reserve_gpu(Path(sys.argv[1])), os.environ.get("CUDA_VISIBLE_DEVICES", "nothing"), flush=True)
 sys.stdin.read()
 """
+CARDS = ["GPU-aaaa-1", "GPU-bbbb-2", "GPU-cccc-3"]
+LISTED = "".join(f"GPU {number}: NVIDIA H100 (UUID: {uuid})\\n" for number, uuid in enumerate(CARDS))
+DIVIDED = (
+    "GPU 0: NVIDIA H100 (UUID: GPU-aaaa-1)\\n  MIG 1g.10gb Device 0: (UUID: MIG-dddd-4)\\n"
+    "  MIG 1g.10gb Device 1: (UUID: MIG-eeee-5)\\nGPU 1: NVIDIA H100 (UUID: GPU-bbbb-2)\\n"
+)
 
 
-def test_each_job_takes_a_free_gpu_and_gives_it_back(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    jobs = []
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Put a driver on the path that lists the given GPUs, and clear what the environment says of GPUs."""
+    for name in (devices.VISIBLE, *devices.ALLOCATED):
+        monkeypatch.delenv(name, raising=False)
+
+    def with_gpus(listed):
+        program = tmp_path / "bin" / "nvidia-smi"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\nprintf '{listed}'\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+    return with_gpus
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    """Start processes that reserve a GPU and hold it until they are stopped."""
+    started = []
 
     def start():
-        command = [sys.executable, "-c", TAKE, "2", str(tmp_path)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        jobs.append(subprocess.Popen(command, text=True, **pipes))
-        return int(jobs[-1].stdout.readline())
+        started.append(subprocess.Popen([sys.executable, "-c", TAKE, str(tmp_path)], text=True, **pipes))
+        return started[-1].stdout.readline().split()
 
-    assert [start(), start()] == [0, 1]
-    assert {path.name.rsplit("-", 1)[1] for path in tmp_path.iterdir()} == {"4.lock", "7.lock"}
-    assert start() in (0, 1)
-    jobs[2].stdin.close()
-    assert "sharing" in jobs[2].stderr.read()
-    jobs[0].kill()
-    jobs[0].wait()
-    assert start() == 0
-    for job in jobs:
+    yield start, started
+    for job in started:
         job.kill()
         job.wait()
+        for pipe in (job.stdin, job.stdout, job.stderr):
+            pipe.close()
+
+
+def test_each_job_takes_a_free_gpu_by_its_uuid_and_gives_it_back(machine, jobs, tmp_path):
+    machine(LISTED)
+    start, started = jobs
+    assert [start() for _ in CARDS] == [[uuid, uuid] for uuid in CARDS]
+    assert {path.name.split("-", 2)[2] for path in tmp_path.glob("*.lock")} == {f"{uuid}.lock" for uuid in CARDS}
+    shared = start()
+    assert shared[0] in CARDS
+    started[3].stdin.close()
+    assert f"sharing {shared[0]}" in started[3].stderr.read()
+    started[1].kill()
+    started[1].wait()
+    assert start() == [CARDS[1]] * 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, CARDS),
+        ({"CUDA_VISIBLE_DEVICES": "2,0"}, [CARDS[2], CARDS[0]]),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-bb"}, [CARDS[1]]),
+        ({"CUDA_VISIBLE_DEVICES": ""}, []),
+        ({"CUDA_VISIBLE_DEVICES": "1,-1,0"}, [CARDS[1]]),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, []),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "1"}, [CARDS[1]]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "0,1", "SLURM_STEP_GPUS": "2"}, [CARDS[2]]),
+        ({"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_GPUS": "2"}, [CARDS[0]]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "5,6,7"}, CARDS),  # a job that sees its own GPUs alone
+    ],
+)
+def test_only_gpus_that_the_environment_allows_are_taken(machine, jobs, monkeypatch, environment, expected):
+    machine(LISTED)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert devices.allowed_gpus(devices.nvidia_gpus()) == expected
+    start, _ = jobs
+    assert start()[0] == (expected[0] if expected else "None")
+
+
+def test_jobs_of_one_slurm_job_take_different_gpus(machine, jobs, monkeypatch):
+    machine(LISTED)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    start, _ = jobs
+    assert [start()[0], start()[0]] == [CARDS[0], CARDS[2]]
+
+
+def test_parts_of_a_divided_gpu_are_taken_in_its_place(machine):
+    machine(DIVIDED)
+    assert devices.nvidia_gpus() == ["MIG-dddd-4", "MIG-eeee-5", "GPU-bbbb-2"]
+
+
+def test_a_gpu_that_is_named_but_not_there_is_an_error(machine, monkeypatch):
+    machine(LISTED)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with pytest.raises(
+        devices.DeviceError, match=r"CUDA_VISIBLE_DEVICES=3 names the GPU 3, but the GPUs here are GPU-a"
+    ):
+        devices.reserve_gpu()
+
+
+def test_without_a_driver_no_gpu_is_reserved(machine, jobs, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    start, _ = jobs
+    assert start() == ["None", "nothing"]
 
 
 def test_a_gpu_that_is_not_there_is_an_error_and_no_fall_back():

@@ -7,14 +7,15 @@ import pytest
 from scipy.stats import pearsonr, spearmanr, ttest_1samp
 
 from glassbotan.evaluate.heterogeneity import dynamic_correlation, heterogeneity, long_wave_fluctuations
-from glassbotan.evaluate.pearson import heterogeneity_table, pearson_table
+from glassbotan.evaluate.pearson import heterogeneity_table, score_tables
 from glassbotan.evaluate.published import published_beside
-from glassbotan.evaluate.readable import markdown, means_over_seeds, readable
+from glassbotan.evaluate.readable import markdown, readable
 from glassbotan.evaluate.scores import score
+from glassbotan.evaluate.summary import differences, summary
 from glassbotan.files.npz import read_npz_provenance
 from glassbotan.files.plain import read_csv, write_csv
 from glassbotan.files.predictions import Compared, Origin, Prediction, Predictions, read_predictions, write_predictions
-from glassbotan.statistics import confidence_interval, correlation, noise_ceiling
+from glassbotan.statistics import Estimate, correlation, noise_ceiling
 from glassbotan.structure.static import StaticStructure
 from glassbotan.study.evaluation import Scores
 
@@ -39,9 +40,9 @@ def test_noise_ceiling_is_what_the_truth_itself_reaches(rng):
 
 @pytest.mark.parametrize("n", [2, 3, 10])
 def test_confidence_interval_covers_the_mean_as_often_as_it_says(rng, n):
-    intervals = [confidence_interval(values, 0.9) for values in rng.normal(3.0, 0.7, size=(4000, n))]
+    intervals = [Estimate.of_mean(values).interval(0.9) for values in rng.normal(3.0, 0.7, size=(4000, n))]
     assert np.mean([low < 3.0 < high for low, high in intervals]) == pytest.approx(0.9, abs=0.02)
-    assert np.isnan(confidence_interval(np.ones(1), 0.9)).all()
+    assert np.isnan(Estimate.of_mean(np.ones(1)).interval(0.9)).all()
 
 
 def r2_of(prediction, truth):
@@ -139,9 +140,9 @@ def test_what_was_not_published_need_not_be_in_the_file(predictions, tmp_path):
         for one in predictions
     ]
     write_predictions(path, file_of(unknown, ("S",)), {})
-    (row,) = pearson_table([read_predictions(path)], Scores()).itertuples()
+    (row,) = score_tables([read_predictions(path)], Scores()).scores.itertuples()
     assert np.isnan(row.ceiling)
-    (sizes,) = heterogeneity_table([read_predictions(path)]).itertuples()
+    (sizes,) = heterogeneity_table([read_predictions(path)], Scores()).itertuples()
     assert np.isnan(sizes.chi_4)
     assert np.isfinite(sizes.spread)
 
@@ -160,8 +161,18 @@ def test_scored_pairs_are_a_a_and_near(predictions):
 def test_only_one_time_can_be_scored_although_times_of_files_are_rounded(predictions):
     rounded = replace(file_of(predictions, ("S",)), times=(330 * 0.005,))
     assert rounded.times != (1.65,)
-    assert len(pearson_table([rounded], Scores(), time=1.65)) == 1
-    assert pearson_table([rounded], Scores(), time=1.66).empty
+    assert len(score_tables([rounded], Scores(), times=[1.65]).scores) == 1
+    assert score_tables([rounded], Scores(), times=[1.66]).scores.empty
+
+
+def summarised(files, setting=None, **more):
+    """The summary of the scores of predictions files."""
+    return summary(*score_tables(files, Scores(), **more), 0.95, setting=setting)
+
+
+def text_of(files, form=readable, **more):
+    """The tables of predictions files as text or as Markdown."""
+    return form(summarised(files), differences(score_tables(files, Scores()).of_configurations, 0.95), "test", **more)
 
 
 def baseline(predictions):
@@ -178,7 +189,7 @@ def test_table_has_a_row_for_each_model_and_target(predictions):
         file_of(predictions, ("S",), model="NT-GNN"),
         baseline(predictions),
     ]
-    table = pearson_table(files, Scores())
+    table = score_tables(files, Scores()).scores
     found = [(row.model, row.target, row.species) for row in table.itertuples()]
     assert sorted(found) == [
         ("BOTAN", "E", "A-A"),
@@ -190,7 +201,7 @@ def test_table_has_a_row_for_each_model_and_target(predictions):
     of_baseline = table[~table.fitted].iloc[0]
     assert np.isnan(of_baseline.r_squared)
     assert pd.isna(of_baseline.train_configurations)
-    _, of_pairs = readable(table, "test").split("pair-distance change")
+    _, of_pairs = text_of(files).split("pair-distance change")
     assert of_pairs.index("BOTAN") < of_pairs.index("initial-distance") < of_pairs.index("ceiling")
 
 
@@ -199,28 +210,30 @@ def test_a_predictor_of_all_times_has_a_row_at_each(predictions):
     both = Predictions(
         "test", replace(ORIGIN, times=(0.5, 1.65)), 0.64, (0.5, 1.65), (2, 3), ("S",), [predictions, later]
     )
-    table = pearson_table([both], Scores())
+    table = score_tables([both], Scores()).scores
     assert table[["time", "time_index", "trained_time"]].to_numpy().tolist() == [[0.5, 2, 0.5], [1.65, 3, 1.65]]
     assert table.pearson[1] == pytest.approx(-1)
-    assert pearson_table([both], Scores(), time=1.65).time.tolist() == [1.65]
-    assert heterogeneity_table([both]).time.tolist() == [0.5, 1.65]
+    assert score_tables([both], Scores(), times=[1.65]).scores.time.tolist() == [1.65]
+    assert heterogeneity_table([both], Scores()).time.tolist() == [0.5, 1.65]
 
 
 def test_readable_tables_have_means_over_seeds_and_published_values(predictions):
     other = [with_predicted(one, "S", one.targets["S"].truth) for one in predictions]
-    table = pearson_table([file_of(predictions), file_of(other, seed=1)], Scores())
-    means = means_over_seeds(table)
+    files = [file_of(predictions), file_of(other, seed=1)]
+    table = score_tables(files, Scores()).scores
+    means = summarised(files)
     (row,) = means[(means.model == "BOTAN") & (means.target == "S")].itertuples()
     seeds = table[(table.model == "BOTAN") & (table.target == "S")].pearson
     assert (row.pearson, row.seeds) == (pytest.approx(seeds.mean()), 2)
     assert row.between_seeds == pytest.approx(seeds.std())
     assert published_beside(0.64, 1.65)["BOTAN"] == 0.748
     assert published_beside(0.64, 1.8).empty
-    text = markdown(table, "test", published=True)
+    text = text_of(files, markdown, published=True)
     assert "BOTAN (published)" in text
     assert "0.75" in text
-    assert "published, full data" in readable(table, "test", published=True)
-    assert "ublished" not in markdown(table, "test") + readable(table, "test")  # as for another liquid
+    assert "published, full data" in text_of(files, published=True)
+    assert "ublished" not in text_of(files, markdown) + text_of(files)  # as for another liquid
+    assert "leave out what another choice of training configurations would change" in text_of(files)
 
 
 def test_heterogeneity_sees_what_pearson_does_not(predictions):
@@ -263,11 +276,12 @@ def test_fluctuations_over_long_waves_are_those_of_the_formula(predictions):
         expected.append(np.mean(np.abs(sums) ** 2) / of_a.sum())
     exact = [with_predicted(one, "S", 0.5 * one.targets["S"].truth, halves=None) for one in predictions]
     truth, predicted = long_wave_fluctuations(exact, "S")
-    assert truth == pytest.approx(np.mean(expected))
+    assert truth == pytest.approx(expected)
     assert predicted == pytest.approx(truth / 4)
-    row = pearson_table([file_of(exact)], Scores()).query("target == 'S'").iloc[0]
-    assert row.chi_ratio == pytest.approx(0.25)
-    assert np.isnan(pearson_table([file_of(exact)], Scores()).query("target == 'E'").iloc[0].chi_ratio)
+    table = score_tables([file_of(exact)], Scores()).scores.set_index("target")
+    assert table.chi_ratio["S"] == pytest.approx(0.25)
+    assert table.chi_ratio_error["S"] == pytest.approx(0, abs=1e-9)  # the same ratio in each configuration
+    assert np.isnan(table.chi_ratio["E"])
 
 
 def test_heterogeneity_of_the_simulation_has_no_noise_in_it(predictions, rng):
@@ -314,9 +328,8 @@ def with_rounds(rounds):
 def test_models_that_differ_in_more_than_their_seed_are_told_apart(predictions):
     files = [file_of(predictions, **with_rounds(rounds)) for rounds in (1, 7)]
     files.append(file_of(predictions, times=(8.25,)))
-    table = pearson_table([*files, baseline(predictions)], Scores(), values=[1, 7, 7, 7])
-    means = means_over_seeds(table, "network.rounds")
-    assert set(means.model) == {
+    means = summarised([*files, baseline(predictions)], "network.rounds", values=[1, 7, 7, 7])
+    assert set(means.label) == {
         "BOTAN, rounds = 1", "BOTAN, rounds = 7", "BOTAN, rounds = 7, of T = 0.64, t = 8.25", "initial-distance",
     }  # fmt: skip
     assert set(means.seeds) == {1}
@@ -324,9 +337,9 @@ def test_models_that_differ_in_more_than_their_seed_are_told_apart(predictions):
 
 def test_fits_whose_starts_alone_differ_are_not_averaged(predictions):
     """A fitted network does not hold the settings of the network that it started from."""
-    table = pearson_table([file_of(predictions, ("S",))] * 2, Scores(), values=[50, 100])
-    assert table.value.tolist() == [50, 100]
-    assert set(means_over_seeds(table, "pretraining.training.epochs").model) == {
+    files, setting = [file_of(predictions, ("S",))] * 2, "pretraining.training.epochs"
+    assert score_tables(files, Scores(), values=[50, 100]).scores.value.tolist() == [50, 100]
+    assert set(summarised(files, setting, values=[50, 100]).label) == {
         "BOTAN, epochs = 50",
         "BOTAN, epochs = 100",
     }
@@ -335,15 +348,19 @@ def test_fits_whose_starts_alone_differ_are_not_averaged(predictions):
 def test_scores_read_again_are_told_apart_as_before(predictions, tmp_path):
     time = 1650 * 1e-3  # differs from 1.65 by rounding
     files = [file_of(predictions, time=time, times=(time,), settings={"p": p}) for p in (0.4, 1.0)]
-    table = pearson_table(files, Scores(), values=[0.4, 1.0])
-    write_csv(tmp_path / "pearson.csv", table, {})
-    again = read_csv(tmp_path / "pearson.csv")
-    assert set(again.time) == set(again.trained_time.dropna()) == {1.65}
-    assert set(means_over_seeds(again, "p").model) == set(means_over_seeds(table, "p").model)
+    tables = score_tables(files, Scores(), values=[0.4, 1.0])
+    read = []
+    for name, table in tables._asdict().items():
+        write_csv(tmp_path / f"{name}.csv", table, {})
+        read.append(read_csv(tmp_path / f"{name}.csv"))
+        assert set(read[-1].time) == set(read[-1].trained_time.dropna()) == {1.65}
+    assert set(summary(*read, 0.95, setting="p").label) == set(summary(*tables, 0.95, setting="p").label)
 
 
 def test_one_test_configuration_has_no_interval(predictions):
-    table = pearson_table([file_of(predictions[:1], ("S",))], Scores())
-    assert np.isnan(table.ci_low).all()
-    assert "[" not in readable(table, "test").split("Mean over")[0]
-    assert "E of A-A" not in readable(table, "test")  # no model predicts it
+    files = [file_of(predictions[:1], ("S",))]
+    assert np.isnan(summarised(files).ci_low).all()
+    text = text_of(files)
+    assert "[" not in text.split("Mean over")[0]
+    assert "E of A-A" not in text  # no model predicts it
+    assert "leave out what another choice of test configurations and seeds and training configurations" in text

@@ -109,7 +109,11 @@ def test_paper_study_is_the_papers():
     assert (len(study.configurations.train), len(study.configurations.test)) == (400, 100)
     assert study.ensemble.replicas == 32
     runs = list(runs_of(study))
-    networks = [run.model for run in runs if isinstance(run.model, Botan)]
+    everything = [run.model for run in runs if isinstance(run.model, Botan)]
+    networks = [model for model in everything if model.name != "BOTAN-scratch"]
+    (scratch,) = (model for model in everything if model.name == "BOTAN-scratch")
+    assert (scratch.training.epochs, scratch.pretraining, scratch.times) == (3000, None, (130,))  # Fig. 10
+    assert [study.ablations[name].times for name in ("rounds", "loss_weight")] == [(130, 4120), (130,)]
     assert len(networks) == 7 * 29
     assert {(model.training.epochs, model.training.learning_rate) for model in networks} == {(1000, 1e-4)}
     assert {model.training.batch_size for model in networks if model.name == "NT-GNN"} == {5}

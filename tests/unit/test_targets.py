@@ -6,7 +6,7 @@ import pytest
 from glassbotan.dynamics.neighbor_relative import Neighborhood
 from glassbotan.dynamics.pairs import both_ways, lengths, minimum_image, neighbor_pairs, wrap
 from glassbotan.dynamics.registry import ReplicaMotion, particle_target, targets
-from glassbotan.dynamics.relaxation import double_stretched, fit_relaxation, overlap, self_scattering
+from glassbotan.dynamics.relaxation import double_stretched, overlap, relaxation, self_scattering
 from glassbotan.dynamics.targets import dynamical_targets
 from glassbotan.study.targets import Targets
 
@@ -202,13 +202,13 @@ def test_relaxation_fit_recovers_its_own_curve(rng):
     t = np.geomspace(0.05, 100, 30)
     shape = {"f": 0.8, "tau_s": 0.15, "beta_s": 1.6, "tau_alpha": 16.5, "beta": 0.75}
     curves = double_stretched(t, **shape) + 0.02 * rng.normal(size=(20, 1)) * np.exp(-t / 50)
-    fitted = fit_relaxation(t, curves + 0.003 * rng.normal(size=(20, 30)))
+    fitted = relaxation(t, curves + 0.003 * rng.normal(size=(20, 30)))
     assert fitted.tau_alpha == pytest.approx(16.5, rel=0.1)
     assert fitted.f == pytest.approx(0.8, abs=0.05)
     assert abs(fitted.tau_alpha - 16.5) < 5 * fitted.tau_alpha_error < 5
     assert not fitted.beyond_data
     with pytest.raises(ValueError, match="needs more than 5 times"):
-        fit_relaxation(t[:5], curves[:, :5])
+        relaxation(t[:5], curves[:, :5])
 
 
 @pytest.mark.parametrize("symbol", ["overlap", "S_halves", "pairs", "2", ""])

@@ -160,6 +160,7 @@ def test_a_study_fits_the_network_once_and_tests_it_everywhere():
             {
                 "models": [{**SMALL, "temperatures": [HOT, COLD]}],
                 "transfer": None,
+                "half_samples": None,
                 "temperatures": [
                     STUDY["temperatures"][0],
                     {"temperature": COLD, "relaxation_time": 9.0, "sampling_times": [0.2, 3.0, 9.0]},

@@ -16,7 +16,7 @@ from glassbotan.devices import DEVICE, gpu_driver
 from glassbotan.errors import GlassbotanError
 from glassbotan.evaluate.figures.registry import drawn_in, figure_named
 from glassbotan.provenance import STAGE_VERSIONS
-from glassbotan.study.reading import resolved, study_from
+from glassbotan.study.reading import resolved, study_from, variants_of
 from glassbotan.study.runs import every_run
 from glassbotan.study.section import Section
 
@@ -32,13 +32,15 @@ prepend("PATH", Path(sys.executable).parent)
 
 try:
     STUDY = study_from(config, source=f"study {', '.join(map(str, workflow.configfiles))}")
-    RUNS = every_run(STUDY)
+    STUDIES = {study.name: study for study in (STUDY, *variants_of(STUDY).values())}
+    RUNS = {name: every_run(study) for name, study in STUDIES.items()}
 except GlassbotanError as error:
     raise WorkflowError(str(error)) from None
 # The device is neither an option nor a param of the stages: if it changes, no stage has to run again.
 os.environ[DEVICE] = STUDY.device
 
-RESULTS = f"results/{STUDY.name}"
+# Folder of the files of a study. A variant of the study is a study with a folder of its own.
+RESULTS = "results/{study}"
 # `device: auto` uses a GPU if this machine has one. On a cluster, whose login node has none, set `device: gpu`.
 ON_GPU = STUDY.device == "gpu" or (STUDY.device == "auto" and gpu_driver())
 PROCESSOR = "gpu" if ON_GPU else "cpu"
@@ -55,9 +57,15 @@ SIMULATE = f"../../envs/simulate-{PROCESSOR}.yaml"
 LEARN = f"../../envs/learn-{PROCESSOR}.yaml"
 
 
-def of_study(paths):
-    """Paths of files of the study, from their paths relative to its folder."""
-    return f"{RESULTS}/{paths}" if isinstance(paths, str) else [f"{RESULTS}/{path}" for path in paths]
+def study_of(wildcards):
+    """The study that a file belongs to: that of the configuration file, or one of its variants."""
+    return STUDIES[wildcards.study]
+
+
+def of_study(wildcards, paths):
+    """Paths of files of a study, from their paths relative to its folder."""
+    folder = f"results/{wildcards.study}"
+    return f"{folder}/{paths}" if isinstance(paths, str) else [f"{folder}/{path}" for path in paths]
 
 
 def or_workflow_error(function, *arguments):
@@ -68,10 +76,10 @@ def or_workflow_error(function, *arguments):
         raise WorkflowError(str(error)) from None
 
 
-def options(**settings):
+def options(wildcards, **settings):
     """Settings as options of a stage: numbers as they are, sections and lists as JSON, tuples with commas."""
     words = []
-    for name, value in {"study": STUDY.name, **settings}.items():
+    for name, value in {"study": wildcards.study, **settings}.items():
         if value in ((), {}, []) or value is None or value is False:
             continue
         if isinstance(value, Section):
@@ -88,25 +96,27 @@ def options(**settings):
 
 def point_of(wildcards):
     """The state point that a file belongs to."""
-    return or_workflow_error(STUDY.point, wildcards.point)
+    return or_workflow_error(study_of(wildcards).point, wildcards.point)
 
 
 def run_of(wildcards):
     """The fit that a file belongs to."""
     folder = f"{wildcards.point}/{wildcards.time}/{wildcards.model}{wildcards.variant}/seed{wildcards.seed}"
-    if folder not in RUNS:
-        near = get_close_matches(folder, RUNS, n=3)
+    runs = RUNS[wildcards.study]
+    if folder not in runs:
+        near = get_close_matches(folder, runs, n=3)
         raise WorkflowError(
-            f"study {STUDY.name} has no fit {folder}"
+            f"study {wildcards.study} has no fit {folder}"
             + (f"; did you mean {' or '.join(near)}?" if near else "; `glassbotan check` lists its models and times")
         )
-    return RUNS[folder]
+    return runs[folder]
 
 
 def targets_settings(wildcards):
     """Settings of the targets in a folder; with fewer replicas if its name gives their number, as in targets-r04."""
     _, _, replicas = wildcards.targets.partition("-r")
-    return STUDY.targets.model_copy(update={"most_replicas": int(replicas)}) if replicas else STUDY.targets
+    settings = study_of(wildcards).targets
+    return settings.model_copy(update={"most_replicas": int(replicas)}) if replicas else settings
 
 
 def show_table(path):

@@ -3,7 +3,9 @@
 
 rule accept:
     input:
-        targets=lambda wildcards: of_study(layout.targets(wildcards.point, STUDY.configurations.learnt_from)),
+        targets=lambda wildcards: of_study(
+            wildcards, layout.targets(wildcards.point, study_of(wildcards).configurations.learnt_from)
+        ),
     output:
         accepted=f"{RESULTS}/{{point}}/accepted.json",
     log:
@@ -16,7 +18,7 @@ rule accept:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["accept"],
-        options=lambda wildcards: options(temperature=point_of(wildcards).temperature, limits=STUDY.limits),
+        options=lambda wildcards: options(wildcards, temperature=point_of(wildcards).temperature, limits=study_of(wildcards).limits),
     shell:
         "python -m glassbotan accept {params.options} --output {output.accepted} {input.targets} > {log} 2>&1"
 
@@ -25,9 +27,9 @@ rule fit:
     input:
         # The dates of these files are ignored, so that changed limits do not make the fits run again.
         accepted=lambda wildcards: [
-            ancient(f"{RESULTS}/{point.label}/accepted.json") for point in run_of(wildcards).fitted_to
+            ancient(of_study(wildcards, f"{point.label}/accepted.json")) for point in run_of(wildcards).fitted_to
         ],
-        targets=lambda wildcards: of_study(layout.learnt_from(STUDY, run_of(wildcards))),
+        targets=lambda wildcards: of_study(wildcards, layout.learnt_from(study_of(wildcards), run_of(wildcards))),
         starts=starts_of_fit,
     output:
         predictor=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.FITTED}",
@@ -54,8 +56,10 @@ rule fit:
 
 rule predict:
     input:
-        predictor=lambda wildcards: of_study(layout.fitted(run_of(wildcards))),
-        targets=lambda wildcards: of_study(layout.tested_on(STUDY, run_of(wildcards), point_of(wildcards))),
+        predictor=lambda wildcards: of_study(wildcards, layout.fitted(run_of(wildcards))),
+        targets=lambda wildcards: of_study(
+            wildcards, layout.tested_on(study_of(wildcards), run_of(wildcards), point_of(wildcards))
+        ),
     output:
         predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{layout.PREDICTIONS}",
     log:
@@ -71,6 +75,7 @@ rule predict:
     params:
         version=STAGE_VERSIONS["predict"],
         options=lambda wildcards: options(
+            wildcards,
             temperature=point_of(wildcards).temperature,
             time_indices=run_of(wildcards).time_indices,
             prediction=run_of(wildcards).model.for_prediction(),
@@ -81,8 +86,10 @@ rule predict:
 
 rule transfer:
     input:
-        predictor=lambda wildcards: of_study(layout.fitted(run_of(wildcards))),
-        targets=lambda wildcards: of_study(layout.tested_on(STUDY, run_of(wildcards), transfer_of(wildcards)[1])),
+        predictor=lambda wildcards: of_study(wildcards, layout.fitted(run_of(wildcards))),
+        targets=lambda wildcards: of_study(
+            wildcards, layout.tested_on(study_of(wildcards), run_of(wildcards), transfer_of(wildcards)[1])
+        ),
     output:
         predictions=f"{RESULTS}/{{point}}/{{time}}/{{model}}{{variant}}/seed{{seed}}/{{transfer}}.npz",
     log:

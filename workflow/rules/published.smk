@@ -18,10 +18,11 @@ rule import_trajectories:
         version=STAGE_VERSIONS["targets"],
         format=format_of,
         options=lambda wildcards: options(
+            wildcards,
             temperature=point_of(wildcards).temperature,
             configuration=int(wildcards.configuration),
             times=point_of(wildcards).sampling_times,
-            liquid=STUDY.liquid,
+            liquid=study_of(wildcards).liquid,
             targets=targets_settings(wildcards),
         ),
     shell:

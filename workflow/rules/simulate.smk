@@ -21,12 +21,13 @@ rule melt:
     params:
         version=STAGE_VERSIONS["melt"],
         options=lambda wildcards: options(
-            seed=STUDY.seed,
+            wildcards,
+            seed=study_of(wildcards).seed,
             temperature=point_of(wildcards).temperature,
-            configurations=STUDY.simulation_batches.members(int(wildcards.batch)),
-            liquid=STUDY.liquid,
-            integrator=point_of(wildcards).integrator(STUDY.integrator),
-            melt=STUDY.melt,
+            configurations=study_of(wildcards).simulation_batches.members(int(wildcards.batch)),
+            liquid=study_of(wildcards).liquid,
+            integrator=point_of(wildcards).integrator(study_of(wildcards).integrator),
+            melt=study_of(wildcards).melt,
         ),
     shell:
         "python -m glassbotan melt {params.options} --threads {threads} --output {output.batch} > {log} 2>&1"
@@ -51,10 +52,11 @@ rule quench:
     params:
         version=STAGE_VERSIONS["quench"],
         options=lambda wildcards: options(
+            wildcards,
             temperature=point_of(wildcards).temperature,
-            melt_temperature=STUDY.melt.temperature,
-            integrator=point_of(wildcards).integrator(STUDY.integrator),
-            quench=STUDY.quench,
+            melt_temperature=study_of(wildcards).melt.temperature,
+            integrator=point_of(wildcards).integrator(study_of(wildcards).integrator),
+            quench=study_of(wildcards).quench,
         ),
     shell:
         "python -m glassbotan quench {params.options} --threads {threads} --input {input.batch} --output {output.batch} > {log} 2>&1"
@@ -79,9 +81,10 @@ rule equilibrate:
     params:
         version=STAGE_VERSIONS["equilibrate"],
         options=lambda wildcards: options(
+            wildcards,
             temperature=point_of(wildcards).temperature,
-            time=STUDY.equilibration_time(point_of(wildcards)),
-            integrator=point_of(wildcards).integrator(STUDY.integrator),
+            time=study_of(wildcards).equilibration_time(point_of(wildcards)),
+            integrator=point_of(wildcards).integrator(study_of(wildcards).integrator),
         ),
     shell:
         "python -m glassbotan equilibrate {params.options} --threads {threads} --input {input.batch} --output {output.batch} > {log} 2>&1"
@@ -104,9 +107,10 @@ rule starts:
         version=STAGE_VERSIONS["starts"],
         files=starting_points,
         options=lambda wildcards: options(
+            wildcards,
             temperature=point_of(wildcards).temperature,
-            configurations=STUDY.simulation_batches.members(int(wildcards.batch)),
-            liquid=STUDY.liquid,
+            configurations=study_of(wildcards).simulation_batches.members(int(wildcards.batch)),
+            liquid=study_of(wildcards).liquid,
         ),
     shell:
         "python -m glassbotan starts {params.options} --output {output.batch} {params.files:q} > {log} 2>&1"
@@ -131,12 +135,13 @@ rule ensemble:
     params:
         version=STAGE_VERSIONS["ensemble"],
         options=lambda wildcards: options(
-            seed=STUDY.seed,
+            wildcards,
+            seed=study_of(wildcards).seed,
             temperature=point_of(wildcards).temperature,
-            configurations=STUDY.ensemble_batches.members(int(wildcards.batch)),
+            configurations=study_of(wildcards).ensemble_batches.members(int(wildcards.batch)),
             times=point_of(wildcards).sampling_times,
-            integrator=point_of(wildcards).integrator(STUDY.integrator),
-            ensemble=STUDY.ensemble,
+            integrator=point_of(wildcards).integrator(study_of(wildcards).integrator),
+            ensemble=study_of(wildcards).ensemble,
         ),
     shell:
         "python -m glassbotan ensemble {params.options} --threads {threads} --output {output.ensembles} "
@@ -162,6 +167,7 @@ rule targets:
         version=STAGE_VERSIONS["targets"],
         ensemble=lambda wildcards, input: layout.ensemble_in(input.ensembles, int(wildcards.configuration)),
         options=lambda wildcards: options(
+            wildcards,
             temperature=point_of(wildcards).temperature, targets=targets_settings(wildcards)
         ),
     shell:
@@ -170,4 +176,4 @@ rule targets:
 
 rule simulate:
     input:
-        of_study(layout.ensembles(STUDY)),
+        expand([f"{RESULTS}/{path}" for path in layout.ensembles(STUDY)], study=STUDY.name),

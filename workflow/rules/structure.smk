@@ -21,11 +21,12 @@ rule structure:
     params:
         version=STAGE_VERSIONS["structure"],
         options=lambda wildcards: options(
-            seed=STUDY.seed,
+            wildcards,
+            seed=study_of(wildcards).seed,
             temperature=point_of(wildcards).temperature,
-            states=STUDY.states,
-            structure=STUDY.structure,
-            integrator=point_of(wildcards).integrator(STUDY.integrator),
+            states=study_of(wildcards).states,
+            structure=study_of(wildcards).structure,
+            integrator=point_of(wildcards).integrator(study_of(wildcards).integrator),
         ),
     shell:
         "python -m glassbotan structure {params.options} --threads {threads} --output {output.structure} {input.targets} > {log} 2>&1"

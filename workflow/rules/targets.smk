@@ -3,13 +3,14 @@
 
 rule simulation_quality:
     input:
-        targets=[
+        targets=lambda wildcards: [
             path
-            for point in STUDY.temperatures
-            for path in of_study(layout.targets(point.label, STUDY.configurations.all))
+            for point in study_of(wildcards).temperatures
+            for path in of_study(wildcards, layout.targets(point.label, study_of(wildcards).configurations.all))
         ],
     output:
-        table=of_study(layout.QUALITY),
+        table=f"{RESULTS}/{layout.QUALITY}",
+        checks=f"{RESULTS}/{layout.CHECKS}",
     log:
         f"{RESULTS}/logs/simulation_quality.log",
     conda:
@@ -20,14 +21,16 @@ rule simulation_quality:
         runtime="1h",
     params:
         version=STAGE_VERSIONS["quality"],
-        options=options(limits=STUDY.limits),
+        options=lambda wildcards: options(wildcards, limits=study_of(wildcards).limits),
     shell:
         "python -m glassbotan simulation-quality {params.options} --output {output.table} {input.targets} > {log} 2>&1"
 
 
 rule relaxation:
     input:
-        targets=lambda wildcards: of_study(layout.targets(wildcards.point, STUDY.configurations.all)),
+        targets=lambda wildcards: of_study(
+            wildcards, layout.targets(wildcards.point, study_of(wildcards).configurations.all)
+        ),
     output:
         table=f"{RESULTS}/{{point}}/relaxation.csv",
         fit=f"{RESULTS}/{{point}}/relaxation.json",
@@ -41,6 +44,6 @@ rule relaxation:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["relaxation"],
-        options=lambda wildcards: options(temperature=point_of(wildcards).temperature),
+        options=lambda wildcards: options(wildcards, temperature=point_of(wildcards).temperature),
     shell:
         "python -m glassbotan relaxation {params.options} --output {output.table} {input.targets} > {log} 2>&1"

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import Field, PositiveFloat, model_validator
 from pydantic_settings import CliPositionalArg
 
+from glassbotan import layout
 from glassbotan.commands import Paths, Stage
 from glassbotan.errors import FileError
 from glassbotan.files.plain import read_csv, read_json, write_csv, write_text
@@ -33,13 +34,23 @@ class OfPredictions(Stage):
 
 
 class Score(OfPredictions):
-    """Score predictions: write a table of Pearson coefficients as CSV, Markdown and text, and print the text."""
+    """Score predictions: write tables of Pearson coefficients as CSV, Markdown and text, and print the text.
+
+    Beside the table itself, which has a row for each fit, there are <name>_configurations.csv with a row for each test
+    configuration, <name>_summary.csv with means over the seeds and intervals, and <name>_differences.csv with the
+    differences between models.
+    """
 
     scores: Scores = Scores()
     published: bool = Field(False, description=PUBLISHED)
     setting: str | None = Field(None, description="setting that an ablation varies, such as network.rounds")
     values: tuple[Any, ...] = Field((), description="its value for each of the files")
-    time: PositiveFloat | None = Field(None, description="the only sampling time to score; all if not given [tau]")
+    times: tuple[PositiveFloat, ...] = Field((), description="sampling times to score; all if not given [tau]")
+    half_samples: Path | None = Field(
+        None,
+        description="table <comparison>_configurations.csv of fits to half samples of the training configurations, so "
+        "that intervals cover the choice of these",
+    )
 
     @model_validator(mode="after")
     def _one_value_for_each(self) -> Self:
@@ -51,26 +62,69 @@ class Score(OfPredictions):
         return self
 
     def cli_cmd(self) -> None:
-        from glassbotan.evaluate.pearson import pearson_table
+        from glassbotan.evaluate.pearson import OF_CONFIGURATIONS, score_tables
         from glassbotan.evaluate.readable import markdown, readable
+        from glassbotan.evaluate.summary import differences, summary
 
-        provenance = self.provenance(*self.inputs)
-        table = pearson_table(self.predictions(), self.scores, self.values, self.time)
-        write_csv(self.output, table, provenance.finish())
-        text = readable(table, self.study, self.published, self.setting)
+        provenance = self.provenance(*self.inputs, *filter(None, [self.half_samples]))
+        halves = None if self.half_samples is None else read_csv(self.half_samples)
+        if halves is not None and (missing := {*OF_CONFIGURATIONS} - {*halves.columns}):
+            raise FileError(
+                f"{self.half_samples} has no columns {sorted(missing)}; give the table half_samples_configurations.csv"
+            )
+        scored, of_configurations = score_tables(self.predictions(), self.scores, self.values, self.times or None)
+        compared = of_configurations, self.scores.confidence, halves, self.setting
+        means, paired = summary(scored, *compared), differences(*compared)
+        record = provenance.finish()
+        for name, table in (
+            ("", scored),
+            ("_configurations", of_configurations),
+            ("_summary", means),
+            ("_differences", paired),
+        ):
+            write_csv(self.output.with_name(f"{self.output.stem}{name}.csv"), table, record)
+        text = readable(means, paired, self.study, self.published)
         write_text(self.output.with_suffix(".txt"), text)
-        write_text(self.output.with_suffix(".md"), markdown(table, self.study, self.published, self.setting))
+        write_text(self.output.with_suffix(".md"), markdown(means, paired, self.study, self.published))
         print(text)
 
 
 class Heterogeneity(OfPredictions):
     """Compare dynamical heterogeneity in simulation and prediction: chi_4, and how much whole configurations differ."""
 
+    scores: Scores = Scores()
+
     def cli_cmd(self) -> None:
         from glassbotan.evaluate.pearson import heterogeneity_table
 
         provenance = self.provenance(*self.inputs)
-        write_csv(self.output, heterogeneity_table(self.predictions()), provenance.finish())
+        write_csv(self.output, heterogeneity_table(self.predictions(), self.scores), provenance.finish())
+
+
+class Variants(Stage):
+    """Compare a study with its variants: relaxation times, chi_4, thermodynamics and scores, each with its error."""
+
+    folders: CliPositionalArg[Paths] = Field(description="folder of the study, then those of its variants")
+    scores: Scores = Scores()
+
+    def cli_cmd(self) -> None:
+        from glassbotan.evaluate.variants import OWN, StudyTables, readable, variants_table
+
+        studies = {}
+        read: list[Path] = []
+        for folder in self.folders:
+            tables = [folder / path for path in (layout.HETEROGENEITY, layout.QUALITY, layout.summary("pearson"))]
+            fits = sorted(folder.glob("T*/relaxation.json"))
+            read += [*tables, *fits]
+            relaxation = {fit["temperature"]: fit for fit in map(read_json, fits)}
+            name = OWN if folder.name == self.study else folder.name.removeprefix(f"{self.study}-")
+            studies[name] = StudyTables(relaxation, *map(read_csv, tables))
+        provenance = self.provenance(*read)
+        table = variants_table(studies)
+        write_csv(self.output, table, provenance.finish())
+        text = readable(table, self.study)
+        write_text(self.output.with_suffix(".txt"), text)
+        print(text)
 
 
 class CostTable(Stage):
@@ -98,8 +152,8 @@ class Report(Stage):
     """Write the report of a study as one HTML file: results, checks of the liquid, figures, and how they were made."""
 
     settings: Path = Field(description="the study with all its defaults, study.yaml")
-    tables: Path = Field(description="folder of the study's tables")
-    inputs: CliPositionalArg[Paths] = Field(description="figures to show (PNG), and fits of tau_alpha (JSON)")
+    folder: Path = Field(description="folder of the study, in which its tables are")
+    inputs: CliPositionalArg[Paths] = Field(description="figures to show (PNG)")
     on_request: tuple[Path, ...] = Field(
         (), description="figures to show if they are not older than the table of scores"
     )
@@ -108,17 +162,16 @@ class Report(Stage):
         from glassbotan.evaluate.report import report
         from glassbotan.study.reading import read_study
 
-        files = [self.tables / f"{name}.csv" for name in ("pearson", "simulation_quality", "heterogeneity", "cost")]
-        up_to_date = [path for path in self.on_request if path.stat().st_mtime >= files[0].stat().st_mtime]
-        provenance = self.provenance(self.settings, *files, *self.inputs, *up_to_date)
-        scores, quality, heterogeneity, cost = map(read_csv, files)
+        study = read_study(self.settings)
+        files = {path: self.folder / path for path in layout.in_report(study)}
+        made = files[layout.SCORES].stat().st_mtime
+        up_to_date = [path for path in self.on_request if path.stat().st_mtime >= made]
+        provenance = self.provenance(self.settings, *files.values(), *self.inputs, *up_to_date)
         page = report(
-            read_study(self.settings),
-            scores,
-            quality,
-            [read_json(path) for path in self.inputs if path.suffix == ".json"],
-            {"Dynamical heterogeneity": heterogeneity, "Time and memory of the last attempt of each job": cost},
-            [path for path in (*self.inputs, *up_to_date) if path.suffix == ".png"],
+            study,
+            {name: read_csv(path) for name, path in files.items() if path.suffix == ".csv"},
+            [read_json(path) for path in files.values() if path.suffix == ".json"],
+            [*self.inputs, *up_to_date],
             provenance.finish(),
         )
         write_text(self.output, page)

@@ -21,6 +21,9 @@ from glassbotan.simulate.stage import RunningSimulation, running_simulation
 from glassbotan.study import simulation as settings
 from glassbotan.study.section import Configurations
 
+EQUILIBRATION = ("time", "potential_energy", "scattering_time", "scattering_first", "scattering_second")
+"""What is measured in the equilibration and kept with an ensemble, to judge whether the liquid was in equilibrium."""
+
 
 class Simulation(LongStage):
     """A stage that runs molecular dynamics."""
@@ -118,7 +121,7 @@ class Equilibrate(BatchStage):
 
 
 class Ensemble(Simulation):
-    """Run the isoconfigurational ensembles of configurations at constant energy: step 4 of the protocol.
+    """Run the isoconfigurational ensembles of configurations, by default at constant energy: step 4 of the protocol.
 
     The output is a folder with a file c0001.gsd for each configuration.
     """
@@ -150,7 +153,10 @@ class Ensemble(Simulation):
 
         with self.running(provenance, starts, sampling_steps[-1]) as running:
             every_step = self.ensemble.relaxation_steps(sampling_steps)
-            samples = protocol.ensemble(running.engine, starts, self.integrator, every_step, wanted, **running.advance)
+            kept_at = self.temperature if self.ensemble.dynamics == "NVT" else None
+            samples = protocol.ensemble(
+                running.engine, starts, self.integrator, every_step, wanted, kept_at, **running.advance
+            )
             write_ensembles(self.output, ensembles, samples, lambda: provenance.finish(**running.measured()))
 
     def _initial(self) -> dict[int, tuple[Configuration, Mapping[str, NDArray]]]:
@@ -177,7 +183,8 @@ class Ensemble(Simulation):
             times=self.times,
             timestep=self.integrator.timestep,
             replicas=self.ensemble.replicas,
-            equilibration={name: log[name].tolist() for name in ("time", "potential_energy") if name in log},
+            dynamics=self.ensemble.dynamics,
+            equilibration={name: log[name].tolist() for name in EQUILIBRATION if name in log},
         )
         return header, initial
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field, PositiveFloat
@@ -12,8 +12,9 @@ from glassbotan.commands import Paths, Stage
 from glassbotan.errors import StudyError
 from glassbotan.files.header import require
 from glassbotan.files.plain import write_csv, write_json
-from glassbotan.files.targets import Targets as TargetsFile
 from glassbotan.files.targets import read_matching_targets, read_targets, write_targets
+from glassbotan.simulate.checks import Check
+from glassbotan.simulate.quality import Quality
 from glassbotan.study import targets as settings
 
 
@@ -58,18 +59,51 @@ class Judging(Stage):
 
     limits: settings.Limits = settings.Limits()
 
-    def judged(self, paths: Sequence[Path], **expected: Any) -> Iterator[tuple[TargetsFile, list[str]]]:
-        """Each targets file, with a message for every quantity of its simulation that exceeds the limits."""
+    def judged(self, paths: Sequence[Path], **expected: Any) -> Iterator["Judged"]:
+        """The simulations of each temperature with what exceeds the limits."""
+        from glassbotan.simulate.checks import checks
         from glassbotan.simulate.quality import limit_violations
 
+        qualities: dict[float, dict[int, Quality]] = {}
         for path in paths:
             found = read_targets(path)
             require(path, found, study=self.study, **expected)
-            yield found, limit_violations(found.quality, found.temperature, self.limits)
+            qualities.setdefault(found.temperature, {})[found.configuration] = found.quality
+        for temperature, runs in sorted(qualities.items()):
+            violations = {
+                number: limit_violations(quality, temperature, self.limits, len(runs))
+                for number, quality in sorted(runs.items())
+            }
+            yield Judged(temperature, runs, violations, checks([*runs.values()], temperature, self.limits))
+
+
+class Judged(NamedTuple):
+    """The simulations at one temperature, compared with the limits."""
+
+    temperature: float
+    qualities: dict[int, Quality]
+    """of each configuration"""
+    violations: dict[int, list[str]]
+    """a message for each quantity of each configuration that exceeds its limit"""
+    checks: list[Check]
+    """what the configurations show together"""
+
+    @property
+    def faults(self) -> list[str]:
+        """Sentences about everything that exceeds the limits."""
+        single = [f"configuration {number}: {'; '.join(found)}" for number, found in self.violations.items() if found]
+        together = [
+            f"{one.check}: {one.value:.3g} ± {one.error:.2g}, limit {one.limit:g} ({one.remark})"
+            for one in self.checks
+            if not one.passed
+        ]
+        return [*together, *single]
 
 
 class SimulationQuality(Judging):
-    """Check the quality of every simulation: write a table, and print what exceeds the limits."""
+    """Check the quality of every simulation: write a table with a row for each, and checks.csv with what they show
+    together; print what exceeds the limits.
+    """
 
     inputs: CliPositionalArg[Paths] = Field(description="targets files of all configurations")
 
@@ -81,21 +115,25 @@ class SimulationQuality(Judging):
         import pandas as pd
 
         provenance = self.provenance(*self.inputs)
-        rows = []
-        for found, violations in self.judged(self.inputs):
-            for sentence in violations:
-                print(f"T = {found.temperature:g}, configuration {found.configuration}: {sentence}")
-            rows.append(
-                {
-                    "target_temperature": found.temperature,
-                    "configuration": found.configuration,
-                    **found.quality._asdict(),
-                    "within_limits": not violations,
-                }
-            )
-        table = pd.DataFrame(rows).sort_values(["target_temperature", "configuration"])
-        write_csv(self.output, table, provenance.finish())
-        print(f"{self.study}: {table.within_limits.sum()} of {len(table)} runs are within the limits")
+        runs: list[dict[str, Any]] = []
+        together: list[dict[str, Any]] = []
+        for judged in self.judged(self.inputs):
+            where = {"target_temperature": judged.temperature}
+            for sentence in judged.faults:
+                print(f"T = {judged.temperature:g}, {sentence}")
+            runs += [
+                {**where, "configuration": number, **quality.numbers, "within_limits": not judged.violations[number]}
+                for number, quality in sorted(judged.qualities.items())
+            ]
+            together += [{**where, **check._asdict()} for check in judged.checks]
+        record = provenance.finish()
+        table, checked = pd.DataFrame(runs), pd.DataFrame(together)
+        write_csv(self.output, table, record)
+        write_csv(self.output.with_name("checks.csv"), checked, record)
+        print(
+            f"{self.study}: {table.within_limits.sum()} of {len(table)} runs are within the limits, and "
+            f"{checked.passed.sum()} of {len(checked)} checks of all runs together passed"
+        )
 
 
 class Accept(Judging):
@@ -106,21 +144,19 @@ class Accept(Judging):
 
     def cli_cmd(self) -> None:
         provenance = self.provenance(*self.inputs)
-        judged = self.judged(self.inputs, temperature=self.temperature)
-        faults = {found.configuration: "; ".join(violations) for found, violations in judged if violations}
-        sentences = [f"configuration {number}: {fault}" for number, fault in faults.items()]
-        print("\n".join(sentences))
-        if faults and self.limits.enforce:
+        (judged,) = self.judged(self.inputs, temperature=self.temperature)
+        print("\n".join(judged.faults))
+        if judged.faults and self.limits.enforce:
             raise StudyError(
-                f"{len(faults)} of {len(self.inputs)} simulations at T = {self.temperature:g} exceed the limits, "
-                f"{sentences[0]}; see tables/simulation_quality.csv, and simulate longer or change the limits "
-                "(with limits.enforce: false, predictors are fitted to them all the same)"
+                f"the simulations at T = {self.temperature:g} exceed the limits in {len(judged.faults)} respects, "
+                f"{judged.faults[0]}; see tables/simulation_quality.csv and tables/checks.csv, and simulate longer or "
+                "change the limits (with limits.enforce: false, predictors are fitted to them all the same)"
             )
-        write_json(self.output, {"faults": faults, "provenance": provenance.finish()})
+        write_json(self.output, {"faults": judged.faults, "provenance": provenance.finish()})
 
 
 class Relaxation(Stage):
-    """Average F_s(k, t) over the configurations of a state point and fit tau_alpha; the fit is written as JSON."""
+    """Average F_s(k, t) over the configurations of a state point, and write its relaxation times as JSON."""
 
     inputs: CliPositionalArg[Paths] = Field(description="targets files of one temperature")
     temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
@@ -128,7 +164,7 @@ class Relaxation(Stage):
     def cli_cmd(self) -> None:
         import pandas as pd
 
-        from glassbotan.dynamics.relaxation import fit_relaxation
+        from glassbotan.dynamics.relaxation import relaxation
 
         provenance = self.provenance(*self.inputs)
         found = read_matching_targets(self.inputs, study=self.study, temperature=self.temperature)
@@ -137,11 +173,21 @@ class Relaxation(Stage):
             times = targets.scattering_times
             curves[targets.configuration] = targets.scattering
         try:
-            fitted = fit_relaxation(times, np.stack(list(curves.values())))
+            measured = relaxation(times, np.stack(list(curves.values())))
         except (ValueError, RuntimeError) as error:
             raise StudyError(
                 f"F_s at T = {self.temperature:g} cannot be fitted ({error}); use later or more sampling times"
             ) from None
+        if np.isnan(measured.tau_e):
+            print(
+                f"T = {self.temperature:g}: F_s does not fall to 1/e by the last time, t = {times[-1]:g}, so that the "
+                "relaxation time is not known; use later sampling times"
+            )
+        elif measured.beyond_data:
+            print(
+                f"T = {self.temperature:g}: the fitted tau_alpha = {measured.tau_alpha:.3g} is later than the last "
+                f"time, t = {times[-1]:g}; use later sampling times"
+            )
         table = pd.concat(
             pd.DataFrame({"configuration": configuration, "time": times, "scattering": curve})
             for configuration, curve in curves.items()
@@ -150,5 +196,5 @@ class Relaxation(Stage):
         write_csv(self.output, table, record)
         write_json(
             self.output.with_suffix(".json"),
-            {"temperature": self.temperature, "n_configurations": len(curves), **fitted._asdict()},
+            {"temperature": self.temperature, "n_configurations": len(curves), **measured._asdict()},
         )

@@ -14,10 +14,15 @@ def wrap(positions: NDArray, box_length: float) -> tuple[NDArray[np.float64], ND
     Returns
     -------
     wrapped : (..., 3) in [-L/2, L/2)
-    images : (..., 3) such that wrapped + L x images = positions
+    images : (..., 3) such that wrapped + L x images = positions; where a coordinate is not finite, or too large for an
+        image, `wrapped` is NaN
     """
     positions = np.asarray(positions, dtype=np.float64)
     images = np.floor(positions / box_length + 0.5)
+    # Coordinates of a run that blew up can be anything. They become NaN, for which the engines look.
+    sensible = np.abs(images) < np.iinfo(np.int32).max
+    if not sensible.all():
+        positions, images = np.where(sensible, positions, np.nan), np.where(sensible, images, 0)
     # By rounding, a coordinate can lie outside by its last digit, or exactly on the upper face.
     wrapped = np.clip(positions - box_length * images, -box_length / 2, np.nextafter(box_length / 2, 0))
     return wrapped, images.astype(np.int32)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from glassbotan.files.predictions import Prediction
 from glassbotan.kob_andersen import Species
-from glassbotan.statistics import long_wave_fluctuation
+from glassbotan.statistics import Estimate, Variance, jackknife, long_wave_fluctuation, variance_interval
 
 
 class Heterogeneity(NamedTuple):
@@ -30,10 +30,18 @@ class Heterogeneity(NamedTuple):
     chi_4: float
     """N (<Q^2> - <Q>^2) of the simulation over replicas and configurations, where N and Q count both species; it is the
     sum of `chi_4_within` and `chi_4_between`"""
+    chi_4_low: float
+    """lower limit of the confidence interval of `chi_4`"""
+    chi_4_high: float
+    """its upper limit"""
     chi_4_within: float
     """N times the variance of Q between the replicas of a configuration, averaged over the configurations"""
+    chi_4_within_error: float
+    """its standard error"""
     chi_4_between: float
     """N times the variance of Q between configurations, without the contribution of the finite number of replicas"""
+    chi_4_between_error: float
+    """its standard error"""
     chi: float
     """N_A times the variance of the configuration mean of X between configurations, in the simulation"""
     predicted_chi: float
@@ -41,8 +49,12 @@ class Heterogeneity(NamedTuple):
     chi_q: float
     """chi_X of the longest waves that the box has (`long_wave_fluctuations`), in the simulation; it needs only one
     configuration"""
+    chi_q_error: float
+    """standard error of `chi_q` between configurations"""
     predicted_chi_q: float
     """`chi_q` of the prediction"""
+    predicted_chi_q_error: float
+    """standard error of `predicted_chi_q` between configurations"""
     spread: float
     """standard deviation of X within a configuration, root mean square over the configurations, in the simulation"""
     predicted_spread: float
@@ -54,53 +66,123 @@ Pair = tuple[NDArray, NDArray]
 """Two measurements of the same quantity with independent noise: the half-ensemble averages, or a prediction twice."""
 
 
-def heterogeneity(predictions: Sequence[Prediction], symbol: str) -> Heterogeneity:
+class Susceptibility(NamedTuple):
+    """chi_4 of the overlap, with its two parts and their errors."""
+
+    total: float
+    low: float
+    """lower limit of the confidence interval of the total"""
+    high: float
+    within: Estimate
+    """the part from the variance between the replicas of a configuration"""
+    between: Estimate
+    """the part from the variance between configurations"""
+
+
+def chi_4(overlaps: NDArray, particles: int, confidence: float) -> Susceptibility:
+    """chi_4 = N (<Q^2> - <Q>^2) over replicas and configurations, as the sum of two variances.
+
+    The errors are those of variances of normal quantities, and the interval is that of
+    `glassbotan.statistics.variance_interval`. For few configurations it is wide: the variance between configurations
+    has one degree of freedom fewer than there are configurations.
+
+    Parameters
+    ----------
+    overlaps : (n_c, n_r), Q of each replica of each configuration
+    particles : N
+    confidence : level of the interval
+
+    Returns
+    -------
+    Susceptibility
+        with NaN in the place of what one replica or one configuration does not give
+    """
+    unknown = float("nan")
+    configurations, replicas = overlaps.shape
+    if replicas < 2:
+        nothing = Estimate(unknown, unknown, unknown)
+        return Susceptibility(unknown, unknown, unknown, nothing, nothing)
+    within = Variance(particles * float(overlaps.var(axis=1, ddof=1).mean()), configurations * (replicas - 1))
+    within_found = Estimate(within.value, within.value * np.sqrt(2 / within.degrees), within.degrees)
+    if configurations < 2:
+        return Susceptibility(unknown, unknown, unknown, within_found, Estimate(unknown, unknown, unknown))
+    means = Variance(particles * float(overlaps.mean(axis=1).var(ddof=1)), configurations - 1)
+    parts = [means, Variance(within.value * (1 - 1 / replicas), within.degrees)]
+    error = np.sqrt(2 * (means.value**2 / means.degrees + (within.value / replicas) ** 2 / within.degrees))
+    between = Estimate(means.value - within.value / replicas, float(error), means.degrees)
+    low, high = variance_interval(parts, confidence)
+    return Susceptibility(within.value + between.value, low, high, within_found, between)
+
+
+def heterogeneity(predictions: Sequence[Prediction], symbol: str, confidence: float = 0.95) -> Heterogeneity:
     """Fluctuations of a target of the particles in simulation and prediction.
 
-    Variances between configurations are inaccurate if there are few configurations.
+    Variances between configurations are inaccurate if there are few configurations. `confidence` is the level of the
+    interval of chi_4.
     """
-    n = len(predictions[0].structure)
     overlaps = np.stack([prediction.overlap for prediction in predictions])
-    replicas = overlaps.shape[1]
-    within = between = float("nan")
-    if replicas > 1:
-        within = float(overlaps.var(axis=1, ddof=1).mean())
-        between = _covariance(overlaps.mean(axis=1), overlaps.mean(axis=1)) - within / replicas
+    susceptibility = chi_4(overlaps, len(predictions[0].structure), confidence)
     truth, predicted = _truth(predictions, symbol), _predicted(predictions, symbol)
-    chi_q, predicted_chi_q = long_wave_fluctuations(predictions, symbol)
+    chi_q, predicted_chi_q = map(Estimate.of_mean, long_wave_fluctuations(predictions, symbol))
     return Heterogeneity(
-        chi_4=n * (within + between),
-        chi_4_within=n * within,
-        chi_4_between=n * between,
+        chi_4=susceptibility.total,
+        chi_4_low=susceptibility.low,
+        chi_4_high=susceptibility.high,
+        chi_4_within=susceptibility.within.value,
+        chi_4_within_error=susceptibility.within.error,
+        chi_4_between=susceptibility.between.value,
+        chi_4_between_error=susceptibility.between.error,
         chi=_between(truth),
         predicted_chi=_between(predicted),
-        chi_q=chi_q,
-        predicted_chi_q=predicted_chi_q,
+        chi_q=chi_q.value,
+        chi_q_error=chi_q.error,
+        predicted_chi_q=predicted_chi_q.value,
+        predicted_chi_q_error=predicted_chi_q.error,
         spread=_spread(truth),
         predicted_spread=_spread(predicted),
         n_configurations=len(predictions),
     )
 
 
-def long_wave_fluctuations(predictions: Sequence[Prediction], symbol: str) -> tuple[float, float]:
+def long_wave_fluctuations(predictions: Sequence[Prediction], symbol: str) -> NDArray[np.float64]:
     """How strongly a target X of the A particles fluctuates over long waves, in simulation and prediction.
 
-    It is the four-point structure factor of X (`glassbotan.statistics.long_wave_fluctuation`), averaged over the
-    configurations. The variance between whole configurations, `chi`, is similar, but few configurations do not give
-    it; several waves in each do.
+    It is the four-point structure factor of X (`glassbotan.statistics.long_wave_fluctuation`). The variance
+    between whole configurations, `chi`, is similar, but few configurations do not give it; several waves in each do.
 
     Returns
     -------
-    truth, predicted : in the squared unit of X
+    fluctuations : (2, n_c), of the simulation and of the prediction in each configuration, in the squared unit of X
     """
-    found = []
-    for pairs in (_truth(predictions, symbol), _predicted(predictions, symbol)):
-        of_configurations = [
-            long_wave_fluctuation(one.structure.positions[_of_a(one)], one.structure.box_length, *pair)
-            for one, pair in zip(predictions, pairs, strict=True)
+    return np.array(
+        [
+            [
+                long_wave_fluctuation(one.structure.positions[_of_a(one)], one.structure.box_length, *pair)
+                for one, pair in zip(predictions, pairs, strict=True)
+            ]
+            for pairs in (_truth(predictions, symbol), _predicted(predictions, symbol))
         ]
-        found.append(float(np.mean(of_configurations)))
-    return found[0], found[1]
+    )
+
+
+def ratio_of_means(fluctuations: NDArray) -> tuple[float, float]:
+    """Mean of the prediction over that of the simulation, with its jackknife error over the configurations.
+
+    Parameters
+    ----------
+    fluctuations : (2, n_c), of the simulation and of the prediction
+
+    Returns
+    -------
+    ratio, error : NaN if the mean of the simulation is not positive
+    """
+
+    def ratio(of_configurations: NDArray) -> float:
+        truth, predicted = of_configurations.mean(axis=0)
+        return float(predicted / truth) if truth > 0 else float("nan")
+
+    value, error = jackknife(ratio, fluctuations.T)
+    return float(value), float(error)
 
 
 def dynamic_correlation(

@@ -1,6 +1,7 @@
-"""The Pearson table for readers: means over seeds, as text and as Markdown, beside published coefficients."""
+"""The summary of the scores for readers, as text and as Markdown, beside published coefficients."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from glassbotan.dynamics.registry import targets
-from glassbotan.evaluate.pearson import CHI_RATIO, SEES, VALUE, WHERE
+from glassbotan.evaluate.pearson import CHI_RATIO
 from glassbotan.evaluate.published import FULL_DATA, published_beside
-from glassbotan.evaluate.scores import Score
+from glassbotan.evaluate.summary import PARTS, rows, what_is_left_out
 
 PUBLISHED_TARGET = "S"
 """Symbol of the target for which there are published coefficients."""
-
-
-def rows(table: pd.DataFrame) -> list[Any]:
-    """The rows of a table, each with its columns as attributes."""
-    return list(table.itertuples())
 
 
 def cell(row: Any) -> str:
@@ -29,54 +25,11 @@ def cell(row: Any) -> str:
     return f"{row.pearson:.2f}{interval}"
 
 
-def means_over_seeds(table: pd.DataFrame, setting: str | None = None) -> pd.DataFrame:
-    """Means of the scores over the seeds, and the standard deviation of the Pearson coefficient between seeds.
-
-    There is a row for each predictor, temperature, time and target. If fits of a model differ in more than their seed,
-    what differs is added to the name of the model.
-
-    Parameters
-    ----------
-    table : the Pearson table
-    setting : name of the setting that is varied in it, if there is one
-    """
-    keys = [*WHERE, "target", "species", "model"]
-    table = table.assign(model=_told_apart(table, setting))
-    groups = table.groupby(keys, sort=False, dropna=False)
-    means = groups[[*(name for name in Score._fields if name != "n_configurations"), CHI_RATIO]].mean()
-    means.insert(1, "between_seeds", groups.pearson.std())
-    means["seeds"] = groups.seed.count()
-    means["fitted"] = groups.fitted.first()
-    means["n_configurations"] = groups.n_configurations.max()
-    for name in SEES:
-        means[name] = groups[name].first()
-    return means.reset_index()
-
-
-def _told_apart(table: pd.DataFrame, setting: str | None) -> list[str]:
-    """The name of each row's model, with whatever differs between the fits of that model added."""
-    fits = table[table.fitted.astype(bool)].groupby("model")
-    texts = {
-        "train_configurations": "{} configurations",
-        "replicas": "{} replicas",
-        VALUE: f"{(setting or '').rpartition('.')[2]} = {{}}",
-    }
-    differing = {model: [name for name in texts if of_model[name].nunique() > 1] for model, of_model in fits}
-    elsewhere = {
-        model: (of_model.temperature != of_model.trained_temperature).any()
-        or (of_model.time != of_model.trained_time).any()
-        for model, of_model in fits
-    }
-    names = []
-    for row in rows(table):
-        parts = [texts[name].format(getattr(row, name)) for name in differing.get(row.model, ())]
-        if elsewhere.get(row.model) and (row.trained_temperature, row.trained_time) != (row.temperature, row.time):
-            known = not np.isnan(row.trained_temperature)
-            parts.append(
-                f"of T = {row.trained_temperature:g}, t = {row.trained_time:g}" if known else "of other temperatures"
-            )
-        names.append(", ".join([row.model, *parts]))
-    return names
+def with_error(value: float, error: float, digits: int = 2) -> str:
+    """A number with its standard error as text, such as 0.91 ± 0.01; empty if the number is not known."""
+    if np.isnan(value):
+        return ""
+    return f"{value:.{digits}f}" + ("" if np.isnan(error) else f" ± {error:.{digits}f}")
 
 
 def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
@@ -84,20 +37,23 @@ def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
 
     Parameters
     ----------
-    means : scores of one target at one temperature, from `means_over_seeds`
+    means : scores of one target at one temperature, from `glassbotan.evaluate.summary.summary`
     published : whether to add a line with the published coefficients of BOTAN, if there are any
     """
-    baselines = set(means.model[~means.fitted.astype(bool)])
-    models = sorted(dict.fromkeys(means.model), key=lambda model: model in baselines)
+    baselines = set(means.label[~means.fitted.astype(bool)])
+    models = sorted(dict.fromkeys(means.label), key=lambda label: label in baselines)
     cells = means.assign(cell=[cell(row) for row in rows(means)])
-    table = cells.pivot(index="model", columns="time", values="cell").reindex(index=models).fillna("")
-    of_model = means.groupby("model")
+    table = cells.pivot(index="label", columns="time", values="cell").reindex(index=models).fillna("")
+    of_model = means.groupby("label")
     table["sees"] = of_model.sees.first()
     table["structures"] = of_model.structures.first()
     table["core-s"] = of_model.core_seconds.first().map(lambda seconds: f"{seconds:.3g}" if seconds else "")
     times = sorted(means.time.unique().tolist())
     temperature = float(means.temperature.iloc[0])
-    last = {"ceiling": means.groupby("time").ceiling.first().reindex(times).map("{:.2f}".format)}
+    of_times = means.groupby("time")[["ceiling", "ceiling_error"]].first()
+    last = {
+        "ceiling": pd.Series([with_error(row.ceiling, row.ceiling_error) for row in rows(of_times)], of_times.index)
+    }
     beside = [published_beside(temperature, time).get("BOTAN") if published else None for time in times]
     if any(value is not None for value in beside):
         last[f"BOTAN {FULL_DATA}"] = pd.Series(["" if value is None else f"{value:.2f}" for value in beside], times)
@@ -109,11 +65,16 @@ def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:
 def chi_ratios(means: pd.DataFrame) -> pd.DataFrame:
     """The ratios of susceptibilities of one target at one temperature as text: a line per model, a column per time."""
     known = means[means[CHI_RATIO].notna()]
-    models = list(dict.fromkeys(known.model))
-    table = known.pivot(index="model", columns="time", values=CHI_RATIO).reindex(models)
-    table = table.map(_two_digits)
+    known = known.assign(cell=[with_error(row.chi_ratio, row.chi_ratio_error) for row in rows(known)])
+    models = list(dict.fromkeys(known.label))
+    table = known.pivot(index="label", columns="time", values="cell").reindex(models).fillna("")
     table = table.rename(columns={time: f"t = {time:g}" for time in table.columns})
     return table.rename_axis(index="model", columns=None).reset_index()
+
+
+def _three_digits(value: float) -> str:
+    """A standard error as text; empty if it is not known."""
+    return "" if np.isnan(value) else f"{value:.3f}"
 
 
 def _two_digits(value: float) -> str:
@@ -121,19 +82,53 @@ def _two_digits(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.2f}"
 
 
-def readable(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
-    """The table as text: a block for each target and temperature, a line per model, a column per time.
+def against_the_best(differences: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
+    """Differences between the best model of each time and all others, as text.
 
     Parameters
     ----------
-    table : the Pearson table
+    differences : those of one target at one temperature, from `glassbotan.evaluate.summary.differences`
+    models : order of the models
+
+    Returns
+    -------
+    table : a line per model, a column per time, with the difference [interval] and the probability of the order
+    """
+    columns = {}
+    for time, here in differences.groupby("time"):
+        best = here.model.iloc[0]
+        with_best = here[here.model == best]
+        cells = {best: "best", **{row.other: _difference(row) for row in rows(with_best)}}
+        columns[f"t = {time:g}"] = pd.Series(cells)
+    table = pd.DataFrame(columns)
+    table = table.reindex([model for model in models if model in table.index]).fillna("")
+    return table.rename_axis(index="model", columns=None).reset_index()
+
+
+def _difference(row: Any) -> str:
+    if np.isnan(row.error):
+        return f"{row.difference:.3f}"
+    return f"{row.difference:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] {probability(row.probability)}"
+
+
+def probability(value: float) -> str:
+    """The probability of an order as text."""
+    if np.isnan(value):
+        return ""
+    return "P > 0.999" if value > 0.999 else f"P = {value:.{3 if value > 0.99 else 2}f}"
+
+
+def readable(means: pd.DataFrame, differences: pd.DataFrame, title: str, published: bool = False) -> str:
+    """The scores as text: a block for each target and temperature, a line per model, a column per time.
+
+    Parameters
+    ----------
+    means, differences : the tables of `glassbotan.evaluate.summary`
     title : first words of the heading of each block, such as the name of the study
     published : whether to show published coefficients, which are of the paper's liquid only
-    setting : name of the setting that is varied, if there is one
     """
     text = io.StringIO()
     console = Console(file=text, width=240, markup=False, highlight=False)
-    means = means_over_seeds(table, setting)
     for symbol, target in targets().items():
         of_target = means[means.target == symbol]
         if of_target.empty:
@@ -147,9 +142,16 @@ def readable(table: pd.DataFrame, title: str, published: bool = False, setting: 
                     f"{title}: χ_{symbol}(q) of the prediction over that of the simulation, T = {temperature:g}\n"
                 )
                 console.print(_as_lines(chi_ratios(here)), "")
-    count = int(table.n_configurations.max())
+            compared = differences[(differences.target == symbol) & (differences.temperature == temperature)]
+            if len(compared):
+                console.print(f"{title}: ρ({symbol}) of the best model less that of another one, T = {temperature:g}\n")
+                console.print(_as_lines(against_the_best(compared, list(shown.model))), "")
+    count = int(means.n_configurations.max())
     console.print(
-        f"Mean over {count} test configurations [confidence interval] and over the seeds.\n"
+        f"Mean over {count} test configurations and over the seeds [confidence interval].\n"
+        + "".join(f"{sentence}\n" for sentence in what_is_left_out(means))
+        + "Differences are paired: they are those in the same test configurations. P: probability that the order of "
+        "the two models is right.\n"
         "The ceiling is the coefficient that a perfect prediction would have with the mean over this many replicas.\n"
         "χ_S(q): how strongly S fluctuates over the longest waves in the box; the ratio is 1 if a prediction is as "
         "heterogeneous as the simulation.\n"
@@ -170,9 +172,13 @@ def _as_lines(shown: pd.DataFrame) -> Table:
     return view
 
 
-def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: str | None = None) -> str:
-    """The table as Markdown: means over seeds with every kind of score, a table for each target."""
-    means = means_over_seeds(table, setting)
+def markdown(means: pd.DataFrame, differences: pd.DataFrame, title: str, published: bool = False) -> str:
+    """The scores as Markdown: every kind of score and the parts of its error, a table for each target.
+
+    Parameters
+    ----------
+    means, differences, title, published : see `readable`
+    """
     parts = [f"# {title}: how well the structure predicted the dynamics\n"]
     for symbol, target in targets().items():
         of_target = means[means.target == symbol]
@@ -182,16 +188,15 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: 
             {
                 "T": of_target.temperature.map("{:g}".format),
                 "t": of_target.time.map("{:g}".format),
-                "model": of_target.model,
+                "model": of_target.label,
                 "ρ [interval]": [cell(row) for row in rows(of_target)],
-                "± seeds": [
-                    f"{row.between_seeds:.3f} ({row.seeds})" if row.seeds > 1 else "" for row in rows(of_target)
-                ],
+                "seeds": of_target.seeds,
+                **{f"± {words}": of_target[f"error_{name}"].map(_three_digits) for name, words in PARTS.items()},
                 "ρ pooled": of_target.pooled_pearson.map("{:.2f}".format),
                 "Spearman": of_target.spearman.map("{:.2f}".format),
                 "R²": of_target.r_squared.map(_two_digits),
-                "χ / χ simulated": of_target[CHI_RATIO].map(_two_digits),
-                "ceiling": of_target.ceiling.map("{:.2f}".format),
+                "χ / χ simulated": [with_error(row.chi_ratio, row.chi_ratio_error) for row in rows(of_target)],
+                "ceiling": [with_error(row.ceiling, row.ceiling_error) for row in rows(of_target)],
                 "ρ / ceiling": of_target.of_ceiling.map("{:.2f}".format),
                 "sees": of_target.sees,
                 "structures": of_target.structures,
@@ -205,9 +210,24 @@ def markdown(table: pd.DataFrame, title: str, published: bool = False, setting: 
             f"## {what[0].upper()}{what[1:]}\n",
             str(shown.to_markdown(index=False, disable_numparse=True)) + "\n",
         ]
+        for temperature, compared in differences[differences.target == symbol].groupby("temperature"):
+            parts += [
+                f"### ρ({symbol}) of the best model less that of another one, T = {temperature:g}\n",
+                str(
+                    against_the_best(compared, list(dict.fromkeys(of_target.label))).to_markdown(
+                        index=False, disable_numparse=True
+                    )
+                )
+                + "\n",
+            ]
     parts.append(
-        f"Means over {int(table.n_configurations.max())} test configurations, with Student's confidence interval, and "
-        "over the seeds.\n"
+        f"Means over {int(means.n_configurations.max())} test configurations and over the seeds. The interval is "
+        "Student's, from the sum of the variances whose roots stand after ±: what the choice of the test "
+        "configurations, the seeds, and the choice of the training configurations (which includes the seeds) "
+        "contribute. "
+        + " ".join(what_is_left_out(means))
+        + "\n\nDifferences are paired: they are those in the same test configurations. P is the probability that the "
+        "order of the two models is right.\n"
     )
     if published:
         parts.append(

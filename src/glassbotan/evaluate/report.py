@@ -2,8 +2,9 @@
 
 import base64
 import itertools
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,20 +13,33 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup, escape
 
+from glassbotan import layout
 from glassbotan.dynamics.registry import targets
 from glassbotan.evaluate.figures.contract import LIQUID, MOVES, PREDICTED
 from glassbotan.evaluate.figures.registry import kind_of
 from glassbotan.evaluate.figures.style import DOTS_PER_INCH
 from glassbotan.evaluate.published import published_beside
-from glassbotan.evaluate.readable import PUBLISHED_TARGET, cell, means_over_seeds, rows, text_table
+from glassbotan.evaluate.readable import (
+    PUBLISHED_TARGET,
+    against_the_best,
+    cell,
+    chi_ratios,
+    probability,
+    text_table,
+    with_error,
+)
+from glassbotan.evaluate.summary import rows, what_is_left_out
 from glassbotan.study.reading import resolved
+from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
 
 SCREEN_DPI = 120
 """Resolution of the figures on the page at their full width, dots per inch."""
 ORDER = (
     "fig02_relaxation",
+    "equilibration",
     "simulation_quality",
+    "variants",
     "fig06_joint_distribution_{point}",
     "fig04_pair_maps_{point}",
     "fig07_propensity_maps_{point}",
@@ -37,6 +51,9 @@ ORDER = (
 """Figures that a reader should see in this order; others follow."""
 HEADLINES = ("fig08_propensity_pearson", "fig05_pair_pearson")
 """Figures that can be shown with the answer, at the top of the page; the first of them that the study has is taken."""
+
+
+STATES = {True: "passed", False: "failed"}
 
 
 class Shown(NamedTuple):
@@ -54,10 +71,8 @@ class Shown(NamedTuple):
 
 def report(
     study: Study,
-    scores: pd.DataFrame,
-    quality: pd.DataFrame,
-    relaxation: Sequence[Mapping[str, Any]],
     tables: Mapping[str, pd.DataFrame],
+    relaxation: Sequence[Mapping[str, Any]],
     figures: Sequence[Path],
     provenance: Mapping[str, Any],
 ) -> str:
@@ -66,9 +81,8 @@ def report(
     Parameters
     ----------
     study : settings of the study
-    scores, quality : the Pearson table, and the table of the quality of the simulations
-    relaxation : the fit of tau_alpha at each temperature, if the study simulates
-    tables : further tables by their title
+    tables : its tables by their paths, those of `glassbotan.layout.in_report`
+    relaxation : the relaxation times at each temperature, if the study simulates
     figures : PNG files
     provenance : record of how the page was made
     """
@@ -76,38 +90,148 @@ def report(
         loader=PackageLoader("glassbotan.evaluate", "templates"), autoescape=select_autoescape(default=True)
     )
     environment.filters["symbols"] = symbols
-    means = means_over_seeds(scores)
+    means = tables[layout.summary("pearson")].fillna({"leaves_out": ""})
+    paired = tables[layout.differences("pearson")]
     shown = [figure for path in sorted(figures, key=_order) if (figure := _shown(path))]
     headline = next((figure for name in HEADLINES for figure in shown if figure.name == f"{name}.png"), None)
     sections = {
         section: [figure for figure in shown if figure.section == section and figure is not headline]
         for section in (LIQUID, MOVES, PREDICTED)
     }
-    of_target = {
-        f"{target.description}, T = {temperature:g}": _html(
-            text_table(here, symbol == PUBLISHED_TARGET and study.liquid.is_the_papers)
-        )
-        for symbol, target in targets().items()
-        for temperature, here in means[means.target == symbol].groupby("temperature")
+    of_target: dict[str, str] = {}
+    for symbol, target in targets().items():
+        for temperature, here in means[means.target == symbol].groupby("temperature"):
+            beside = symbol == PUBLISHED_TARGET and study.liquid.is_the_papers
+            of_target[f"Pearson coefficient for the {target.description}, T = {temperature:g}"] = _html(
+                text_table(here, beside)
+            )
+            if here.chi_ratio.notna().any():
+                of_target[f"χ_{symbol}(q) of the prediction over that of the simulation, T = {temperature:g}"] = _html(
+                    chi_ratios(here)
+                )
+            compared = paired[(paired.target == symbol) & (paired.temperature == temperature)]
+            if len(compared):
+                of_target[f"ρ({symbol}) of the best model less that of another one, T = {temperature:g}"] = _html(
+                    against_the_best(compared, list(dict.fromkeys(here.label)))
+                )
+    shown_tables = {
+        "Dynamical heterogeneity": tables[layout.HETEROGENEITY],
+        "Quality of every run": tables[layout.QUALITY],
+        "Time and memory of the last attempt of each job": tables[layout.COST],
     }
+    if layout.VARIANTS in tables:
+        shown_tables = {"Variants of the study": tables[layout.VARIANTS], **shown_tables}
     return environment.get_template("report.html.j2").render(
         study=study,
-        answer=_answer(study, means),
+        answer=_answer(study, means, paired),
+        verdicts=verdicts(
+            study, tables[layout.CHECKS], tables[layout.QUALITY], relaxation, {one.name for one in shown}
+        ),
+        left_out=what_is_left_out(means),
         score_tables=of_target,
-        all_scores=_html(scores),
+        all_scores=_html(tables[layout.SCORES]),
         headline=headline,
         sections={section: found for section, found in sections.items() if found},
-        liquid=LIQUID,
-        runs=len(quality),
-        outside=[
-            f"configuration {run.configuration} at T = {run.target_temperature:g}"
-            for run in rows(quality[~quality.within_limits])
-        ],
-        relaxation=relaxation,
-        tables={title: _html(table) for title, table in tables.items()},
+        tables={title: _html(table) for title, table in shown_tables.items()},
         settings=resolved(study),
         provenance=provenance,
     )
+
+
+class Verdict(NamedTuple):
+    """A line of the table that says why the results can be believed."""
+
+    temperature: float
+    check: str
+    value: str
+    """the value with its error"""
+    limit: str
+    state: str
+    """passed, failed, or warned: something that a reader should know"""
+    remark: str
+    figure: str
+    """name of the figure that shows it; empty if the page has none"""
+
+
+def verdicts(
+    study: Study,
+    checks: pd.DataFrame,
+    quality: pd.DataFrame,
+    relaxation: Sequence[Mapping[str, Any]],
+    figures: Collection[str],
+) -> list[Verdict]:
+    """The checks of the simulations, for each temperature: single runs, all runs together, relaxation times.
+
+    Parameters
+    ----------
+    checks, quality : tables of the checks, and of the quality of each run
+    relaxation : the relaxation times at each temperature
+    figures : names of the figures on the page
+    """
+
+    def line(temperature: float, check: str, value: str, limit: str, state: str, remark: str, figure: str) -> Verdict:
+        name = f"{figure}.png"
+        return Verdict(temperature, check, value, limit, state, remark, name if name in figures else "")
+
+    found = []
+    fits = {fit["temperature"]: fit for fit in relaxation}
+    for point in study.temperatures:
+        temperature = point.temperature
+        runs = quality[quality.target_temperature == temperature]
+        outside = runs.configuration[~runs.within_limits.astype(bool)].tolist()
+        named = f"outside: {', '.join(map(str, outside))}" if outside else "temperatures, drift, momentum, crystals"
+        found.append(
+            line(temperature, "single runs", f"{len(runs) - len(outside)} of {len(runs)}", "all", STATES[not outside], named,
+                 "simulation_quality")
+        )  # fmt: skip
+        for one in rows(checks[checks.target_temperature == temperature]):
+            figure = "equilibration" if one.check.startswith("ageing") else "simulation_quality"
+            found.append(
+                line(temperature, one.check, _value(one.value, one.error), f"{one.limit:g}", STATES[bool(one.passed)],
+                     one.remark, figure)
+            )  # fmt: skip
+        if temperature in fits:
+            found += [
+                line(temperature, *verdict, "fig02_relaxation") for verdict in _relaxation(point, fits[temperature])
+            ]
+    return found
+
+
+def _relaxation(point: StatePoint, fit: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """The relaxation times, and whether the sampled times reach them."""
+    last = point.sampling_times[-1]
+    reached = math.isfinite(fit["tau_e"])
+    expected = f"the study expects τ_α = {point.relaxation_time:g}"
+    remark = expected if reached else "F_s does not fall so far by the last time; use later sampling times"
+    by_fit = "double stretched exponential" + (
+        "; extrapolated beyond the last time, use later sampling times" if fit["beyond_data"] else ""
+    )
+    return [
+        (
+            "time at which F_s = 1/e",
+            _value(fit["tau_e"], fit["tau_e_error"]),
+            f"{last:g}",
+            "passed" if reached else "warned",
+            remark,
+        ),
+        (
+            "τ_α of the fit",
+            _value(fit["tau_alpha"], fit["tau_alpha_error"]),
+            f"{last:g}",
+            "warned" if fit["beyond_data"] else "passed",
+            by_fit,
+        ),
+    ]
+
+
+def _value(value: float, error: float) -> str:
+    """A number with its standard error, to two digits of the error."""
+    if not math.isfinite(value):
+        return "not reached"
+    if not (math.isfinite(error) and error > 0):
+        return f"{value:.3g}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def symbols(text: str) -> Markup:
@@ -135,7 +259,7 @@ def _shown(path: Path) -> Shown | None:
     return Shown(figure.section, title, figure.caption, path.name, data, width)
 
 
-def _answer(study: Study, means: pd.DataFrame) -> list[str]:
+def _answer(study: Study, means: pd.DataFrame, paired: pd.DataFrame) -> list[str]:
     """Sentences, one for each temperature and target, about the best model at the time nearest to tau_alpha.
 
     Each compares the model's score with the noise ceiling, the best baseline and the published value, if there are any.
@@ -149,22 +273,25 @@ def _answer(study: Study, means: pd.DataFrame) -> list[str]:
         away = np.log(here.time / point.relaxation_time).abs()
         nearest = rows(here[away == away.min()])
         best = max(nearest, key=lambda row: row.pearson)
-        which = best.model
+        which = best.label
         if len(nearest) > 1:
-            which = f"{best.model}, the best of {len(nearest)} models by this same score,"
+            which = f"{best.label}, the best of {len(nearest)} models by this same score,"
         ratio = f"{best.time / point.relaxation_time:.2g} times the study's τ_α = {point.relaxation_time:g}"
         sentence = (
             f"At T = {point.temperature:g} and t = {best.time:g} ({ratio}), {which} predicts the {target.description} "
             f"with ρ = {cell(best)}"
         )
         if np.isfinite(best.ceiling):
-            sentence += f", where a perfect prediction would reach {best.ceiling:.2f} with this number of replicas"
+            sentence += (
+                f", where a perfect prediction would reach {with_error(best.ceiling, best.ceiling_error)} with this "
+                "number of replicas"
+            )
         same = (means.temperature == best.temperature) & (means.time == best.time) & (means.target == symbol)
         baselines = rows(means[same & ~means.fitted.astype(bool)])
         if baselines:
             baseline = max(baselines, key=lambda row: row.pearson)
-            sentence += f", and a baseline that is not fitted to data ({baseline.model}) reaches {baseline.pearson:.2f}"
-            sentence += ", more than the model" if baseline.pearson > best.pearson else ""
+            sentence += f", and a baseline that is not fitted to data ({baseline.label}) reaches {cell(baseline)}"
+            sentence += _difference_in_words(best, baseline, paired)
         sentence += "."
         if symbol == PUBLISHED_TARGET and study.liquid.is_the_papers:
             beside = published_beside(best.temperature, best.time)
@@ -173,6 +300,19 @@ def _answer(study: Study, means: pd.DataFrame) -> list[str]:
             )
         sentences.append(sentence)
     return sentences
+
+
+def _difference_in_words(best: Any, baseline: Any, paired: pd.DataFrame) -> str:
+    """The paired difference between the best model and a baseline; empty if it is not known."""
+    names = {best.label, baseline.label}
+    for row in rows(paired[(paired.temperature == best.temperature) & (paired.time == best.time)]):
+        if row.target == best.target and {row.model, row.other} == names and np.isfinite(row.error):
+            which = "the baseline is better" if row.model == baseline.label else "the model is better"
+            return (
+                f" ({which} by {row.difference:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] in the same configurations, "
+                f"{probability(row.probability)})"
+            )
+    return ", more than the model" if baseline.pearson > best.pearson else ""
 
 
 def _html(table: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from glassbotan.statistics import confidence_interval, correlation, noise_ceiling
+from glassbotan.statistics import Estimate, correlation, noise_ceiling
 from glassbotan.study.evaluation import Scores
 
 
@@ -50,6 +50,26 @@ class Score(NamedTuple):
     n_configurations: int
 
 
+class ConfigurationScore(NamedTuple):
+    """Score of one prediction of one quantity in one configuration."""
+
+    pearson: float
+    """Pearson's coefficient"""
+    ceiling: float
+    """noise ceiling; NaN if it is not known"""
+
+
+def score_configuration(prediction: NDArray, truth: NDArray, halves: NDArray | None) -> ConfigurationScore:
+    """Score of a prediction in one configuration.
+
+    Parameters
+    ----------
+    prediction, truth : (n,), values of the particles or pairs
+    halves : (2, n), the half-ensemble averages of the truth; None if they are not known
+    """
+    return ConfigurationScore(correlation(prediction, truth), float("nan") if halves is None else noise_ceiling(halves))
+
+
 def score(
     predictions: Sequence[NDArray],
     truths: Sequence[NDArray],
@@ -69,10 +89,10 @@ def score(
     spreads : (n,) for each configuration, standard deviation between the predictors of an average, where it is known
     """
     both = list(zip(predictions, truths, strict=True))
-    per_configuration = np.array([correlation(x, y) for x, y in both])
-    pearson = float(per_configuration.mean())
-    low, high = np.clip(confidence_interval(per_configuration, settings.confidence), -1, 1)
-    ceiling = float(np.mean([float("nan") if half is None else noise_ceiling(half) for half in halves]))
+    single = [score_configuration(x, y, half) for (x, y), half in zip(both, halves, strict=True)]
+    pearson, ceiling = (float(values.mean()) for values in np.array(single).T)
+    mean = Estimate.of_mean(one.pearson for one in single)
+    low, high = np.clip(mean.interval(settings.confidence), -1, 1)
     errors = [np.abs(x - y) for x, y in both] if values else []
     known = [spread for spread in spreads if spread is not None] if values else []
     paired = zip(errors, known, strict=True) if known else ()

@@ -51,7 +51,10 @@ class EnsembleHeader:
     """time step dt, tau"""
     replicas: int
     equilibration: Mapping[str, list[float]]
-    """`time` and `potential_energy` (per particle) during the equilibration; empty if the configuration was given"""
+    """`time` and `potential_energy` (per particle) during the equilibration, and F_s in its two halves
+    (`scattering_time`, `scattering_first`, `scattering_second`); empty if the configuration was given"""
+    dynamics: str = "NVE"
+    """NVE, or NVT with a Nose-Hoover thermostat"""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def read_ensemble(path: Path) -> Iterator[Ensemble]:
     """
     with open_gsd(path) as (trajectory, facts):
         require_stage(path, facts, "ensemble")
-        known = {name: facts[name] for name in EnsembleHeader.__dataclass_fields__}
+        known = {name: facts[name] for name in EnsembleHeader.__dataclass_fields__ if name in facts}
         header = EnsembleHeader(**known | {"times": tuple(known["times"])})
         initial = from_frame(trajectory[0], facts["box_length"], mixture_in(facts))
         start = initial.unwrapped

@@ -2,7 +2,7 @@
 
 import torch
 
-from glassbotan.devices import DeviceError, free_gpu
+from glassbotan.devices import DeviceError, reserve_gpu
 from glassbotan.errors import TrainingError
 from glassbotan.learn.edge_cpu import computes
 from glassbotan.learn.edge_update import Arithmetic
@@ -18,6 +18,8 @@ def processor(device: Device) -> torch.device:
     DeviceError
         if a GPU was asked for and PyTorch cannot use one
     """
+    if device != "cpu" and torch.version.cuda:
+        reserve_gpu()
     if device == "gpu" and not torch.cuda.is_available():
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
         raise DeviceError(
@@ -26,7 +28,7 @@ def processor(device: Device) -> torch.device:
         )
     if device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", free_gpu(torch.cuda.device_count()))
+    return torch.device("cuda", 0)
 
 
 def processor_name(device: torch.device) -> str:

@@ -62,6 +62,8 @@ class PredictorSettings(Section):
     """whether the predictor is fitted to targets; one that is not is a baseline"""
     gives_values: ClassVar[bool] = True
     """whether predictions are estimates of the target's values; otherwise only their order has a meaning"""
+    random: ClassVar[bool] = True
+    """whether fits with different seeds differ"""
     has_epochs: ClassVar[bool] = False
     """whether it is trained in epochs: then its settings have `training.epochs`, and the history of its fit has a row
     for each epoch, with the columns `epoch`, `train_loss` and `validation_loss`"""

@@ -108,6 +108,8 @@ def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
 class RidgeSettings(Joint):
     """Settings of every ridge regression on shell-averaged descriptors."""
 
+    random: ClassVar[bool] = False
+
     descriptors: Descriptors = Field(Descriptors(), description="descriptors of the surroundings of a particle")
     ridge_parameters: tuple[PositiveFloat, ...] = Field(
         PARAMETERS,

@@ -32,6 +32,7 @@ class Settings(Joint, OfOneState):
     """Softness: a linear classifier of mobile and immobile particles on their structure functions."""
 
     gives_values: ClassVar[bool] = False
+    random: ClassVar[bool] = False
 
     kind: Literal["softness"] = Field(description="kind of predictor")
     name: str = Field("softness", pattern=NAME, description="name in paths and tables")

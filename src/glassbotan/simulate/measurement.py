@@ -54,9 +54,8 @@ def measure_ensemble(ensemble: Ensemble, settings: Targets, path: Path) -> tuple
         )
     except ValueError as error:
         raise FileError(f"{path}: {error}") from None
-    log = header.equilibration
-    equilibration = (log["time"], log["potential_energy"]) if log else None
-    return measured, measure(initial, ends, energies, equilibration)
+    conserved = header.dynamics == "NVE"
+    return measured, measure(initial, ends, energies, header.equilibration, conserves_energy=conserved)
 
 
 def _energies_of(frame: ReplicaFrame, timestep: float) -> Energies:

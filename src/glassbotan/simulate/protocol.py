@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassbotan.dynamics.relaxation import self_scattering
+from glassbotan.kob_andersen import Species
 from glassbotan.simulate.configurations import Configuration, lattice, maxwell_boltzmann, random_generator
 from glassbotan.simulate.engines import Dynamics, Engine, Sample, Thermostat
 from glassbotan.simulate.running import advance
@@ -19,6 +21,8 @@ from glassbotan.study.simulation import Integrator, Liquid
 
 LOGGED = 32
 """Number of moments of a thermostatted run at which energy, temperature and pressure are logged."""
+WAVE_NUMBER = 2 * np.pi
+"""Wave number of the scattering functions of the two halves of a run, 1 / sigma_AA."""
 
 
 def lattices(
@@ -47,8 +51,9 @@ def thermostatted(
 
     Returns
     -------
-    configurations, logs : the final configuration of each system, and its time, potential energy per particle,
-        temperature and pressure during the run, (n,) each
+    configurations, logs : the final configuration of each system; and what was measured during the run: time,
+        potential energy per particle, temperature and pressure, (n,) each, and F_s(2 pi / sigma_AA, t) of species A in
+        the first and the second half of the run, (n/2 - 1,) each, which differ if the liquid ages
     """
     last = integrator.steps(time)
     steps = sorted({max(1, round(last * part / LOGGED)) for part in range(1, LOGGED + 1)})
@@ -57,14 +62,47 @@ def thermostatted(
     logs: list[dict[str, list[float]]] = [
         {"time": [], "potential_energy": [], "temperature": [], "pressure": []} for _ in systems
     ]
+    moved: list[list[NDArray[np.float32]]] = [[] for _ in systems]
     for sample in advance(engine, systems, steps, dynamics(integrator, thermostat), **running):
         now = final[sample.system] = sample.configuration
+        moved[sample.system].append(now.unwrapped[now.species == Species.A].astype(np.float32))
         log = logs[sample.system]
         log["time"].append(sample.step * integrator.timestep)
         log["potential_energy"].append(sample.potential_energy / len(now))
         log["temperature"].append(2 * now.kinetic_energy / (3 * len(now) - 3))
         log["pressure"].append(sample.pressure)
-    return final, [{name: np.array(values) for name, values in log.items()} for log in logs]
+    found = [{name: np.array(values) for name, values in log.items()} for log in logs]
+    for measured, positions in zip(found, moved, strict=True):
+        measured |= scattering_of_halves(measured["time"], positions)
+    return final, found
+
+
+def scattering_of_halves(times: NDArray, positions: Sequence[NDArray]) -> dict[str, NDArray]:
+    """F_s(k, t) in the first and in the second half of a run, each averaged over all initial times in that half.
+
+    Parameters
+    ----------
+    times : (n,), evenly spaced, tau
+    positions : (N_A, 3) at each of these times, unwrapped
+
+    Returns
+    -------
+    curves : `scattering_time`, `scattering_first`, `scattering_second`, (n/2 - 1,) each; empty for fewer than
+        four times
+    """
+    half = len(positions) // 2
+    if half < 2:
+        return {}
+    curves = {
+        f"scattering_{name}": np.array(
+            [
+                np.mean([self_scattering(own[at + lag] - own[at], WAVE_NUMBER) for at in range(half - lag)])
+                for lag in range(1, half)
+            ]
+        )
+        for name, own in (("first", positions[:half]), ("second", positions[-half:]))
+    }
+    return {"scattering_time": times[: half - 1] - times[0] + (times[1] - times[0]), **curves}
 
 
 def replicas(
@@ -84,13 +122,16 @@ def ensemble(
     integrator: Integrator,
     steps: Sequence[int],
     wanted: Callable[[int, int], bool],
+    temperature: float | None = None,
     **running: Any,
 ) -> Iterator[Sample]:
-    """Run the replicas at constant energy and yield a sample of each at the steps for which `wanted` is true.
+    """Run the replicas and yield a sample of each at the steps for which `wanted` is true.
 
-    `running` holds further arguments of `advance`, such as the checkpoints.
+    They run at constant energy or, if a `temperature` is given, with a Nose-Hoover thermostat. `running` holds further
+    arguments of `advance`, such as the checkpoints.
     """
-    return advance(engine, starts, steps, dynamics(integrator), wanted=wanted, **running)
+    thermostat = None if temperature is None else Thermostat(temperature, temperature, integrator.thermostat_time)
+    return advance(engine, starts, steps, dynamics(integrator, thermostat), wanted=wanted, **running)
 
 
 def dynamics(integrator: Integrator, thermostat: Thermostat | None = None) -> Dynamics:

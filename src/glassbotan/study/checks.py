@@ -5,6 +5,7 @@ Each check raises a ValueError that names the keys, what was found and what was 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -194,6 +195,24 @@ def _start_exists(study: Study, model: PredictorSettings, start: Start) -> None:
         )
 
 
+def half_samples_can_be_fitted(study: Study) -> None:
+    """Check that there are models to fit to half samples, and different half samples to fit them to."""
+    if study.half_samples is None:
+        return
+    known = [model.name for model in study.models if model.fits]
+    if unknown := [name for name in study.half_samples.models if name not in known]:
+        raise ValueError(
+            f"half_samples.models names {', '.join(unknown)}, but the models of this study that are fitted are "
+            f"{', '.join(known)}; name some of these"
+        )
+    everything = len(study.configurations.train)
+    if math.comb(everything, everything // 2) < study.half_samples.number:
+        raise ValueError(
+            f"half_samples.number is {study.half_samples.number}, but {everything} training configurations have only "
+            f"{math.comb(everything, everything // 2)} different halves; use more configurations or fewer half samples"
+        )
+
+
 def comparisons_can_be_made(study: Study) -> None:
     """Check that the study has all that a learning curve, an ablation or a transfer compares."""
     everything = len(study.configurations.train)
@@ -230,7 +249,7 @@ def _selectors(study: Study) -> Iterator[tuple[str, RunSelector]]:
     if study.learning_curve is not None:
         yield from (("learning_curve", at) for at in study.learning_curve.selectors)
     for name, ablation in study.ablations.items():
-        yield f"ablations.{name}", ablation
+        yield from ((f"ablations.{name}", at) for at in ablation.selectors)
     for place in study.transfer.places if study.transfer else ():
         yield "transfer", place
 
@@ -278,5 +297,6 @@ ALL: tuple[Callable[[Study], None], ...] = (
     models_are_told_apart,
     models_can_be_fitted,
     states_can_be_made,
+    half_samples_can_be_fitted,
     comparisons_can_be_made,
 )

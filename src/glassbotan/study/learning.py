@@ -107,6 +107,18 @@ class EdgeTraining(Training):
     )
 
 
+class HalfSamples(Section):
+    """Fits to random halves of the training configurations, for the error from the choice of these configurations.
+
+    The differences between these fits say how much a score would change with other training configurations
+    (docs/statistics.md). Each is a fit with a seed of its own and as many steps of the optimiser as the model's own
+    fit.
+    """
+
+    number: int = Field(6, ge=2, description="number of half samples, and so of further fits of each model")
+    models: tuple[str, ...] = Field((), description="names of the models; by default all that are fitted")
+
+
 class RunSelector(Section):
     """One model of the study at one temperature and sampling time."""
 
@@ -138,13 +150,28 @@ class LearningCurve(Section):
         return [RunSelector(model=name, temperature=self.temperature, time=self.time) for name in names]
 
 
-class Ablation(RunSelector):
-    """One model at one state point and sampling time, fitted with different values of one setting."""
+class Ablation(Section):
+    """One model at one state point, fitted with different values of one setting."""
 
+    model: str = Field(description="name of the model")
+    temperature: PositiveFloat = Field(description="temperature of the state point [epsilon_AA/k_B]")
+    time: PositiveFloat | tuple[PositiveFloat, ...] = Field(description="sampling time, or several of them [tau]")
     setting: str = Field(description="name of the setting, with dots between section and key: network.rounds")
-    values: tuple[bool | int | float | str, ...] = Field(
-        min_length=1, description="values of the setting; the value in the study's own model is added"
+    values: tuple[bool | int | float | str | tuple[str, ...], ...] = Field(
+        min_length=1,
+        description="values of the setting, a list of lists if it is a list; the value in the study's own model is "
+        "added",
     )
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The sampling times, tau."""
+        return self.time if isinstance(self.time, tuple) else (self.time,)
+
+    @property
+    def selectors(self) -> list[RunSelector]:
+        """The model at each of the sampling times."""
+        return [RunSelector(model=self.model, temperature=self.temperature, time=time) for time in self.times]
 
 
 class Transfer(Section):

@@ -40,11 +40,38 @@ def study_from(settings: Mapping[str, Any], source: str) -> Study:
     """Validate a study's settings; error messages begin with `source`, such as the name of the file."""
     try:
         models = {"models": _resolved_models(settings["models"])} if "models" in settings else {}
-        return Study.model_validate({**settings, **models})
+        study = Study.model_validate({**settings, **models})
     except ValidationError as error:
         raise StudyError(f"{source}: {explain(error, Study)}") from None
     except StudyError as error:
         raise StudyError(f"{source}: {error}") from None
+    variants_of(study, source)
+    return study
+
+
+def variants_of(study: Study, source: str | None = None) -> dict[str, Study]:
+    """The variants of a study by their names, each of them a study without variants and without comparisons.
+
+    Parameters
+    ----------
+    source : first words of error messages; by default the name of the study
+
+    Raises
+    ------
+    StudyError
+        if the settings of a variant are wrong
+    """
+    if not study.variants:
+        return {}
+    comparisons = "variants", "learning_curve", "ablations", "transfer", "half_samples"
+    settings = {key: value for key, value in study.model_dump(mode="json").items() if key not in comparisons}
+    found = {}
+    for name, changes in study.variants.items():
+        if "name" in changes or "variants" in changes:
+            raise StudyError(f"{source or study.name}: variants.{name} cannot set a name or variants; remove them")
+        own = _merged(settings, {**changes, "name": f"{study.name}-{name}"})
+        found[name] = study_from(own, f"{source or study.name}: variants.{name}")
+    return found
 
 
 def resolved(study: Study) -> str:

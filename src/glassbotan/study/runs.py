@@ -4,7 +4,9 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from glassbotan.errors import StudyError
 from glassbotan.predictors.contract import PredictorSettings, Start
@@ -118,18 +120,49 @@ def _learning_curve_of(study: Study, curve: LearningCurve, at: RunSelector) -> l
 def ablation_runs(study: Study, name: str) -> list[Run]:
     """The fits of an ablation, including the study's own, in order of the setting's value and then of the seed."""
     ablation = study.ablations[name]
-    runs = runs_at(study, ablation)
+    runs = list(dict.fromkeys(run for at in ablation.selectors for run in runs_at(study, at)))
     own = runs[0].model.setting(ablation.setting)
     values = {*ablation.values, own}
     ordered = sorted(values) if all(isinstance(value, (int, float)) for value in values) else sorted(values, key=str)
     key = ablation.setting.rpartition(".")[2]
     found = []
     for value in ordered:
-        text = f"{key}{value:g}" if isinstance(value, (int, float)) else f"{key}-{value}"
+        text = f"{key}{value:g}" if isinstance(value, (int, float)) else f"{key}-{value_in_words(value)}"
         variant = "+" + re.sub("[^A-Za-z0-9.]+", "-", text)
         for run in runs:
             model = run.model.with_setting(ablation.setting, value)
             found.append(run if model == run.model else run._replace(model=model, variant=variant))
+    return found
+
+
+def value_in_words(value: Any) -> Any:
+    """The value of a setting as it stands in tables: numbers as they are, lists as words with + between them."""
+    return " + ".join(value) if isinstance(value, (tuple, list)) else value
+
+
+def half_sample_runs(study: Study) -> list[tuple[int, Run]]:
+    """The fits to half samples of the training configurations, each with the number of its half sample.
+
+    All models have the same half samples. The seed of a fit is the first seed of its model plus that number.
+    """
+    if study.half_samples is None:
+        return []
+    everything = study.configurations.train
+    random = np.random.default_rng([study.seed, len(everything)])
+    halves: dict[tuple[int, ...], None] = {}
+    while len(halves) < study.half_samples.number:
+        chosen = random.choice(everything, len(everything) // 2, replace=False)
+        halves[tuple(sorted(int(number) for number in chosen))] = None
+    found = []
+    for run in runs_of(study):
+        model = run.model
+        named = model.name in study.half_samples.models if study.half_samples.models else model.fits
+        if not named or run.seed != model.seeds[0]:
+            continue
+        for number, half in enumerate(halves, start=1):
+            fewer = model.with_fewer_configurations(len(everything), len(half))
+            variant = f"+half{number:02d}"
+            found.append((number, run._replace(train=half, model=fewer, seed=run.seed + number, variant=variant)))
     return found
 
 
@@ -217,7 +250,7 @@ def every_run(study: Study) -> dict[str, Run]:
     StudyError
         if two different fits would have the same folder
     """
-    runs: list[Run] = [*runs_of(study), *learning_curve_runs(study)]
+    runs: list[Run] = [*runs_of(study), *learning_curve_runs(study), *(run for _, run in half_sample_runs(study))]
     for name in study.ablations:
         runs += ablation_runs(study, name)
     found: dict[str, Run] = {}

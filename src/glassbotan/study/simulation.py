@@ -164,7 +164,7 @@ class Batches:
 
 
 class Ensemble(Section):
-    """Step 4 of the protocol: NVE runs from one configuration with fresh Maxwell-Boltzmann momenta."""
+    """Step 4 of the protocol: runs from one configuration with fresh Maxwell-Boltzmann momenta, by default NVE."""
 
     replicas: int = Field(32, ge=2, description="number of runs from each configuration")
     relaxation_replicas: PositiveInt = Field(
@@ -172,6 +172,13 @@ class Ensemble(Section):
     )
     relaxation_points_per_decade: PositiveInt = Field(
         8, description="number of times of F_s(k, t) per factor of ten in time"
+    )
+
+    # Left out where it has its default, so that files made before there was this setting need not be made again.
+    dynamics: Literal["NVE", "NVT"] = Field(
+        "NVE",
+        exclude_if=lambda value: value == "NVE",
+        description="dynamics of the runs: constant energy, or a Nose-Hoover thermostat at the target temperature",
     )
 
     def relaxation_steps(self, sampling_steps: Sequence[int]) -> list[int]:

@@ -1,6 +1,6 @@
 """A whole study: every section of its YAML file, with defaults for settings that the file does not give."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -9,7 +9,7 @@ from glassbotan.predictors.registry import AnyPredictor
 from glassbotan.structure.states import THERMAL
 from glassbotan.study import checks
 from glassbotan.study.evaluation import Scores
-from glassbotan.study.learning import Ablation, LearningCurve, Split, Transfer
+from glassbotan.study.learning import Ablation, HalfSamples, LearningCurve, Split, Transfer
 from glassbotan.study.section import Section
 from glassbotan.study.simulation import (
     Batches,
@@ -67,6 +67,11 @@ class Study(Section):
         "not give from an earlier model of the list",
     )
     scores: Scores = Scores()
+    half_samples: HalfSamples | None = Field(
+        None,
+        description="fits to halves of the training configurations, so that intervals of scores cover the choice of "
+        "these configurations; null: none are made",
+    )
     learning_curve: LearningCurve | None = Field(
         None, description="learning curve in figures/learning_curve.png, which is made only when requested"
     )
@@ -77,6 +82,12 @@ class Study(Section):
     )
     transfer: Transfer | None = Field(
         None, description="transfer in figures/transfer.png, which is made only when requested"
+    )
+    variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")], dict[str, Any]] = Field(
+        {},
+        description="studies that differ from this one in the settings that are given, such as the number of particles "
+        "or the time step; they run as studies of their own in results/<name>-<variant>, and tables/variants.csv "
+        "compares relaxation time, chi_4 and scores",
     )
 
     @model_validator(mode="after")

@@ -33,13 +33,25 @@ class Limits(Section):
         "per particle]",
     )
     momentum: PositiveFloat = Field(1e-6, description="total momentum per particle [sqrt(m epsilon_AA)]")
-    temperature: PositiveFloat = Field(0.1, description="relative deviation of the kinetic temperature from the target")
-    configurational_temperature: PositiveFloat = Field(
-        0.1, description="relative deviation of the configurational temperature from the target"
+    temperature: PositiveFloat = Field(
+        0.02,
+        description="relative deviation from the target of the mean temperature of all runs, kinetic and "
+        "configurational",
     )
-    potential_energy_trend: PositiveFloat = Field(
-        4.0,
-        description="change of the potential energy over the second half of the equilibration, in standard deviations "
-        "about a fitted straight line",
+    standard_errors: PositiveFloat = Field(
+        3.0,
+        description="deviation of the temperatures of one run from the target, in standard errors; a change between "
+        "the halves of the equilibration that is smaller than this is not significant",
+    )
+    energy_change: PositiveFloat = Field(
+        0.02,
+        description="change of the potential energy from the first to the second half of the equilibration, mean over "
+        "the runs [epsilon_AA per particle]",
+    )
+    relaxation_change: PositiveFloat = Field(
+        0.2,
+        description="change of ln tau_alpha from the first to the second half of the equilibration, from F_s averaged "
+        "over the runs",
     )
     crystal_fraction: PositiveFloat = Field(0.05, description="fraction of crystal-like particles")
+    largest_cluster: PositiveFloat = Field(0.03, description="fraction of particles in the largest such cluster")

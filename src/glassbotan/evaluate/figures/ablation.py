@@ -19,7 +19,8 @@ FIGURE = Figure(
     name="ablation_{ablation}",
     section=PREDICTED,
     title="Effect of a setting",
-    caption="Pearson coefficients of the same model, fitted with different values of one of its settings.",
+    caption="Pearson coefficients of the same model, fitted with different values of one of its settings. The table "
+    "tables/ablation_<name>_differences.csv has the paired differences.",
     inputs=lambda study, place: ablation_inputs(study, place["ablation"]),
     draw=draw_ablation,
     places=places,

@@ -70,8 +70,8 @@ class FigureFiles:
         return found
 
     def scores(self, role: str = "table") -> pd.DataFrame:
-        """The Pearson table with this role."""
-        from glassbotan.evaluate.pearson import COLUMNS
+        """The summary of scores with this role: a row for each model, temperature, time and target."""
+        from glassbotan.evaluate.summary import COLUMNS
 
         return self.tables(role, COLUMNS)[0]
 

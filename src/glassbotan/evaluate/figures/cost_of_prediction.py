@@ -32,7 +32,9 @@ def inputs(study: Study, place: Place) -> Inputs:
     if not any(model.kind == COMPETITOR for model in study.models):
         raise NotDrawnError(f"has no model of kind {COMPETITOR}, with which the others are compared")
     per_time = study.liquid.particles * study.ensemble.replicas / point.integrator(study.integrator).timestep
-    return Inputs({"table": [layout.SCORES]}, {"temperature": point.temperature, "particle_steps_per_time": per_time})
+    return Inputs(
+        {"table": [layout.summary("pearson")]}, {"temperature": point.temperature, "particle_steps_per_time": per_time}
+    )
 
 
 def draw(files: FigureFiles) -> Drawing:

@@ -19,7 +19,7 @@ def inputs(study: Study, place: Place) -> Inputs:
     """The Pearson table."""
     if not any({*model.predicts} & {*pair_targets()} for model in study.models if model.fits):
         raise NotDrawnError("has no model that is fitted to pairs")
-    return Inputs({"table": [layout.SCORES]})
+    return Inputs({"table": [layout.summary("pearson")]})
 
 
 def draw(files: FigureFiles) -> Drawing:

@@ -19,7 +19,7 @@ def inputs(study: Study, place: Place) -> Inputs:
     """The Pearson table."""
     if not any({*model.predicts} & {*particle_targets()} for model in study.models if model.fits):
         raise NotDrawnError("has no model that is fitted to a target of particles")
-    return Inputs({"table": [layout.SCORES]}, {"published": study.liquid.is_the_papers})
+    return Inputs({"table": [layout.summary("pearson")]}, {"published": study.liquid.is_the_papers})
 
 
 def draw(files: FigureFiles) -> Drawing:

@@ -10,7 +10,7 @@ def inputs(study: Study, place: Place) -> Inputs:
     """The table of the learning curve's scores."""
     if study.learning_curve is None:
         raise NotDrawnError("has no section learning_curve, which defines the comparison")
-    return Inputs({"table": [layout.scores("learning_curve")]})
+    return Inputs({"table": [layout.summary("learning_curve")]})
 
 
 def draw(files: FigureFiles) -> Drawing:

@@ -22,7 +22,7 @@ def ablation_inputs(study: Study, name: str) -> Inputs:
     if name not in study.ablations:
         raise NotDrawnError(f"has no section ablations.{name}, which defines the comparison")
     setting = study.ablations[name].setting
-    return Inputs({"table": [layout.scores(f"ablation_{name}")]}, {"setting": setting})
+    return Inputs({"table": [layout.summary(f"ablation_{name}")]}, {"setting": setting})
 
 
 def draw_ablation(files: FigureFiles, label: str | None = None) -> Drawing:
@@ -33,41 +33,45 @@ def draw_ablation(files: FigureFiles, label: str | None = None) -> Drawing:
 
 
 def draw_against(scores: pd.DataFrame, varied: dict[str, str]) -> Drawing:
-    """Pearson coefficients at one temperature and time, a column of panels for each quantity that was varied.
+    """Pearson coefficients at one temperature, a column of panels for each quantity that was varied.
 
-    The curves of one model are those of its targets, in one row. With several models there is a row for each target,
-    and the curves are those of the models.
+    The curves of one model are those of its targets, with a row for each time. With several models there is a row for
+    each target, and the curves are those of the models.
 
     Parameters
     ----------
-    scores : Pearson table of the fits; of several varied quantities, each fit has all but one at their largest value
+    scores : summary of the scores of the fits; of several varied quantities, each fit has all but one at their largest
+        value
     varied : columns of the table, with the labels of their axes; columns whose values are not known are left out
     """
     import pandas as pd
 
     fits = scores[scores.fitted.astype(bool)]
     varied = {name: label for name, label in varied.items() if fits[name].notna().any()}
-    models, symbols = list(fits.model.unique()), list(fits.target.unique())
+    models, symbols, times = (list(fits[name].unique()) for name in ("model", "target", "time"))
     by_model = len(models) > 1
-    figure, axes = panels(len(varied), rows=len(symbols) if by_model else 1, sharey="row", sharex="col")
+    rows = [fits[fits.target == one] for one in symbols] if by_model else [fits[fits.time == one] for one in times]
+    figure, axes = panels(len(varied), rows=len(rows), sharey="row", sharex="col")
     if by_model:
         looks = model_looks(fits)
     else:
         looks = {symbol: {**target_look(symbol), "label": pearson_label(symbol)} for symbol in symbols}
-    for row, own in zip(axes, symbols if by_model else [symbols], strict=True):
-        of_row = fits[fits.target.isin([own] if by_model else own)]
+    for row, of_row in zip(axes, rows, strict=True):
         for ax, name in zip(row, varied, strict=True):
             _draw_panel(ax, of_row, name, [other for other in varied if other != name], looks, by_model)
+        one = of_row.iloc[0]
         row[0].set(
-            ylabel=pearson_label(own) if by_model else "Pearson coefficient",
+            ylabel=pearson_label(one.target) if by_model else "Pearson coefficient",
             ylim=(min(-0.05, of_row.pearson.min() - 0.05), 1.02),
         )
+        if len(times) > 1 and not by_model:
+            row[0].set_title(f"$t = {one.time:g}$")
     for ax, label in zip(axes[-1], varied.values(), strict=True):
         ax.set_xlabel(label)
     axes[0, 0].plot([], [], color="0.4", lw=0.9, ls="--", label="noise ceiling")
     shared_legend(figure, axes.flat)
     one = fits.iloc[0]
-    place = f"$T = {one.temperature:g}$, $t = {one.time:g}$"
+    place = f"$T = {one.temperature:g}$" + (f", $t = {one.time:g}$" if len(times) == 1 else "")
     figure.suptitle(place if by_model else f"{one.model}, {place}", fontsize=9)
     return Drawing(figure, pd.DataFrame(fits))
 

@@ -28,7 +28,7 @@ def inputs(study: Study, place: Place) -> Inputs:
     ridges = [model for model in study.models if model.kind == KIND and SYMBOL in model.predicts]
     if len({model.needs for model in ridges}) < 2:
         raise NotDrawnError("has fewer than two ridges that predict S from different structures")
-    return Inputs({"table": [layout.SCORES]}, {"published": study.liquid.is_the_papers})
+    return Inputs({"table": [layout.summary("pearson")]}, {"published": study.liquid.is_the_papers})
 
 
 def draw(files: FigureFiles) -> Drawing:

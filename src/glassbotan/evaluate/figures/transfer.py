@@ -10,7 +10,7 @@ def inputs(study: Study, place: Place) -> Inputs:
     """The table of the scores of the transferred predictions."""
     if study.transfer is None:
         raise NotDrawnError("has no section transfer, which defines the comparison")
-    return Inputs({"table": [layout.scores("transfer")]})
+    return Inputs({"table": [layout.summary("transfer")]})
 
 
 def draw(files: FigureFiles) -> Drawing:

@@ -9,6 +9,7 @@ couple the systems.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -18,7 +19,7 @@ import hoomd.md
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.devices import DeviceError, free_gpu
+from glassbotan.devices import DeviceError, reserve_gpu
 from glassbotan.errors import EngineError
 from glassbotan.kob_andersen import Species, interactions
 from glassbotan.simulate.configurations import Configuration, cells_along_curve
@@ -37,6 +38,8 @@ LONGEST_STEP = 0.02
 """Longest time step of FIRE, tau."""
 MOST_STEPS, STEPS_BETWEEN_CHECKS = 20_000, 100
 """Steps after which a minimisation is given up, and from one test whether it has ended to the next."""
+BLOWN_UP = re.compile(r"NaN for its position|out of bounds|no longer within", re.IGNORECASE)
+"""What HOOMD-blue says of particles that flew off; its other errors have other causes, such as a lack of memory."""
 PARTICLE_STEPS_BETWEEN_REPORTS = {"cpu": 1_000_000, "gpu": 200_000_000}
 """Particle-steps between two reports of progress: about half a second of work."""
 
@@ -48,13 +51,16 @@ class Hoomd:
     largest_system = None
 
     def __init__(self, device: Device, systems_per_launch: int | None, threads: int) -> None:
-        gpus = hoomd.device.GPU.get_available_devices() if device != "cpu" and hoomd.device.GPU.is_available() else []
-        if device == "gpu" and not gpus:
+        found = False
+        if device != "cpu" and hoomd.version.gpu_enabled:
+            reserve_gpu()
+            found = hoomd.device.GPU.is_available()
+        if device == "gpu" and not found:
             reasons = ["built without GPU support"]
             if hoomd.version.gpu_enabled:
                 reasons = hoomd.device.GPU.get_unavailable_device_reasons() or ["no driver or no device"]
             raise DeviceError(f"HOOMD-blue finds no usable GPU ({'; '.join(reasons)}), but device gpu was asked for")
-        self._device = hoomd.device.GPU(gpu_id=free_gpu(len(gpus))) if gpus else hoomd.device.CPU()
+        self._device = hoomd.device.GPU(gpu_id=0) if found else hoomd.device.CPU()
         self.version = str(hoomd.version.version)
         self.device = str(self._device.device)
         self.systems_per_launch = systems_per_launch or SYSTEMS_PER_LAUNCH
@@ -129,7 +135,7 @@ class _Launch:
             try:
                 self._simulation.run(min(self._stretch, left))
             except RuntimeError as error:
-                raise blown_up(Hoomd.name, error) from None
+                raise _explained(error) from None
             self._require_timely_rebuilds()
             progress(min(self._stretch, left) * particles)
 
@@ -258,6 +264,14 @@ class _Launch:
             yield hoomd.md.methods.ConstantVolume(filter=hoomd.filter.All())
         for index, thermostat in enumerate(self._thermostats):
             yield hoomd.md.methods.ConstantVolume(filter=hoomd.filter.Type(_names(index)), thermostat=thermostat)
+
+
+def _explained(error: RuntimeError) -> EngineError:
+    """The error of a run that HOOMD-blue ended, with HOOMD-blue's own words."""
+    words = " ".join(str(error).split())
+    if BLOWN_UP.search(words):
+        return blown_up(Hoomd.name, words)
+    return EngineError(f"{Hoomd.name}: HOOMD-blue ended the run with the error: {words}")
 
 
 def _names(system: int) -> list[str]:

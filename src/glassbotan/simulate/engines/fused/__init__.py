@@ -14,14 +14,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from glassbotan.devices import DeviceError, free_gpu
+from glassbotan.devices import DeviceError
 from glassbotan.kob_andersen import Species
 from glassbotan.simulate.configurations import Configuration
 from glassbotan.simulate.engines import CageState, Dynamics, Progress, Restraint, Sample, require_finite
 from glassbotan.simulate.engines.fused import records
 from glassbotan.simulate.engines.fused.batch import Batch
 from glassbotan.simulate.engines.fused.cpu import Cpu
-from glassbotan.simulate.engines.fused.cuda import Cuda, count_gpus
+from glassbotan.simulate.engines.fused.cuda import Cuda, finds_gpu
 from glassbotan.simulate.engines.fused.gpu import Gpu
 from glassbotan.simulate.engines.fused.processor import Processor
 from glassbotan.simulate.engines.fused.structures import cage_states, inherent_states
@@ -41,12 +41,12 @@ class Fused:
     version = VERSION
 
     def __init__(self, device: Device, systems_per_launch: int | None, threads: int) -> None:
-        gpus = 0 if device == "cpu" else count_gpus()
-        if device == "gpu" and not gpus:
+        found = device != "cpu" and finds_gpu()
+        if device == "gpu" and not found:
             raise DeviceError(
                 "CUDA finds no usable GPU, or cuda-bindings is not installed, but device gpu was asked for"
             )
-        self.processor: Processor = Gpu(Cuda(free_gpu(gpus))) if gpus else Cpu(threads)
+        self.processor: Processor = Gpu(Cuda()) if found else Cpu(threads)
         self.device = self.processor.name
         self.largest_system = self.processor.largest_system
         self.systems_per_launch = systems_per_launch or self.processor.systems_per_launch

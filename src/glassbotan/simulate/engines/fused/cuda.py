@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassbotan.compiler import cache_folder
-from glassbotan.devices import DeviceError
+from glassbotan.devices import DeviceError, reserve_gpu
 from glassbotan.errors import EngineError
 
 OLDEST = 70
@@ -105,16 +105,16 @@ def _checked(module: Any, result: tuple) -> Any:
 
 
 class Cuda:
-    """One GPU of this machine."""
+    """The GPU that this process has reserved."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self) -> None:
         try:
             from cuda.bindings import driver
         except (ImportError, RuntimeError) as error:
             raise DeviceError(f"the package cuda-bindings does not work ({error}); {INSTALL}") from None
         self._driver = driver
         self._context = None
-        self._device = self._call("cuDeviceGet", index)
+        self._device = self._call("cuDeviceGet", 0)
         self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
         self.name = self._call("cuDeviceGetName", 256, self._device).split(b"\0")[0].decode()
         self.capability = 10 * self._attribute("COMPUTE_CAPABILITY_MAJOR") + self._attribute("COMPUTE_CAPABILITY_MINOR")
@@ -210,14 +210,15 @@ KERNELS = (
 )
 
 
-def count_gpus() -> int:
-    """Number of GPUs that CUDA finds; 0 without a driver or without cuda-bindings."""
+def finds_gpu() -> bool:
+    """Whether CUDA finds a GPU, which is then reserved; it finds none without a driver or without cuda-bindings."""
     try:
         from cuda.bindings import driver
-
+    except (ImportError, RuntimeError):
+        return False
+    reserve_gpu()
+    try:
         (status,) = driver.cuInit(0)
-        if status:
-            return 0
-        return int(_checked(driver, driver.cuDeviceGetCount()))
-    except (ImportError, RuntimeError, EngineError):
-        return 0
+        return not status and bool(_checked(driver, driver.cuDeviceGetCount()))
+    except (RuntimeError, EngineError):
+        return False
