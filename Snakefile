@@ -42,7 +42,10 @@ localrules:
 rule all:
     default_target: True
     input:
-        expand([f"{RESULTS}/{path}" for path in (layout.SCORES, *map(layout.figure, drawn_in(STUDY)), "report.html")], study=STUDY.name),
+        expand(
+            [f"{RESULTS}/{path}" for path in (layout.SCORES, *map(layout.figure, drawn_in(STUDY)), "report.html")],
+            study=STUDY.name,
+        ),
 
 
 onsuccess:

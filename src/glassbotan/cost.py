@@ -12,7 +12,8 @@ import numpy as np
 from glassbotan.errors import FileError
 from glassbotan.provenance import STAGE_VERSIONS
 from glassbotan.structure.states import CAGE, INHERENT, MODES, SHORT, numbers_of
-from glassbotan.study.runs import every_start, fits_of, runs_of
+from glassbotan.study.reading import variants_of
+from glassbotan.study.runs import every_start, fits_of, half_sample_runs, runs_of, with_starts
 from glassbotan.study.study import Study
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ DAY = 24
 """Hours."""
 CAGES = "cages"
 """Dynamics of particles that are held in spheres; only the engine fused has it."""
+RANGE = ("minimum", "median", "maximum")
+"""Columns of a table of speeds, particle-steps per second."""
 PAIRS_PER_PARTICLE = {"density": 1.2, "range": 2.0, "pairs": 18.2}
 """Number of pairs per particle within `range` (sigma_AA) at number density `density` (sigma_AA^-3).
 
@@ -45,15 +48,20 @@ class StageCost(NamedTuple):
     """NVE, NVT or cages, of a simulation"""
     systems: int = 1
     """number of systems that a job simulates"""
+    particles: int = 1
+    """number of particles of each"""
+    variant: str = ""
+    """name of the variant of the study that it belongs to"""
 
 
 def stage_costs(study: Study) -> list[StageCost]:
-    """Cost of each stage, for one state point after the other, in the order in which the stages run."""
+    """Cost of each stage in the order in which they run, for one state point after the other; then the variants."""
     n = study.liquid.particles
     split = study.configurations
+    half = [run for _, run in half_sample_runs(study)]
     pairs = n * PAIRS_PER_PARTICLE["pairs"] * study.liquid.density / PAIRS_PER_PARTICLE["density"]
     pairs *= (study.targets.pair_range / PAIRS_PER_PARTICLE["range"]) ** 3
-    runs = fits_of([*every_start(study), *runs_of(study)])
+    runs = fits_of([*every_start(study), *with_starts(study, half), *runs_of(study)])
     frame = 12 * n  # bytes: three numbers in single precision for each particle
     costs = []
     for point in study.temperatures:
@@ -80,7 +88,8 @@ def stage_costs(study: Study) -> list[StageCost]:
             on_disk = configurations * frames * 2 * frame  # position, image
             jobs = len(study.ensemble_batches.numbers)
             systems = min(study.ensemble_batch, configurations) * ensemble.replicas
-            costs.append(StageCost("ensemble", point.temperature, jobs, "simulate", work, on_disk, "NVE", systems))
+            costs.append(StageCost("ensemble", point.temperature, jobs, "simulate", work, on_disk,
+                                   ensemble.dynamics, systems))  # fmt: skip
 
         n_t = len(sampling_steps)
         on_disk = configurations * (
@@ -96,12 +105,19 @@ def stage_costs(study: Study) -> list[StageCost]:
             )  # fmt: skip
 
         here = [run for run in runs if run.fitted_to[0] == point]
-        epochs = sum(run.model.setting("training.epochs") * len(run.fitted_to) for run in here if run.model.has_epochs)
-        costs.append(StageCost("fit", point.temperature, len(here), "train", epochs * len(split.train) * n, 0))
-        scored = [run for run in runs_of(study) if run.point == point]
+        graphs = sum(
+            run.model.setting("training.epochs") * len(run.fitted_to) * len(run.train)
+            for run in here
+            if run.model.has_epochs
+        )
+        costs.append(StageCost("fit", point.temperature, len(here), "train", graphs * n, 0))
+        scored = [run for run in (*runs_of(study), *half) if run.point == point]
         at_times = sum(len(run.time_indices) for run in scored)
         on_disk = len(split.test) * (at_times * (16 * pairs + 36 * n) + len(scored) * 8 * pairs)
         costs.append(StageCost("predict", point.temperature, len(scored), "", 0, on_disk))
+    costs = [cost._replace(particles=n) for cost in costs]
+    for name, variant in variants_of(study).items():
+        costs += [cost._replace(variant=name) for cost in stage_costs(variant)]
     return costs
 
 
@@ -137,7 +153,7 @@ def read_speeds(path: Path | None = None) -> pd.DataFrame:
                 f"{path} cannot be read as a table of speeds ({error}); make it with benchmarks/engines.py --output"
             ) from None
     needed = {"activity", "engine", "version", "device", "processor", "dynamics", "particles", "systems", "processes"}
-    missing = {*needed, "median", "source"} - set(table.columns)
+    missing = {*needed, *RANGE, "source"} - set(table.columns)
     if missing:
         raise FileError(f"{path} has no columns {sorted(missing)}; make it with benchmarks/engines.py --output")
     return table
@@ -151,61 +167,82 @@ def speed(
     dynamics: str = "",
     particles: int = 1,
     systems: int = 1,
+    card: str = "",
 ) -> dict[str, Any] | None:
     """The measured speed that comes nearest to a kind of work, as a row of the table; None if there is none.
 
     Of each engine it is that of the same dynamics where one was measured, of the nearest number of particles, and
-    interpolated between numbers of systems; fewer systems than the fewest measured advance as fast, each. For engine
+    interpolated between numbers of systems; fewer systems than the fewest measured advance as fast, each. If it was
+    measured on several processors, the first in the table counts, or the one whose name contains `card`. For engine
     auto, it is that of the fastest engine.
     """
     known = table[(table.activity == activity) & (table.device == device) & (table.processes == 1)]
+    known = known[known.processor.str.contains(card, case=False, regex=False)]
     if engine != "auto" and activity == "simulate":
         known = known[known.engine == ("fused" if dynamics == CAGES else engine)]
-    if (known.dynamics == dynamics).any():
-        known = known[known.dynamics == dynamics]
     found: list[dict[str, Any]] = []
-    for _, rows in known.groupby("engine"):
+    for _, of_engine in known.groupby("engine"):
+        rows = of_engine[of_engine.processor == of_engine.processor.iloc[0]]
+        if (rows.dynamics == dynamics).any():
+            rows = rows[rows.dynamics == dynamics]
         far = np.abs(np.log(rows.particles / particles))
         rows = rows[far == far.min()].sort_values("systems")
-        median = float(np.interp(systems, rows.systems, rows["median"])) * min(1.0, systems / rows.systems.min())
+        fewer = min(1.0, systems / rows.systems.min())
+        speeds = {name: fewer * float(np.interp(systems, rows.systems, rows[name])) for name in RANGE}
         nearest = rows.iloc[int(np.abs(rows.systems - systems).argmin())].to_dict()
-        found.append({str(name): value for name, value in nearest.items()} | {"median": median, "systems": systems})
+        found.append({str(name): value for name, value in nearest.items()} | speeds | {"systems": systems})
     return max(found, key=lambda row: float(row["median"])) if found else None
 
 
-def cost_table(study: Study, device: str, speeds: pd.DataFrame) -> list[Any]:
-    """Predicted cost of a study on a kind of processor: a table for rich, and lines about the speeds it is based on."""
+def cost_table(study: Study, device: str, speeds: pd.DataFrame, card: str = "") -> list[Any]:
+    """Predicted cost of a study on a kind of processor: a table for rich, and lines about the speeds it is based on.
+
+    Parameters
+    ----------
+    card : part of the name of the processor whose speeds are used; by default, the first in the table that was measured
+    """
     from rich.table import Table
 
     shown = Table("T", "stage", box=None, pad_edge=False)
-    for column in ("jobs", "particle-steps", "GPU-hours" if device == "gpu" else "core-hours", "GB"):
+    for column in ("jobs", "particle-steps", "GPU-hours" if device == "gpu" else "core-hours", "range", "GB"):
         shown.add_column(column, justify="right")
-    hours_of_all = bytes_of_all = 0.0
+    hours_of_all = np.zeros(len(RANGE))
+    bytes_of_all = 0.0
     lines: list[str] = []
-    n, engine = study.liquid.particles, study.integrator.engine
+    engine = study.integrator.engine
     for cost in stage_costs(study):
-        measured, hours = None, ""
+        hours = spread = ""
         if cost.activity:
-            measured = speed(speeds, cost.activity, device, engine, cost.dynamics, n, cost.systems)
+            measured = speed(speeds, cost.activity, device, engine, cost.dynamics, cost.particles, cost.systems, card)
             hours = "not known"
             lines.append(_source_of(cost.activity, measured))
-        if measured is not None:
-            hours_of_stage = cost.particle_steps / measured["median"] / 3600
-            hours_of_all += hours_of_stage
-            hours = f"{hours_of_stage:,.2f}"
+            if measured is not None:
+                of_stage = cost.particle_steps / np.array([measured[name] for name in RANGE]) / 3600
+                hours_of_all += of_stage
+                longest, middle, shortest = of_stage
+                hours, spread = f"{middle:,.2f}", _range(shortest, longest)
         bytes_of_all += cost.bytes
         shown.add_row(
             f"{cost.temperature:g}",
-            cost.stage,
+            " ".join(filter(None, [cost.variant, cost.stage])),
             str(cost.jobs),
             f"{cost.particle_steps:.2g}" if cost.activity else "",
             hours,
+            spread,
             f"{cost.bytes / 1e9:,.2f}" if cost.bytes else "",
         )
-    shown.add_row("", "all", "", "", f"{hours_of_all:,.1f}", f"{bytes_of_all / 1e9:,.1f}")
-    if device == "gpu" and hours_of_all > DAY:
-        lines.append(f"{hours_of_all / DAY:.1f} days of one GPU in all")
+    longest, middle, shortest = hours_of_all
+    shown.add_row("", "all", "", "", f"{middle:,.1f}", _range(shortest, longest), f"{bytes_of_all / 1e9:,.1f}")
+    lines.append("range: with the fastest and the slowest of the measured speeds; other machines differ by more")
+    if device == "gpu" and middle > DAY:
+        lines.append(f"{middle / DAY:.1f} days of one GPU in all")
     return [shown, *dict.fromkeys(lines)]
+
+
+def _range(shortest: float, longest: float) -> str:
+    """Two numbers of hours as text; empty if they are the same, as for a speed that was measured once."""
+    low, high = f"{shortest:,.2f}", f"{longest:,.2f}"
+    return "" if low == high else f"{low} to {high}"
 
 
 def _source_of(activity: str, measured: dict[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from glassbotan.devices import DeviceError, gpu_driver
+from glassbotan.devices import DeviceError, allowed_gpus, gpu_driver, nvidia_gpus
 from glassbotan.errors import EngineError
 from glassbotan.provenance import PACKAGES, versions
 from glassbotan.simulate.engines import load_engine
@@ -25,6 +25,7 @@ def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
         f"{'a GPU driver' if gpu_driver() else 'no GPU driver'}",
         f"python       {platform.python_version()} ({sys.executable})",
         f"packages     {_packages()}",
+        f"GPUs         {_gpus()}",
     ]
     lines += _engines(study, missing)
     lines += _learning(study, missing)
@@ -37,6 +38,18 @@ def diagnosis(study: Study | None = None) -> tuple[list[str], list[str]]:
 def _packages() -> str:
     found = versions()
     return ", ".join(f"{name} {found.get(name, 'not installed')}" for name in ("glassbotan", *PACKAGES))
+
+
+def _gpus() -> str:
+    """The GPUs that a process started here may use."""
+    try:
+        present = nvidia_gpus()
+        allowed = allowed_gpus(present)
+    except DeviceError as error:
+        return str(error)
+    if not present:
+        return "none from NVIDIA"
+    return f"{len(allowed)} of {len(present)} may be used here: {', '.join(allowed) or 'none'}"
 
 
 def _memory() -> str:

@@ -25,7 +25,7 @@ STUDY = {
     "integrator": {"engine": "lammps", "checkpoint_steps": 10_000},
     "temperatures": [{"temperature": 0.9, "relaxation_time": 1.0, "sampling_times": [0.1, 1.0]}],
     "configurations": {"train": 1, "test": 2},
-    "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
+    "limits": {"temperature": 0.3, "standard_errors": 8, "energy_change": 1, "relaxation_change": 5},
     "models": [
         {
             "name": "NT-GNN",

@@ -99,3 +99,15 @@ def test_a_run_that_blows_up_is_an_error(engine):
     )
     with pytest.raises(EngineError, match="blew up"):
         list(advance(engine, [overlapping], [10, 1000], Dynamics(1e-3)))
+
+
+def test_hoomd_blues_own_words_are_passed_on():
+    pytest.importorskip("hoomd")
+    from glassbotan.simulate.engines.hoomd import _explained
+
+    memory = _explained(RuntimeError("CUDA error: out of memory before\n  hoomd/GPUArray.h:123"))
+    assert str(memory) == (
+        "hoomd: HOOMD-blue ended the run with the error: CUDA error: out of memory before hoomd/GPUArray.h:123"
+    )
+    flown = _explained(RuntimeError("Particle with unique tag 3 has NaN for its position."))
+    assert "unique tag 3 has NaN for its position.; the run blew up: take a smaller time step" in str(flown)

@@ -5,6 +5,15 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from interval_coverage import (  # in the folder benchmarks
+    CONFIGURATIONS,
+    NOMINAL,
+    covered,
+    of_chi_4,
+    of_relaxation,
+    of_score,
+    scored,
+)
 
 from glassbotan.dynamics.relaxation import crossing, double_stretched, relaxation
 from glassbotan.evaluate.heterogeneity import chi_4
@@ -13,40 +22,16 @@ from glassbotan.evaluate.summary import Scored, difference, differences, estimat
 from glassbotan.statistics import Estimate, Variance, jackknife, variance_interval
 
 DRAWS = 2000
-NOMINAL = 0.95
-# Standard deviations of rho between test configurations, seeds, and seeds within a configuration, like those of the
-# default study.
-CONFIGURATIONS, SEEDS, REST = 0.03, 0.01, 0.008
-
-
-def covered(intervals, truth):
-    """How many of the intervals contain the true value."""
-    low, high = np.array(intervals).T
-    return float(((low < truth) & (truth < high)).mean())
-
-
-def drawn(rng, seeds, configurations, halves=0, train=0.0, of_configurations=None, mean=0.75):
-    """Scores of a model in an experiment with new test configurations, seeds and training configurations."""
-    shared = rng.normal(0, CONFIGURATIONS, configurations) if of_configurations is None else of_configurations
-    own = rng.normal(0, train)
-
-    def fits(count, more):
-        rest = rng.normal(0, REST, (count, configurations))
-        return mean + shared + more[:, None] + rng.normal(0, SEEDS, count)[:, None] + rest
-
-    of_halves = fits(halves, rng.normal(0, train, halves)) if halves else np.empty((0, configurations))
-    return Scored(fits(seeds, np.full(seeds, own)), of_halves, 1.0, fitted=True, random=True)
 
 
 @pytest.mark.parametrize(("seeds", "configurations"), [(2, 4), (4, 4), (2, 10), (1, 4)])
 def test_interval_of_a_score_covers_test_configurations_and_seeds(rng, seeds, configurations):
-    found = [estimate(drawn(rng, seeds, configurations)).interval(NOMINAL) for _ in range(DRAWS)]
     lowest = 0.91 if seeds == 1 else 0.93  # one seed does not show how seeds differ, and `leaves_out` says so
-    assert lowest < covered(found, 0.75) < 0.97
+    assert lowest < of_score(rng, DRAWS, seeds, configurations) < 0.97
 
 
 def test_interval_with_half_samples_covers_the_choice_of_training_configurations(rng):
-    draws = [drawn(rng, 2, 4, halves=6, train=0.03) for _ in range(DRAWS)]
+    draws = [scored(rng, 2, 4, halves=6, train=0.03) for _ in range(DRAWS)]
     assert 0.93 < covered([estimate(one).interval(NOMINAL) for one in draws], 0.75) < 0.97
     without = [one.__class__(one.fits, one.halves[:0], one.factor, one.fitted, one.random) for one in draws]
     assert covered([estimate(one).interval(NOMINAL) for one in without], 0.75) < 0.9
@@ -58,7 +43,7 @@ def test_paired_difference_is_covered_and_much_narrower_than_that_of_unpaired_sc
     paired, unpaired = [], []
     for _ in range(DRAWS):
         shared = rng.normal(0, CONFIGURATIONS, 4)
-        one, other = (drawn(rng, 4, 4, of_configurations=shared, mean=mean) for mean in (0.77, 0.75))
+        one, other = (scored(rng, 4, 4, shared=shared, mean=mean) for mean in (0.77, 0.75))
         paired.append(difference(one, other).interval(NOMINAL))
         both = [*one.variances.values(), *other.variances.values()]
         unpaired.append(Estimate.of(0.02, both).interval(NOMINAL))
@@ -71,7 +56,7 @@ def test_the_probability_of_an_order_is_that_of_being_right(rng):
     right, said = [], []
     for _ in range(4 * DRAWS):
         shared, truth = rng.normal(0, CONFIGURATIONS, 4), rng.normal(0, 0.02)
-        one, other = (drawn(rng, 2, 4, of_configurations=shared, mean=0.75 + own) for own in (truth, 0.0))
+        one, other = (scored(rng, 2, 4, shared=shared, mean=0.75 + own) for own in (truth, 0.0))
         probability = difference(one, other).probability_positive()
         if 0.8 < probability < 0.95:
             said.append(probability)
@@ -92,17 +77,9 @@ def test_half_samples_have_the_variance_of_other_training_configurations(rng):
     assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.1)
 
 
-@pytest.mark.parametrize("configurations", [4, 14, 100])
-def test_interval_of_chi_4_covers_it(rng, configurations):
-    # Half of the variance of the overlap between configurations and half between replicas, N = 1000.
-    found = []
-    for _ in range(DRAWS):
-        means = rng.normal(0.5, 0.1, configurations)
-        overlaps = means[:, None] + rng.normal(0, 0.1, (configurations, 12))
-        one = chi_4(overlaps, 1000, NOMINAL)
-        assert one.total == pytest.approx(one.within.value + one.between.value)
-        found.append((one.low, one.high))
-    assert 0.93 < covered(found, 1000 * 0.02) < 0.97
+@pytest.mark.parametrize(("configurations", "between"), [(4, 0.5), (4, 0.9), (14, 0.7), (100, 0.7)])
+def test_interval_of_chi_4_covers_it(rng, configurations, between):
+    assert 0.93 < of_chi_4(rng, DRAWS, configurations, between) < 0.97
 
 
 def test_errors_of_the_parts_of_chi_4_are_their_scatter(rng):
@@ -121,27 +98,11 @@ def test_interval_of_a_sum_of_variances_is_that_of_chi_square_for_one_of_them(rn
     assert 0.93 < covered(found, 4.0) < 0.97
 
 
+@pytest.mark.parametrize("name", ["tau_e", "tau_alpha"])
 @pytest.mark.parametrize("configurations", [4, 14])
-def test_intervals_of_both_relaxation_times_cover_them(rng, configurations):
-    """Configurations that relax at different speeds, like those of N = 1000 at T = 0.64."""
-    times = np.geomspace(0.1, 66.0, 24)
-    tau, width = 16.5, 0.3
-
-    def curves(count):
-        speeds = tau * np.exp(rng.normal(0, width, count))
-        return np.array([double_stretched(times, 0.78, 0.2, 1.4, speed, 0.8) for speed in speeds])
-
-    many = curves(20_000).mean(axis=0)
-    truth = relaxation(times, many[None])
-    of_tau_e, of_tau_alpha = [], []
-    for _ in range(500):
-        found = relaxation(times, curves(configurations))
-        for name, intervals in (("tau_e", of_tau_e), ("tau_alpha", of_tau_alpha)):
-            one = Estimate(getattr(found, name), getattr(found, f"{name}_error"), configurations - 1)
-            intervals.append(one.interval(NOMINAL))
+def test_intervals_of_both_relaxation_times_cover_them(rng, configurations, name):
     # Five hundred draws know a coverage within 0.01.
-    assert 0.92 < covered(of_tau_e, truth.tau_e) < 0.98
-    assert 0.92 < covered(of_tau_alpha, truth.tau_alpha) < 0.98
+    assert 0.92 < of_relaxation(rng, 500, configurations, name) < 0.98
 
 
 def test_the_one_over_e_time_is_exact_for_a_sampled_curve():

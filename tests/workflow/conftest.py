@@ -51,7 +51,7 @@ TINY = {
     "ensemble_batch": 2,
     "temperatures": [{"temperature": 0.9, "relaxation_time": 2.0, "sampling_times": [0.1, 1.0]}],
     "configurations": {"train": "1-2", "validation": 3, "test": "4-5"},
-    "limits": {"potential_energy_trend": 30, "temperature": 0.3, "configurational_temperature": 0.3},
+    "limits": {"temperature": 0.3, "standard_errors": 8, "energy_change": 1, "relaxation_change": 5},
     "models": [
         {
             "name": "BOTAN",
@@ -114,6 +114,16 @@ TINY = {
             "setting": "descriptors.averages",
             "values": [0],
         },
+    },
+    "half_samples": {"number": 2, "models": ["ridge", "pair-ridge"]},
+    "variants": {
+        "NVT": {
+            "ensemble": {"dynamics": "NVT"},
+            "models": [
+                {"kind": "ridge", "descriptors": {"averages": 1}, "structures": ["thermal"]},
+                {"kind": "initial-distance"},
+            ],
+        }
     },
     "transfer": {"model": "BOTAN", "between": [[0.9, 0.1], [0.9, 1.0]]},
     "learning_curve": {"model": "BOTAN", "temperature": 0.9, "time": 1.0, "configurations": [1, 2], "replicas": [2]},

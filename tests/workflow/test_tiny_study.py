@@ -44,6 +44,8 @@ def jobs(result):
 
 FIGURES = (
     "simulation_quality",
+    "equilibration",
+    "variants",
     "losses",
     "fig02_relaxation",
     "fig03_pretraining_loss",
@@ -88,6 +90,12 @@ def test_every_product_is_there(finished):
         "tables/pearson.md",
         "tables/heterogeneity.csv",
         "tables/cost.csv",
+        "tables/checks.csv",
+        "tables/pearson_summary.csv",
+        "tables/pearson_differences.csv",
+        "tables/half_samples_configurations.csv",
+        "tables/variants.txt",
+        "T0.90/all/ridge+half02/seed2/model.safetensors",
         "report.html",
         *(f"figures/{name}.{ending}" for name in FIGURES for ending in ("png", "svg", "csv")),
     ):
@@ -203,6 +211,57 @@ def test_the_table_is_printed_and_tidy(finished):
     assert (table.n_configurations == 2).all()
     assert table.ceiling.between(0.3, 1).all()
     assert table.pearson.between(-1, 1).all()
+
+
+def test_tables_can_be_computed_from_the_scores_of_configurations(finished):
+    tables = finished.results / "tables"
+    single, summary, paired = (
+        pd.read_csv(tables / f"pearson_{name}.csv") for name in ("configurations", "summary", "differences")
+    )
+    fits = pd.read_csv(tables / "pearson.csv")
+    keys = ["time", "target", "model"]
+    of_fits = single.groupby([*keys, "seed"]).pearson.mean()
+    assert fits.set_index([*keys, "seed"]).pearson.sort_index().to_numpy() == pytest.approx(
+        of_fits.to_numpy(), rel=1e-6
+    )
+    means = single.groupby(keys).pearson.mean()
+    assert summary.set_index(keys).pearson.sort_index().to_numpy() == pytest.approx(means.to_numpy(), rel=1e-6)
+    for row in paired.itertuples():
+        expected = means[row.time, row.target, row.model] - means[row.time, row.target, row.other]
+        assert row.difference == pytest.approx(expected, abs=1e-6)
+        assert row.difference >= 0
+    halves = pd.read_csv(tables / "half_samples_configurations.csv")
+    assert set(halves.model) == {"ridge", "pair-ridge"}
+    assert (halves.train_configurations == 1).all()
+    scattered = halves.groupby(["time", "target", "model", "value"]).pearson.mean().groupby(["time", "target", "model"])
+    own = summary[summary.model == "ridge"].set_index(keys)
+    for key, error in scattered.std().items():
+        if key[2] == "ridge":
+            assert own.error_training[key] == pytest.approx(error, rel=1e-4)
+    assert own.leaves_out.isna().all()
+    figure = pd.read_csv(finished.results / "figures" / "fig05_pair_pearson.csv")
+    assert figure.pearson.to_numpy() == pytest.approx(summary[summary.target == "E"].pearson.to_numpy(), abs=1e-5)
+
+
+def test_a_variant_is_a_study_of_its_own_that_a_table_compares(finished):
+    other = finished.path / "results" / "tiny-NVT"
+    assert yaml.safe_load((finished.results / "study.yaml").read_text())["variants"]
+    ours, theirs = (folder / "T0.90" / "targets" / "c0001.npz" for folder in (finished.results, other))
+    assert np.array_equal(*(read_targets(path).structure().positions for path in (ours, theirs)))
+    assert not np.array_equal(*(read_targets(path).means["S"] for path in (ours, theirs)))
+    assert read_targets(theirs).quality.energy_drift is None  # a thermostat exchanges energy
+    table = pd.read_csv(finished.results / "tables" / "variants.csv")
+    assert set(table.variant) == {"the study itself", "NVT"}
+    relaxation = json.loads((other / "T0.90" / "relaxation.json").read_text())
+    found = table[(table.variant == "NVT") & (table.quantity == "tau_alpha")].iloc[0]
+    assert (found.value, found.error) == pytest.approx((relaxation["tau_alpha"], relaxation["tau_alpha_error"]))
+    own = table[(table.variant == "the study itself") & (table.quantity == "tau_alpha")].iloc[0]
+    assert found.difference == pytest.approx(found.value - own.value, rel=1e-6)
+    assert np.isnan(own.difference)
+    text = (finished.results / "tables" / "variants.txt").read_text()
+    assert "ρ(S), ridge" in text
+    result = finished.snakemake("-n", "results/tiny-NVT/report.html")
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_every_stage_says_how_it_was_made(finished):
@@ -365,21 +424,25 @@ def test_code_plans_nothing_and_a_stage_version_what_follows(finished, tmp_path)
             return planned
 
         last = dict.fromkeys(("cost_table", "report", "all"), 1)
-        # Four figures are drawn from the scores, six more from predictions, two from losses and one from a ridge, one
-        # from structures, three from targets.
-        assert planned_with("score") == {"score": 1, "draw": 4, **last}
-        predict = {"predict": 19, "heterogeneity": 1, "score": 1, **last}
-        assert planned_with("predict") == {**predict, "draw": 10}
-        assert planned_with("fit") == {"fit": 20, **predict, "draw": 13}
-        # Of what uses structures, six fits are of models and three are baselines.
-        structure = {"structure": 5, "fit": 6, **predict, "predict": 10, "draw": 11}
+        # Four figures are drawn from the scores and one from those of variants, six more from predictions, two from
+        # losses and one from a ridge, one from structures, four from targets. The variant has its own table of scores.
+        scores = {"score": 3, "variants": 1, **last}
+        assert planned_with("score") == {**scores, "draw": 5}
+        predict = {"predict": 25, "heterogeneity": 2, **scores}
+        assert planned_with("predict") == {**predict, "draw": 11}
+        assert planned_with("fit") == {"fit": 26, **predict, "draw": 14}
+        # Of what uses structures, six fits are of models, two of half samples, and three are baselines. The variant has
+        # no structures.
+        structure = {
+            "structure": 5, "fit": 8, **predict, "predict": 12, "heterogeneity": 1, "score": 2, "draw": 12
+        }  # fmt: skip
         assert planned_with("structure") == structure
         targets = {
-            "targets": 5, "structure": 5, "relaxation": 1, "simulation_quality": 1, "accept": 1, "fit": 20, **predict,
-            "draw": 17,
+            "targets": 10, "structure": 5, "relaxation": 2, "simulation_quality": 2, "accept": 2, "fit": 26, **predict,
+            "draw": 19,
         }  # fmt: skip
         assert planned_with("targets") == targets
-        assert planned_with("equilibrate") == {"equilibrate": 3, "ensemble": 3, **targets}
+        assert planned_with("equilibrate") == {"equilibrate": 6, "ensemble": 6, **targets}
     finally:
         source.unlink()
         source.symlink_to(ROOT / "src")
@@ -393,7 +456,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(finished):
     assert "How well does the static structure" in text
     models = "NT-GNN|BOTAN|ridge|ridge-cage|GlassMLP|softness|equivariant|equivariant-mean"
     answer = f"({models}), the best of 8 models by this same score, predicts the propensity"
-    for words in ("jackknife error", "5 of 5 runs are within", answer, "commit <code>"):
+    for words in ("jackknife error", "5 of 5", "No check failed", answer, "commit <code>"):
         assert re.search(words, text), words
 
 
@@ -419,8 +482,8 @@ def test_heterogeneity_of_the_simulation_is_that_of_its_targets(finished):
 
 
 def test_ablations_and_transfer_are_targets_of_their_own(finished):
-    names = ("fig09_rounds", "fig10_loss_weight", "ablation_shells", "transfer", "map_T0.90_t01_BOTAN_seed0",
-             "map_T0.90_t02_ridge_seed0")  # fmt: skip
+    names = ("fig09_rounds", "fig10_loss_weight", "ablation_shells", "ablations", "ceiling_T0.90", "transfer",
+             "map_T0.90_t01_BOTAN_seed0", "map_T0.90_t02_ridge_seed0")  # fmt: skip
     paths = [f"results/tiny/figures/{name}.png" for name in names]
     result = finished.snakemake("--", *paths)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -434,6 +497,14 @@ def test_ablations_and_transfer_are_targets_of_their_own(finished):
     assert sorted(zip(weights.target, weights.value, strict=True)) == [("E", 0), ("E", 0.4), ("S", 0.4), ("S", 1)]
     shells = pd.read_csv(tables / "ablation_shells.csv")
     assert shells[["time", "value"]].to_numpy().tolist() == [[1.0, 0], [1.0, 1]]  # only the time that was named
+    bought = pd.read_csv(finished.results / "figures" / "ablations.csv").query("ablation == 'loss_weight'")
+    assert sorted(bought.setting + " " + bought.target) == ["BOTAN, p = 0.0 E", "BOTAN, p = 1.0 S"]
+    own, other = (weights.query(f"target == 'S' and value == {value}").pearson.iloc[0] for value in (0.4, 1))
+    assert bought.query("target == 'S'").difference.iloc[0] == pytest.approx(other - own, abs=1e-5)
+    ceilings = pd.read_csv(finished.results / "figures" / "ceiling_T0.90.csv")
+    assert set(ceilings.replicas) == {4}  # no fewer could be halved again
+    assert ceilings.value.between(0, 1).all()
+    assert ceilings.predicted.to_numpy() == pytest.approx(ceilings.value.to_numpy(), abs=0.05)
     transfer = pd.read_csv(tables / "transfer.csv").query("model == 'BOTAN' and target == 'S'")
     places = set(zip(transfer.trained_time, transfer.time, strict=True))
     assert places == {(0.1, 0.1), (0.1, 1.0), (1.0, 0.1), (1.0, 1.0)}
@@ -441,7 +512,8 @@ def test_ablations_and_transfer_are_targets_of_their_own(finished):
 
 def test_figure_without_its_inputs_gets_a_message(finished, tiny_settings):
     try:
-        finished.configure({**tiny_settings, "models": tiny_settings["models"][:1], "ablations": {}})
+        less = {"ablations": {}, "half_samples": None, "variants": {}}
+        finished.configure({**tiny_settings, "models": tiny_settings["models"][:1], **less})
         for target, message in (
             (
                 "figures/fig07_propensity_maps_T0.90.png",
@@ -645,8 +717,8 @@ def test_wrong_inputs_get_a_message_and_leave_finished_work(finished, stage, tmp
     stage("melt", "--study", "tiny", "--temperature", "0.9", "--configurations", "1", "--liquid.particles", "180",
           message="need more than 5.4")  # fmt: skip
 
-    stage("accept", "--study", "tiny", "--temperature", "0.9", "--limits.temperature", "1e-9", "{t}/targets/c0002.npz",
-          message="1 of 1 simulations at T = 0.9 exceed the limits, configuration 2: temperature = ")  # fmt: skip
+    stage("accept", "--study", "tiny", "--temperature", "0.9", "--limits.momentum", "1e-15", "{t}/targets/c0002.npz",
+          message="the simulations at T = 0.9 exceed the limits in 2 respects, momentum per particle: ")  # fmt: skip
 
     cut = tmp_path / "cut.npz"
     cut.write_bytes((targets / "c0004.npz").read_bytes()[:-100])

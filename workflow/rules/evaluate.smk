@@ -32,9 +32,7 @@ rule score:
 
 rule heterogeneity:
     input:
-        predictions=lambda wildcards: of_study(
-            wildcards, layout.compared(study_of(wildcards), "pearson").predictions
-        ),
+        predictions=lambda wildcards: of_study(wildcards, layout.compared(study_of(wildcards), "pearson").predictions),
     output:
         table=f"{RESULTS}/{layout.HETEROGENEITY}",
     log:

@@ -18,7 +18,9 @@ rule accept:
         runtime="30m",
     params:
         version=STAGE_VERSIONS["accept"],
-        options=lambda wildcards: options(wildcards, temperature=point_of(wildcards).temperature, limits=study_of(wildcards).limits),
+        options=lambda wildcards: options(
+            wildcards, temperature=point_of(wildcards).temperature, limits=study_of(wildcards).limits
+        ),
     shell:
         "python -m glassbotan accept {params.options} --output {output.accepted} {input.targets} > {log} 2>&1"
 

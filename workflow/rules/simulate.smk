@@ -167,8 +167,7 @@ rule targets:
         version=STAGE_VERSIONS["targets"],
         ensemble=lambda wildcards, input: layout.ensemble_in(input.ensembles, int(wildcards.configuration)),
         options=lambda wildcards: options(
-            wildcards,
-            temperature=point_of(wildcards).temperature, targets=targets_settings(wildcards)
+            wildcards, temperature=point_of(wildcards).temperature, targets=targets_settings(wildcards)
         ),
     shell:
         "python -m glassbotan targets {params.options} --input {params.ensemble} --output {output.targets} > {log} 2>&1"

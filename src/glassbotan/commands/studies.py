@@ -39,6 +39,7 @@ class Cost(Command):
         None, description="table of speeds from benchmarks/engines.py --output; if not given, the table in the package"
     )
     device: Device | None = Field(None, description="processor to predict the cost for, if not that of the study")
+    card: str = Field("", description="part of the name of the processor whose speeds are used, such as H100")
 
     def cli_cmd(self) -> None:
         from rich.console import Console
@@ -53,7 +54,7 @@ class Cost(Command):
             device = "gpu" if gpu_driver() else "cpu"
         console = Console(width=max(100, shutil.get_terminal_size().columns), highlight=False, soft_wrap=True)
         console.print(f"{study.name} on {'GPUs' if device == 'gpu' else 'CPU cores'}")
-        for line in cost_table(study, device, read_speeds(self.speeds)):
+        for line in cost_table(study, device, read_speeds(self.speeds), self.card):
             console.print(line)
 
 

@@ -181,8 +181,8 @@ def verdicts(
         outside = runs.configuration[~runs.within_limits.astype(bool)].tolist()
         named = f"outside: {', '.join(map(str, outside))}" if outside else "temperatures, drift, momentum, crystals"
         found.append(
-            line(temperature, "single runs", f"{len(runs) - len(outside)} of {len(runs)}", "all", STATES[not outside], named,
-                 "simulation_quality")
+            line(temperature, "single runs", f"{len(runs) - len(outside)} of {len(runs)}", "all", STATES[not outside],
+                 named, "simulation_quality")
         )  # fmt: skip
         for one in rows(checks[checks.target_temperature == temperature]):
             figure = "equilibration" if one.check.startswith("ageing") else "simulation_quality"
@@ -235,8 +235,8 @@ def _value(value: float, error: float) -> str:
 
 
 def symbols(text: str) -> Markup:
-    """Text as HTML, in which symbols such as N_A and τ_α have a subscript in the place of the underscore."""
-    return Markup(re.sub(r"\b([A-Za-zτσ])_([A-Za-zα]+)", r"\1<sub>\2</sub>", str(escape(text))))
+    """Text as HTML, in which symbols such as N_A, χ_4 and τ_α have a subscript in the place of the underscore."""
+    return Markup(re.sub(r"\b([A-Za-zτσεχ])_([A-Za-z0-9α]+)", r"\1<sub>\2</sub>", str(escape(text))))
 
 
 def _order(path: Path) -> tuple[int, str]:

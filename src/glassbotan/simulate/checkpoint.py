@@ -2,7 +2,8 @@
 
 A run is cut into legs of a fixed number of steps. At the end of each leg, everything that the engine needs to continue
 is saved in double precision, and the next leg starts from this state alone, whether or not the run was interrupted. So
-a continued run is the same as an uninterrupted one, bit for bit, on the same machine and engine.
+a continued run is the same as an uninterrupted one on the same machine and engine: bit for bit on a CPU, and on a GPU
+as far as the engine repeats itself there.
 """
 
 import sys

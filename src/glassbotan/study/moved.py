@@ -16,6 +16,9 @@ PLACES = {
     "models.*.pretrained": "a model starts from random weights unless it has a section pretraining",
     "models.*.training.target_units": "it is models[].training.target_scaling now",
     "models.*.pretraining.epochs": "it is models[].pretraining.training.epochs now",
+    "limits.potential_energy_trend": "the two halves of the equilibration are compared now: limits.energy_change and "
+    "limits.relaxation_change",
+    "limits.configurational_temperature": "limits.temperature holds for both temperatures now",
     "scores.resamples": "it is no longer needed: confidence intervals use Student's t distribution",
 }
 """What to tell the user about each old key; * stands for an index in a list."""

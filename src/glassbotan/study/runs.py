@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -277,6 +277,15 @@ def estimates_of(study: Study, point: StatePoint, symbol: str) -> list[Run]:
 def nearest_relaxation(point: StatePoint, times: Iterable[float]) -> float:
     """The time among `times` that is nearest to tau_alpha, on a logarithmic scale."""
     return min(times, key=lambda time: abs(math.log(time / point.relaxation_time)))
+
+
+def mapped_times(point: StatePoint, times: Collection[float]) -> list[float]:
+    """The times among `times` at which maps are drawn: the nearest to tau_alpha/32, and the nearest to tau_alpha.
+
+    At T = 0.44 these are those of the paper's maps, t = 130 and 4120.
+    """
+    wanted = (point.relaxation_time / 32, point.relaxation_time)
+    return sorted({min(times, key=lambda time: abs(math.log(time / aim))) for aim in wanted})
 
 
 def _with_fewer(run: Run, count: int) -> Run:

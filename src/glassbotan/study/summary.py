@@ -1,6 +1,7 @@
 """Summary of a study in a few lines."""
 
-from glassbotan.study.runs import every_start, fits_of, runs_of
+from glassbotan.study.reading import variants_of
+from glassbotan.study.runs import every_start, fits_of, half_sample_runs, runs_of
 from glassbotan.study.study import Study
 
 
@@ -30,6 +31,12 @@ def summary(study: Study) -> str:
         lines.append(
             f"  {_counted(len(starts))} that others start from ({', '.join({run.model.name for run in starts})})"
         )
+    if halves := half_sample_runs(study):
+        names = ", ".join(dict.fromkeys(run.model.name for _, run in halves))
+        lines.append(f"  {_counted(len(halves))} to half samples of the training configurations ({names})")
+    for name, variant in variants_of(study).items():
+        numbers = f"N = {variant.liquid.particles}, {len(variant.configurations.all)} configurations"
+        lines.append(f"  variant {name} in {variant.name}: {numbers}; sets {', '.join(study.variants[name])}")
     return "\n".join(lines)
 
 

@@ -20,6 +20,7 @@ def draw(files: FigureFiles) -> Drawing:
     """F_s of both halves above, the change of the potential energy of each run below, a column for each temperature."""
     import numpy as np
     import pandas as pd
+    from matplotlib.ticker import MaxNLocator, NullFormatter
 
     found = [(targets.temperature, targets.configuration, targets.quality) for targets in files.targets()]
     temperatures = sorted({temperature for temperature, _, _ in found})
@@ -48,6 +49,7 @@ def draw(files: FigureFiles) -> Drawing:
                                 label=f"{half} half")  # fmt: skip
             curves.axhline(1 / np.e, color="0.7", lw=0.7)
             curves.set(xscale="log")
+            curves.xaxis.set_minor_formatter(NullFormatter())  # minor labels overlap if the axis is short
             curves.legend(loc="lower left")
         curves.set(title=f"$T = {temperature:g}$", xlabel=r"$t\;[\tau]$", ylabel=r"$F_s(k,\,t)$, species A")
         single = here.drop_duplicates("configuration")
@@ -58,6 +60,7 @@ def draw(files: FigureFiles) -> Drawing:
             energies.axhspan(middle - half_width, middle + half_width, color=COLORS[0], alpha=0.25, lw=0)
             energies.axhline(middle, color=COLORS[0], lw=1)
         energies.axhline(0, color="0.6", lw=0.7)
+        energies.xaxis.set_major_locator(MaxNLocator(integer=True))
         energies.set(xlabel="configuration", ylabel=r"change of $U/N$ $[\epsilon_{AA}]$")
     return Drawing(figure, pd.concat(drawn, ignore_index=True))
 

@@ -52,7 +52,8 @@ def draw(files: FigureFiles) -> Drawing:
         ax.axvline(fit["tau_alpha"], color=COLORS[0], ls="--", lw=0.9)
         ax.axhline(1 / np.e, color="0.6", lw=0.6, zorder=0)
         if fit["tau_e"] == fit["tau_e"]:
-            ax.plot([fit["tau_e"]], [1 / np.e], "D", color="k", mfc="none", ms=6, zorder=4)
+            ax.plot([fit["tau_e"]], [1 / np.e], "D", color="k", mfc="none", ms=6, zorder=4, ls="none",
+                    label="time at which the mean is 1/e")  # fmt: skip
         beyond = " (extrapolated)" if fit["beyond_data"] else ""
         named = rf"$T = {fit['temperature']:g}$: $\tau_\alpha = {_number(fit, 'tau_alpha')}$" + beyond
         one_over_e = rf"$\tau_{{1/e}} = {_number(fit, 'tau_e')}$" if fit["tau_e"] == fit["tau_e"] else "1/e not reached"

@@ -1,6 +1,9 @@
 """The propensity in a slab: two predictions, the simulation, the displacement field, and the errors (Fig. 7)."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,73 +23,92 @@ from glassbotan.evaluate.figures.contract import (
 )
 from glassbotan.evaluate.figures.style import PANEL, new_figure
 from glassbotan.files.header import require
+from glassbotan.files.predictions import Predictions
 from glassbotan.kob_andersen import Species
 from glassbotan.statistics import correlation
 from glassbotan.structure.static import StaticStructure
-from glassbotan.study.runs import Run, first_seeds, nearest_relaxation
+from glassbotan.study.runs import Run, first_seeds, mapped_times
 from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AVERAGE_RANGE = 1.35
 """r_f, the distance within which displacements are averaged in Fig. 7d, sigma_AA."""
 
 
 def inputs(study: Study, place: Place) -> Inputs:
-    """Predictions of two models at one time, and the targets of the first test configuration."""
+    """Predictions of two models, and the targets of the first test configuration."""
     if study.source == "glassbench":
         raise NotDrawnError("uses GlassBench, which has no displacements")
     point = study.point(place["point"])
-    runs, time = two_predictions(study, point)
+    runs, times = two_models(study, point)
     return Inputs(
         {
-            "predictions": [layout.predictions(run) for run in runs],
+            "predictions": list(dict.fromkeys(map(layout.predictions, runs))),
             "targets": layout.targets(point.label, study.configurations.test[:1]),
         },
-        {"time_index": point.time_index(time)},
+        {"time_indices": [point.time_index(time) for time in times]},
     )
 
 
-def two_predictions(study: Study, point: StatePoint) -> tuple[list[Run], float]:
-    """The fits of two models that learn S, and the time nearest to tau_alpha at which both are fitted.
+def two_models(study: Study, point: StatePoint) -> tuple[list[Run], list[float]]:
+    """The fits of two models that learn S, and the times of the maps at which both are fitted.
 
-    They are the first model that learns S, and the next one that is fitted at one of its times. The one that predicts
-    fewer targets is returned first, as NT-GNN comes before BOTAN in the paper.
+    They are the first model that learns S, and the next one that is fitted at one of its times. The fits of the one
+    that predicts fewer targets come first, as NT-GNN comes before BOTAN in the paper.
     """
     of_model: dict[str, list[Run]] = {}
     for run in first_seeds(study, point):
         if run.model.fits and "S" in run.model.predicts:
             of_model.setdefault(run.model.name, []).append(run)
     models = list(of_model.values())
-    for second in range(1, len(models)):
-        times = [{time for run in models[index] for time in run.times} for index in (0, second)]
-        if common := times[0] & times[1]:
-            time = nearest_relaxation(point, common)
-            runs = [next(run for run in models[index] if time in run.times) for index in (0, second)]
-            return sorted(runs, key=lambda run: len(run.model.predicts)), time
+    for second in models[1:]:
+        both = [models[0], second]
+        if common := set.intersection(*({time for run in runs for time in run.times} for runs in both)):
+            times = mapped_times(point, common)
+            both.sort(key=lambda runs: len(runs[0].model.predicts))
+            return [run for runs in both for run in runs if {*run.times} & {*times}], times
     raise NotDrawnError(f"has no time at {point.label} for which two models are fitted to S")
 
 
 def draw(files: FigureFiles) -> Drawing:
-    """Maps of S: above, both predictions and the simulation; below, the errors and the displacement field."""
+    """A block of maps for each time."""
     import pandas as pd
 
-    both = files.predictions()
-    if len(both) != 2:
-        raise FileError(f"{len(both)} files were given as predictions=PATH, but the figure needs two; name both")
+    predictions = files.predictions()
+    names = list(dict.fromkeys(one.origin.model for one in predictions))
+    if len(names) != 2:
+        raise FileError(
+            f"the files given as predictions=PATH are of {len(names)} models, but the figure compares two; name both"
+        )
     (targets,) = files.targets()
-    index = files.settings["time_index"]
+    indices = files.settings["time_indices"]
+    figure = new_figure(2.2 * PANEL, 5.2 * len(indices))
+    blocks = figure.subfigures(len(indices), 1, squeeze=False)[:, 0]
+    drawn = []
+    for block, index in zip(blocks, indices, strict=True):
+        both = [one for name in names for one in predictions if one.origin.model == name and index in one.time_indices]
+        if len(both) != 2:
+            raise FileError(f"sampling time {index} is predicted in {len(both)} files, but the figure compares two")
+        first = both[0].at(index)[0]
+        require(targets.path, targets, temperature=both[0].temperature, configuration=first.configuration)
+        drawn.append(_draw_block(block, both, index, targets.mean_displacement[index - 1]))
+    return Drawing(figure, pd.concat(drawn, ignore_index=True))
+
+
+def _draw_block(block: Any, both: Sequence[Predictions], index: int, displacements: NDArray) -> pd.DataFrame:
+    """Maps of S at one time: above, both predictions and the simulation; below, errors and displacement field."""
     first = both[0].at(index)[0]
-    require(targets.path, targets, temperature=both[0].temperature, configuration=first.configuration)
     structure, truth = first.structure, first.targets["S"].truth
     predicted = [predictions.at(index)[0].targets["S"].predicted for predictions in both]
-
     shown = slab.particles_in_slab(structure)
     norm = slab.color_range(truth[shown], centred=False)
-    figure = new_figure(2.2 * PANEL, 5.2)
-    grid = figure.add_gridspec(2, 3)
-    upper = [figure.add_subplot(grid[0, column]) for column in range(3)]
-    lower = [figure.add_subplot(grid[1, column]) for column in range(2)]
-    data = slab.particle_data(structure, shown).assign(truth=truth[shown])
+    grid = block.add_gridspec(2, 3)
+    upper = [block.add_subplot(grid[0, column]) for column in range(3)]
+    lower = [block.add_subplot(grid[1, column]) for column in range(2)]
+    data = slab.particle_data(structure, shown).assign(time=both[0].time(index), truth=truth[shown])
     errors = [values - truth for values in predicted]
     error_norm = slab.color_range(np.concatenate([error[shown] for error in errors]), centred=True)
     scored = shown & (structure.species == Species.A)
@@ -103,15 +125,13 @@ def draw(files: FigureFiles) -> Drawing:
     slab.frame(upper[2], structure, "simulation")
     for ax in (upper[0], lower[0]):
         ax.set_ylabel(r"$y\;[\sigma_{AA}]$")
-    slab.colorbar(figure, upper, norm, slab.UNSIGNED, r"$S_i(t)\;[\sigma_{AA}]$")
-    flow = locally_averaged(structure, targets.mean_displacement[index - 1], AVERAGE_RANGE)
+    slab.colorbar(block, upper, norm, slab.UNSIGNED, r"$S_i(t)\;[\sigma_{AA}]$")
+    flow = locally_averaged(structure, displacements, AVERAGE_RANGE)
     data[["flow_x", "flow_y", "flow_z"]] = flow[shown]
-    _draw_arrows(figure.add_subplot(grid[1, 2], projection="3d"), structure, shown, flow)
-    slab.colorbar(
-        figure, lower, error_norm, slab.SIGNED, r"error of $S_i\;[\sigma_{AA}]$", location="bottom", aspect=40
-    )
-    slab.title(figure, both[0].temperature, first.configuration, f"$t = {both[0].time(index):g}$, ")
-    return Drawing(figure, pd.DataFrame(data))
+    _draw_arrows(block.add_subplot(grid[1, 2], projection="3d"), structure, shown, flow)
+    slab.colorbar(block, lower, error_norm, slab.SIGNED, r"error of $S_i\;[\sigma_{AA}]$", location="bottom", aspect=40)
+    slab.title(block, both[0].temperature, first.configuration, f"$t = {both[0].time(index):g}$, ")
+    return data
 
 
 def locally_averaged(structure: StaticStructure, displacements: NDArray, within: float) -> NDArray[np.float64]:
@@ -151,7 +171,8 @@ FIGURE = Figure(
     name="fig07_propensity_maps_{point}",
     section=MOVES,
     title="Maps of S",
-    caption="Propensity in a slab of the first test configuration. Above: two predictions and the simulation, with the "
+    caption="Propensity in a slab of the first test configuration, at the sampling time nearest to τ_α/32 and at the "
+    "one nearest to τ_α, if both models are fitted at both. Above: two predictions and the simulation, with the "
     "same colour scale. Below: the errors of the predictions, and the displacement field d_i, averaged over neighbours "
     "and replicas; its arrows are enlarged by the factor given above them. ρ in the titles is for the A particles of "
     "this slab. Errors that form patches, as the motion itself does, show that a prediction misses whole regions.",

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-THICKNESS = 1.5
-"""Thickness of the slab, sigma_AA."""
+THICKNESS = 1.2
+"""Thickness of the slab, sigma_AA; that of the paper's Fig. 7."""
 SIGNED, UNSIGNED, SPREAD = "PuOr_r", "viridis", "magma"
 """Colour maps of quantities with a sign, of those without, and of uncertainties."""
 
@@ -52,14 +52,16 @@ def frame(ax: Axes, structure: StaticStructure, title: str) -> None:
     ax.set_title(title, fontsize=8)
 
 
-def colorbar(figure: Figure, axes: Sequence[Axes], norm: Normalize, colors: str, label: str, **where: Any) -> None:
+def colorbar(
+    figure: Figure | SubFigure, axes: Sequence[Axes], norm: Normalize, colors: str, label: str, **where: Any
+) -> None:
     """Add one colour bar for several maps."""
     from matplotlib.cm import ScalarMappable
 
     figure.colorbar(ScalarMappable(norm, colors), ax=axes, label=label, extend="both", shrink=0.85, pad=0.02, **where)
 
 
-def title(figure: Figure, temperature: float, configuration: int, time: str = "") -> None:
+def title(figure: Figure | SubFigure, temperature: float, configuration: int, time: str = "") -> None:
     """Add the title above all maps."""
     where = f"configuration {configuration}, slab $|z| < {THICKNESS / 2:g}$"
     figure.suptitle(f"$T = {temperature:g}$, {time}{where}", fontsize=9)

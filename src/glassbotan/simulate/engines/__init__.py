@@ -80,7 +80,7 @@ class Launch(Protocol):
         ...
 
     def state(self) -> dict[str, NDArray]:
-        """Everything that the engine needs to continue from the current step, bit for bit."""
+        """Everything that the engine needs to continue from the current step; on a CPU, bit for bit."""
         ...
 
 
