@@ -21,7 +21,7 @@ include: "workflow/rules/evaluate.smk"
 
 
 wildcard_constraints:
-    study="|".join(STUDIES),
+    study="|".join(map(re.escape, STUDIES)),
     point=r"T\d+\.\d\d",
     batch=r"\d\d\d+",
     configuration=r"\d\d\d\d+",

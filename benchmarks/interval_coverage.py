@@ -34,8 +34,12 @@ def scored(
     mean: float = 0.75,
     shared: NDArray | None = None,
     between_seeds: float = SEEDS,
+    configurations_to_train: int = 8,
 ) -> Scored:
     """Scores of a model in an experiment with new test configurations, seeds and training configurations.
+
+    The score of a fit depends on its training configurations through the mean of a number that each of them has. Half
+    samples are halves of the same training configurations.
 
     Parameters
     ----------
@@ -45,15 +49,19 @@ def scored(
     between_seeds : standard deviation between seeds
     """
     of_configurations = rng.normal(0, CONFIGURATIONS, configurations) if shared is None else shared
-    choice = rng.normal(0, train)
+    learnt = rng.normal(0, train * np.sqrt(configurations_to_train), configurations_to_train)
+    in_half = configurations_to_train // 2
 
     def fits(choices: NDArray) -> NDArray:
         own = choices + rng.normal(0, between_seeds, len(choices))
         rest = rng.normal(0, REST, (len(choices), configurations))
         return np.asarray(mean + of_configurations + own[:, None] + rest)
 
-    of_halves = fits(rng.normal(0, train, halves)) if halves else np.empty((0, configurations))
-    return Scored(fits(np.full(seeds, choice)), of_halves, 1.0, fitted=True, random=True)
+    chosen = [rng.choice(learnt, in_half, replace=False).mean() for _ in range(halves)]
+    of_halves = fits(np.array(chosen)) if halves else np.empty((0, configurations))
+    numbers = tuple(range(configurations))
+    of_seeds = fits(np.full(seeds, learnt.mean()))
+    return Scored(of_seeds, of_halves, numbers, configurations_to_train, in_half, fitted=True, random=True)
 
 
 def curves(rng: np.random.Generator, count: int) -> NDArray:
@@ -120,9 +128,10 @@ def lines(draws: int) -> Iterator[tuple[str, Callable[[np.random.Generator], flo
     for between in (0.0, 0.02, 0.03, 0.06):
         words = f"score, 2 seeds that differ by {between:g}, 4 test configurations"
         yield words, lambda rng, b=between: of_score(rng, draws, 2, 4, between_seeds=b)
-    for halves in (0, 4, 6):
-        words = f"score, 2 seeds, 4 configurations, training choice 0.03, {halves} half samples"
-        yield words, lambda rng, h=halves: of_score(rng, draws, 2, 4, halves=h, train=0.03)
+    for seeds, train, halves in ((2, 8, 0), (2, 8, 4), (2, 8, 6), (1, 8, 6), (1, 5, 6), (4, 8, 6), (1, 100, 6)):
+        words = f"score, {seeds} seeds, 4 configurations, {train} to train (0.03), {halves} half samples"
+        more = {"halves": halves, "train": 0.03, "configurations_to_train": train}
+        yield words, lambda rng, s=seeds, m=more: of_score(rng, draws, s, 4, **m)
     for seeds, configurations in ((2, 4), (4, 4), (2, 10)):
         words = f"paired difference, {seeds} seeds each, {configurations} test configurations"
         yield words, lambda rng, s=seeds, c=configurations: of_difference(rng, draws, s, c)
@@ -142,7 +151,7 @@ def main() -> None:
     draws = parser.parse_args().draws
     print(f"coverage of intervals of {NOMINAL:.0%} in {draws} draws (a quarter of them for relaxation times)")
     for words, coverage in lines(draws):
-        print(f"{coverage(np.random.default_rng(7)):7.3f}  {words}", flush=True)
+        print(f"{coverage(np.random.default_rng(7)):7.3f}  {words.replace('1 seeds', '1 seed')}", flush=True)
 
 
 if __name__ == "__main__":

@@ -178,8 +178,10 @@ def speed(
     """
     known = table[(table.activity == activity) & (table.device == device) & (table.processes == 1)]
     known = known[known.processor.str.contains(card, case=False, regex=False)]
-    if engine != "auto" and activity == "simulate":
-        known = known[known.engine == ("fused" if dynamics == CAGES else engine)]
+    if dynamics == CAGES:
+        known = known[(known.engine == "fused") & (known.dynamics == CAGES)]
+    elif engine != "auto" and activity == "simulate":
+        known = known[known.engine == engine]
     found: list[dict[str, Any]] = []
     for _, of_engine in known.groupby("engine"):
         rows = of_engine[of_engine.processor == of_engine.processor.iloc[0]]

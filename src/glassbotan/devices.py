@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -24,11 +24,13 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Environment variable with the GPUs that CUDA may use, as UUIDs or as numbers from 0."""
 ALLOCATED = ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
 """Environment variables in which SLURM gives the numbers of a job's GPUs, if it does not set CUDA_VISIBLE_DEVICES."""
+DRIVER = Path("/proc/driver/nvidia")
+"""Where the driver describes itself."""
 LONGEST_WAIT = 60
 """Seconds after which nvidia-smi is taken to be stuck."""
 
-_held: list[tuple[str, IO[str]]] = []
-"""UUID of the GPU that this process has reserved, and its open lock file; empty if it has reserved none."""
+_held: list[tuple[str, IO[str] | None]] = []
+"""UUID of the GPU that this process uses, and its open lock file (None if it shares the GPU); empty if it uses none."""
 
 
 class DeviceError(GlassbotanError):
@@ -40,10 +42,13 @@ def gpu_driver() -> bool:
     return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/kfd"))
 
 
-def nvidia_gpus() -> list[str]:
-    """UUIDs of the NVIDIA GPUs that this process can open, in the order of nvidia-smi.
+def nvidia_gpus() -> dict[str, list[str]]:
+    """The NVIDIA GPUs that this process can open, in the order of nvidia-smi.
 
-    A GPU that is divided (MIG) is represented by its parts. The list is empty if there is no NVIDIA driver.
+    Returns
+    -------
+    gpus : for the UUID of each GPU, the UUIDs of its parts if it is divided (MIG), or else its own; empty if there is
+        no NVIDIA driver
 
     Raises
     ------
@@ -52,32 +57,39 @@ def nvidia_gpus() -> list[str]:
     """
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=LONGEST_WAIT, check=False)
-    except FileNotFoundError:
-        return []
+    except FileNotFoundError:  # as in containers without tools
+        found = (path.read_text() for path in sorted(DRIVER.glob("gpus/*/information")))
+        return {uuid: [uuid] for text in found for uuid in re.findall(r"UUID:\s*(GPU-[\w-]+)", text)}
     except subprocess.TimeoutExpired:
         raise DeviceError(
             f"nvidia-smi -L does not answer within {LONGEST_WAIT} s; the GPU driver seems stuck"
         ) from None
-    found: list[str] = []
+    if listed.returncode:
+        said = " ".join((listed.stdout + listed.stderr).split())
+        raise DeviceError(f"nvidia-smi -L fails with exit status {listed.returncode}: {said or 'it says nothing'}")
+    gpus: dict[str, list[str]] = {}
     for uuid in re.findall(r"UUID: ([A-Za-z]+-[^)\s]+)\)", listed.stdout):
-        if uuid.startswith("MIG-") and found and found[-1].startswith("GPU-"):
-            found.pop()  # the divided GPU itself, in the line before its first part
-        found.append(uuid)
-    return found
+        if uuid.startswith("MIG-") and gpus:
+            gpus[next(reversed(gpus))].append(uuid)  # a part of the GPU in the lines before
+        else:
+            gpus[uuid] = []
+    return {uuid: parts or [uuid] for uuid, parts in gpus.items()}
 
 
-def allowed_gpus(present: Sequence[str]) -> list[str]:
+def allowed_gpus(present: Mapping[str, Sequence[str]]) -> list[str]:
     """The GPUs that this process may use: those in CUDA_VISIBLE_DEVICES, or those of its SLURM job, or all.
 
     Parameters
     ----------
-    present : UUIDs of the GPUs of the machine, in the order of nvidia-smi, to which numbers refer
+    present : the GPUs of the machine with their parts, from `nvidia_gpus`; numbers refer to this order
 
     Raises
     ------
     DeviceError
-        if CUDA_VISIBLE_DEVICES names a GPU that is not there
+        if there are GPUs, but one that the environment names is not among them
     """
+    if not present:
+        return []
     if VISIBLE in os.environ:
         return _named(os.environ[VISIBLE], present, VISIBLE)
     for name in ALLOCATED:
@@ -85,25 +97,26 @@ def allowed_gpus(present: Sequence[str]) -> list[str]:
         # If SLURM lets a job open no other GPUs than its own, they are all that is present, and numbered anew.
         if numbers and len(numbers.split(",")) < len(present):
             return _named(numbers, present, name)
-    return list(present)
+    return [part for parts in present.values() for part in parts]
 
 
-def _named(words: str, present: Sequence[str], variable: str) -> list[str]:
-    """The GPUs with these numbers or UUIDs, or beginnings of UUIDs."""
-    found = []
+def _named(words: str, present: Mapping[str, Sequence[str]], variable: str) -> list[str]:
+    """The GPUs or parts of GPUs with these numbers, UUIDs or beginnings of UUIDs."""
+    known = {**present, **{part: [part] for parts in present.values() for part in parts}}
+    found: list[str] = []
     for word in filter(None, (word.strip() for word in words.split(","))):
-        if word == "-1" or word == "NoDevFiles":
+        if word in ("-1", "NoDevFiles"):
             break  # nothing after it counts, as in CUDA
         if word.isdecimal():
-            matching = [present[int(word)]] if int(word) < len(present) else []
+            matching = [[*present][int(word)]] if int(word) < len(present) else []
         else:
-            matching = [uuid for uuid in present if uuid.startswith(word)]
+            matching = [word] if word in known else [uuid for uuid in known if uuid.startswith(word)]
         if len(matching) != 1:
             raise DeviceError(
-                f"{variable}={words} names the GPU {word}, but the GPUs here are {', '.join(present) or 'none'} "
-                "(numbers count from 0 in this order); name one of them, or unset the variable"
+                f"{variable}={words} names the GPU {word}, but the GPUs here are {', '.join(present)} (numbers count "
+                "from 0 in this order); name one of them, or unset the variable"
             )
-        found += matching
+        found += known[matching[0]]
     return found
 
 
@@ -139,8 +152,7 @@ def reserve_gpu(folder: Path | None = None) -> str | None:
             "`resources: gpu` in the profile to the number of GPUs)",
             file=sys.stderr,
         )
-    else:
-        _held.append((chosen, lock))
+    _held.append((chosen, lock))
     os.environ[VISIBLE] = chosen
     return chosen
 

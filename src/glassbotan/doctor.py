@@ -49,7 +49,7 @@ def _gpus() -> str:
         return str(error)
     if not present:
         return "none from NVIDIA"
-    return f"{len(allowed)} of {len(present)} may be used here: {', '.join(allowed) or 'none'}"
+    return f"{len(present)} from NVIDIA; may be used here: {', '.join(allowed) or 'none'}"
 
 
 def _memory() -> str:
@@ -90,7 +90,11 @@ def _learning(study: Study | None, missing: list[str]) -> list[str]:
     from glassbotan.learn.processors import arithmetic_of, processor, processor_name
     from glassbotan.study.learning import EdgeTraining
 
-    device = processor("auto")
+    try:
+        device = processor("auto")
+    except DeviceError as error:
+        missing.append(str(error))
+        return [f"training     {error}"]
     products = str(arithmetic_of(EdgeTraining(precision="auto"), 64, device).products).removeprefix("torch.")
     if study:
         try:

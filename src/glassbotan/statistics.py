@@ -105,7 +105,8 @@ class Estimate(NamedTuple):
     def interval(self, confidence: float) -> tuple[float, float]:
         """Confidence interval from Student's t distribution; NaN if the error is not known.
 
-        It is correct also for two or three values, for which a bootstrap interval could not be wider than their range.
+        For normal values it is correct also if there are two or three of them, for which a bootstrap interval could not
+        be wider than their range.
         """
         from scipy.stats import t as student
 
@@ -115,7 +116,7 @@ class Estimate(NamedTuple):
     def probability_positive(self) -> float:
         """Probability that the true value is positive, if nothing was known about it before: a Student distribution.
 
-        It is 1 minus the P value of a one-sided t test.
+        It is 1 minus the P value of a one-sided t test. For a sum of variances it is an approximation.
         """
         from scipy.stats import t as student
 

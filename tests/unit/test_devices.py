@@ -105,9 +105,46 @@ def test_jobs_of_one_slurm_job_take_different_gpus(machine, jobs, monkeypatch):
     assert [start()[0], start()[0]] == [CARDS[0], CARDS[2]]
 
 
-def test_parts_of_a_divided_gpu_are_taken_in_its_place(machine):
+def test_parts_of_a_divided_gpu_are_taken_in_its_place(machine, monkeypatch):
     machine(DIVIDED)
-    assert devices.nvidia_gpus() == ["MIG-dddd-4", "MIG-eeee-5", "GPU-bbbb-2"]
+    parts = ["MIG-dddd-4", "MIG-eeee-5"]
+    assert devices.nvidia_gpus() == {"GPU-aaaa-1": parts, "GPU-bbbb-2": ["GPU-bbbb-2"]}
+    for name, expected in ((None, [*parts, "GPU-bbbb-2"]), ("0", parts), ("GPU-aaaa-1", parts), ("MIG-e", parts[1:])):
+        if name is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
+        assert devices.allowed_gpus(devices.nvidia_gpus()) == expected
+
+
+def test_a_driver_that_fails_is_an_error_and_not_a_machine_without_gpus(machine, tmp_path):
+    machine(LISTED)
+    (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho Driver/library version mismatch\nexit 18\n")
+    with pytest.raises(devices.DeviceError, match="fails with exit status 18: Driver/library version mismatch"):
+        devices.reserve_gpu()
+
+
+def test_without_nvidia_smi_the_driver_itself_names_the_gpus(machine, monkeypatch, tmp_path):
+    for number, uuid in enumerate(CARDS):
+        folder = tmp_path / "driver" / "gpus" / f"0000:{number:02d}:00.0"
+        folder.mkdir(parents=True)
+        (folder / "information").write_text(f"Model: \t\t NVIDIA H100\nIRQ:   \t\t 33\nGPU UUID: \t {uuid}\n")
+    monkeypatch.setattr(devices, "DRIVER", tmp_path / "driver")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [*devices.nvidia_gpus()] == CARDS
+
+
+def test_an_exact_uuid_is_not_the_beginning_of_another(machine, monkeypatch):
+    machine("GPU 0: A (UUID: GPU-ab-1)\\nGPU 1: A (UUID: GPU-ab-12)\\n")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-ab-1")
+    assert devices.allowed_gpus(devices.nvidia_gpus()) == ["GPU-ab-1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-ab")
+    with pytest.raises(devices.DeviceError, match="names the GPU GPU-ab,"):
+        devices.allowed_gpus(devices.nvidia_gpus())
+
+
+def test_numbers_mean_nothing_where_there_is_no_gpu(monkeypatch):
+    """A CPU node whose environment was inherited from a GPU node."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert devices.allowed_gpus({}) == []
 
 
 def test_a_gpu_that_is_named_but_not_there_is_an_error(machine, monkeypatch):

@@ -1,6 +1,7 @@
 """Intervals contain the true value as often as they say, for the sizes that studies have."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 from interval_coverage import (  # in the folder benchmarks
     CONFIGURATIONS,
     NOMINAL,
+    REST,
+    SEEDS,
     covered,
     of_chi_4,
     of_relaxation,
@@ -15,10 +18,10 @@ from interval_coverage import (  # in the folder benchmarks
     scored,
 )
 
-from glassbotan.dynamics.relaxation import crossing, double_stretched, relaxation
+from glassbotan.dynamics.relaxation import crossing, double_stretched, outside_the_times, relaxation
 from glassbotan.evaluate.heterogeneity import chi_4
 from glassbotan.evaluate.pearson import OF_CONFIGURATIONS
-from glassbotan.evaluate.summary import Scored, difference, differences, estimate, what_is_left_out
+from glassbotan.evaluate.summary import difference, differences, estimate, what_is_left_out
 from glassbotan.statistics import Estimate, Variance, jackknife, variance_interval
 
 DRAWS = 2000
@@ -32,8 +35,8 @@ def test_interval_of_a_score_covers_test_configurations_and_seeds(rng, seeds, co
 
 def test_interval_with_half_samples_covers_the_choice_of_training_configurations(rng):
     draws = [scored(rng, 2, 4, halves=6, train=0.03) for _ in range(DRAWS)]
-    assert 0.93 < covered([estimate(one).interval(NOMINAL) for one in draws], 0.75) < 0.97
-    without = [one.__class__(one.fits, one.halves[:0], one.factor, one.fitted, one.random) for one in draws]
+    assert 0.93 < covered([estimate(one).interval(NOMINAL) for one in draws], 0.75) < 0.975
+    without = [replace(one, halves=one.halves[:0]) for one in draws]
     assert covered([estimate(one).interval(NOMINAL) for one in without], 0.75) < 0.9
     assert without[0].unknown == {"training"}
     assert not draws[0].unknown
@@ -64,17 +67,15 @@ def test_the_probability_of_an_order_is_that_of_being_right(rng):
     assert np.mean(right) == pytest.approx(np.mean(said), abs=0.06)
 
 
-def test_half_samples_have_the_variance_of_other_training_configurations(rng):
-    # A fit whose score depends linearly on its training configurations: that of the mean of numbers.
-    n, kept = 10, 5
-    estimates, means = [], []
-    for _ in range(DRAWS):
-        train = rng.normal(0.7, 0.05, n)
-        halves = np.array([rng.choice(train, kept, replace=False).mean() for _ in range(8)])
-        one = Scored(np.full((1, 4), train.mean()), np.tile(halves[:, None], 4), kept / (n - kept), True, False)
-        estimates.append(one.variances["training"].value)
-        means.append(train.mean())
-    assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.1)
+@pytest.mark.parametrize(("seeds", "train"), [(1, 8), (1, 5), (4, 8)])
+def test_half_samples_have_the_variance_of_other_training_configurations(rng, seeds, train):
+    """Whatever the number of seeds: with several, their variance is taken out; with one, it is included."""
+    draws = [scored(rng, seeds, 4, halves=8, train=0.03, configurations_to_train=train) for _ in range(DRAWS)]
+    found = np.mean([one.variances["training"].value for one in draws])
+    # With one seed, what two of five configurations make of it is not scaled down, so that the seed is not either.
+    expected = 0.03**2 * (1.5 if train == 5 else 1) + (SEEDS**2 + REST**2 / 4 if seeds == 1 else 0)
+    assert found == pytest.approx(expected, rel=0.12)
+    assert draws[0].variances["training"].degrees == pytest.approx(1 / (1 / 7 + 1 / (train - 1)))
 
 
 @pytest.mark.parametrize(("configurations", "between"), [(4, 0.5), (4, 0.9), (14, 0.7), (100, 0.7)])
@@ -86,9 +87,9 @@ def test_errors_of_the_parts_of_chi_4_are_their_scatter(rng):
     found = [
         chi_4(rng.normal(0.5, 0.1, 20)[:, None] + rng.normal(0, 0.1, (20, 12)), 1000, NOMINAL) for _ in range(DRAWS)
     ]
-    for part in ("within", "between"):
+    for part in ("within", "between", "total"):
         values, errors = np.array([(getattr(one, part).value, getattr(one, part).error) for one in found]).T
-        assert np.mean(values) == pytest.approx(10.0, rel=0.02)
+        assert np.mean(values) == pytest.approx(20.0 if part == "total" else 10.0, rel=0.02)
         assert np.std(values) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.1)
 
 
@@ -121,7 +122,15 @@ def test_a_time_range_that_does_not_reach_the_relaxation_time_is_said(rng):
     curves = np.array([double_stretched(times, 0.78, 0.2, 1.4, 16.5 * s, 0.8) for s in (0.9, 1.0, 1.1)])
     found = relaxation(times, curves)
     assert np.isnan(found.tau_e)
-    assert found.beyond_data
+    assert found.extrapolated
+    assert outside_the_times(found) == "F_s does not fall to 1/e by the last time, t = 5; use later sampling times"
+    late = np.geomspace(30.0, 300.0, 8)
+    found = relaxation(late, np.array([double_stretched(late, 0.78, 0.2, 1.4, 16.5 * s, 0.8) for s in (0.9, 1.1)]))
+    assert np.isnan(found.tau_e)
+    assert outside_the_times(found) == "F_s is below 1/e at the first time, t = 30; use earlier sampling times"
+    between = np.geomspace(0.1, 15.0, 14)
+    slow = np.array([double_stretched(between, 0.78, 0.2, 1.4, 17.5, 0.8)] * 2)
+    assert outside_the_times(relaxation(between, slow)).startswith("the fitted τ_α = 17.5 is later than the last time")
 
 
 def test_jackknife_of_a_mean_is_its_standard_error(rng):
@@ -181,7 +190,17 @@ def test_one_test_configuration_has_no_interval_of_configurations_but_says_so():
     single = differences(table_of({"a": [[0.7]], "b": [[0.6]]}), NOMINAL).iloc[0]
     assert np.isnan(single.ci_low)
     assert np.isnan(single.probability)
-    assert single.leaves_out == "test configurations and seeds and training configurations"
+    assert single.leaves_out == "test configurations, seeds and training configurations"
+
+
+def test_a_model_without_a_score_is_left_out_of_the_order():
+    table = table_of({"a": [[0.7, 0.7]], "b": [[np.nan, 0.8]], "c": [[0.6, 0.6]]})
+    assert differences(table, NOMINAL)[["model", "other"]].to_numpy().tolist() == [["a", "c"]]
+
+
+def test_models_of_other_test_configurations_are_not_paired():
+    table = pd.concat([table_of({"a": [[0.7, 0.72]]}), table_of({"b": [[0.6, 0.61]]}).assign(configuration=[21, 22])])
+    assert differences(table, NOMINAL).empty
 
 
 def test_what_intervals_leave_out_is_named_for_each_group_of_models():

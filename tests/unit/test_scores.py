@@ -363,4 +363,4 @@ def test_one_test_configuration_has_no_interval(predictions):
     text = text_of(files)
     assert "[" not in text.split("Mean over")[0]
     assert "E of A-A" not in text  # no model predicts it
-    assert "leave out what another choice of test configurations and seeds and training configurations" in text
+    assert "leave out what another choice of test configurations, seeds and training configurations" in text

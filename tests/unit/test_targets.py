@@ -206,7 +206,7 @@ def test_relaxation_fit_recovers_its_own_curve(rng):
     assert fitted.tau_alpha == pytest.approx(16.5, rel=0.1)
     assert fitted.f == pytest.approx(0.8, abs=0.05)
     assert abs(fitted.tau_alpha - 16.5) < 5 * fitted.tau_alpha_error < 5
-    assert not fitted.beyond_data
+    assert not fitted.extrapolated
     with pytest.raises(ValueError, match="needs more than 5 times"):
         relaxation(t[:5], curves[:, :5])
 

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 import shlex
 import sys
 from difflib import get_close_matches

@@ -116,9 +116,11 @@ class Variants(Stage):
             tables = [folder / path for path in (layout.HETEROGENEITY, layout.QUALITY, layout.summary("pearson"))]
             fits = sorted(folder.glob("T*/relaxation.json"))
             read += [*tables, *fits]
-            relaxation = {fit["temperature"]: fit for fit in map(read_json, fits)}
+            heterogeneity, quality, summary = map(read_csv, tables)
+            known = {*quality.target_temperature}  # a folder can hold files of temperatures that a study once had
+            relaxation = {fit["temperature"]: fit for fit in map(read_json, fits) if fit["temperature"] in known}
             name = OWN if folder.name == self.study else folder.name.removeprefix(f"{self.study}-")
-            studies[name] = StudyTables(relaxation, *map(read_csv, tables))
+            studies[name] = StudyTables(relaxation, heterogeneity, quality, summary)
         provenance = self.provenance(*read)
         table = variants_table(studies)
         write_csv(self.output, table, provenance.finish())

@@ -95,7 +95,7 @@ class Judged(NamedTuple):
         together = [
             f"{one.check}: {one.value:.3g} ± {one.error:.2g}, limit {one.limit:g} ({one.remark})"
             for one in self.checks
-            if not one.passed
+            if one.state == "failed"
         ]
         return [*together, *single]
 
@@ -132,7 +132,7 @@ class SimulationQuality(Judging):
         write_csv(self.output.with_name("checks.csv"), checked, record)
         print(
             f"{self.study}: {table.within_limits.sum()} of {len(table)} runs are within the limits, and "
-            f"{checked.passed.sum()} of {len(checked)} checks of all runs together passed"
+            f"{(checked.state == 'failed').sum()} of {len(checked)} checks of all runs together failed"
         )
 
 
@@ -164,7 +164,7 @@ class Relaxation(Stage):
     def cli_cmd(self) -> None:
         import pandas as pd
 
-        from glassbotan.dynamics.relaxation import relaxation
+        from glassbotan.dynamics.relaxation import outside_the_times, relaxation
 
         provenance = self.provenance(*self.inputs)
         found = read_matching_targets(self.inputs, study=self.study, temperature=self.temperature)
@@ -178,16 +178,8 @@ class Relaxation(Stage):
             raise StudyError(
                 f"F_s at T = {self.temperature:g} cannot be fitted ({error}); use later or more sampling times"
             ) from None
-        if np.isnan(measured.tau_e):
-            print(
-                f"T = {self.temperature:g}: F_s does not fall to 1/e by the last time, t = {times[-1]:g}, so that the "
-                "relaxation time is not known; use later sampling times"
-            )
-        elif measured.beyond_data:
-            print(
-                f"T = {self.temperature:g}: the fitted tau_alpha = {measured.tau_alpha:.3g} is later than the last "
-                f"time, t = {times[-1]:g}; use later sampling times"
-            )
+        if warning := outside_the_times(measured):
+            print(f"T = {self.temperature:g}: {warning}")
         table = pd.concat(
             pd.DataFrame({"configuration": configuration, "time": times, "scattering": curve})
             for configuration, curve in curves.items()

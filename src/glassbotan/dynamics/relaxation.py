@@ -36,7 +36,7 @@ class Relaxation(NamedTuple):
     """Relaxation times of F_s, by two definitions; times in tau, errors are standard errors."""
 
     tau_e: float
-    """time at which F_s = 1/e; NaN if F_s does not reach it"""
+    """time at which F_s = 1/e; NaN if F_s is below it at the first time, or does not fall to it by the last"""
     tau_e_error: float
     tau_alpha: float
     """structural relaxation time, from a double stretched exponential fitted to F_s"""
@@ -46,8 +46,31 @@ class Relaxation(NamedTuple):
     tau_s: float
     beta_s: float
     beta: float
-    beyond_data: bool
-    """whether the fitted tau_alpha lies beyond the last time, so that it is an extrapolation"""
+    first_time: float
+    """first and last time at which F_s is known"""
+    last_time: float
+    starts_below: bool
+    """whether F_s is below 1/e at the first time"""
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the fitted tau_alpha lies outside the times at which F_s is known."""
+        return not self.first_time <= self.tau_alpha <= self.last_time
+
+
+def outside_the_times(found: Relaxation) -> str:
+    """A message if the sampled times do not contain the relaxation times; empty if they do."""
+    if found.starts_below:
+        return f"F_s is below 1/e at the first time, t = {found.first_time:g}; use earlier sampling times"
+    if np.isnan(found.tau_e):
+        return f"F_s does not fall to 1/e by the last time, t = {found.last_time:g}; use later sampling times"
+    if found.extrapolated:
+        which, when = ("earlier", "first") if found.tau_alpha < found.first_time else ("later", "last")
+        time = found.first_time if which == "earlier" else found.last_time
+        return (
+            f"the fitted τ_α = {found.tau_alpha:.3g} is {which} than the {when} time, t = {time:g}; use {which} times"
+        )
+    return ""
 
 
 def double_stretched(t: NDArray, f: float, tau_s: float, beta_s: float, tau_alpha: float, beta: float) -> NDArray:
@@ -66,8 +89,9 @@ def relaxation(times: NDArray, scattering: NDArray) -> Relaxation:
     """Both relaxation times, with errors from the jackknife over configurations.
 
     Values of one configuration at different times are correlated, so that the covariance matrix of a fit says nothing
-    about its error. The jackknife repeats everything without one configuration after the other. The times of the fit
-    are weighed by the standard errors of F_s between configurations.
+    about its error. The jackknife repeats the interpolation and the fit without one configuration after the other. The
+    times of the fit are weighed by the standard errors of F_s between all configurations; with one configuration, all
+    times have the same weight and no errors are known.
 
     Parameters
     ----------
@@ -99,15 +123,18 @@ def relaxation(times: NDArray, scattering: NDArray) -> Relaxation:
         tau_e=float(values[0]),
         tau_e_error=float(spread[0]),
         tau_alpha_error=float(spread[1 + _NAMES.index("tau_alpha")]),
-        beyond_data=shape["tau_alpha"] > float(times[-1]),
+        first_time=float(times[0]),
+        last_time=float(times[-1]),
+        starts_below=bool(scattering[:, 0].mean() < 1 / np.e),
         **shape,
     )
 
 
 def crossing(times: NDArray, curve: NDArray, level: float = 1 / np.e) -> float:
-    """Time at which a falling curve first reaches `level`; NaN if it does not.
+    """Time at which a falling curve first reaches `level`; NaN if it does not, or is below it from the beginning.
 
-    Between two times the curve is a monotonic cubic polynomial of ln t (Fritsch and Carlson).
+    Between two times the curve is a monotonic cubic polynomial of ln t (F. N. Fritsch and J. Butland, SIAM J. Sci.
+    Stat. Comput. 5, 300 (1984)).
 
     Parameters
     ----------

@@ -30,6 +30,8 @@ class Heterogeneity(NamedTuple):
     chi_4: float
     """N (<Q^2> - <Q>^2) of the simulation over replicas and configurations, where N and Q count both species; it is the
     sum of `chi_4_within` and `chi_4_between`"""
+    chi_4_error: float
+    """its standard error"""
     chi_4_low: float
     """lower limit of the confidence interval of `chi_4`"""
     chi_4_high: float
@@ -69,7 +71,7 @@ Pair = tuple[NDArray, NDArray]
 class Susceptibility(NamedTuple):
     """chi_4 of the overlap, with its two parts and their errors."""
 
-    total: float
+    total: Estimate
     low: float
     """lower limit of the confidence interval of the total"""
     high: float
@@ -82,9 +84,11 @@ class Susceptibility(NamedTuple):
 def chi_4(overlaps: NDArray, particles: int, confidence: float) -> Susceptibility:
     """chi_4 = N (<Q^2> - <Q>^2) over replicas and configurations, as the sum of two variances.
 
-    The errors are those of variances of normal quantities, and the interval is that of
-    `glassbotan.statistics.variance_interval`. For few configurations it is wide: the variance between configurations
-    has one degree of freedom fewer than there are configurations.
+    The errors are those of variances of normal quantities, with the same variance between the replicas of each
+    configuration, and the interval is that of `glassbotan.statistics.variance_interval`. The error of the part between
+    replicas does not assume this: it is the standard error of the variances of the configurations. For few
+    configurations the interval is wide: the variance between configurations has one degree of freedom fewer than there
+    are configurations.
 
     Parameters
     ----------
@@ -98,20 +102,25 @@ def chi_4(overlaps: NDArray, particles: int, confidence: float) -> Susceptibilit
         with NaN in the place of what one replica or one configuration does not give
     """
     unknown = float("nan")
+    nothing = Estimate(unknown, unknown, unknown)
     configurations, replicas = overlaps.shape
     if replicas < 2:
-        nothing = Estimate(unknown, unknown, unknown)
-        return Susceptibility(unknown, unknown, unknown, nothing, nothing)
-    within = Variance(particles * float(overlaps.var(axis=1, ddof=1).mean()), configurations * (replicas - 1))
-    within_found = Estimate(within.value, within.value * np.sqrt(2 / within.degrees), within.degrees)
+        return Susceptibility(nothing, unknown, unknown, nothing, nothing)
+    within_found = Estimate.of_mean(particles * overlaps.var(axis=1, ddof=1))
     if configurations < 2:
-        return Susceptibility(unknown, unknown, unknown, within_found, Estimate(unknown, unknown, unknown))
+        return Susceptibility(nothing, unknown, unknown, within_found, nothing)
+    within = Variance(within_found.value, configurations * (replicas - 1))
     means = Variance(particles * float(overlaps.mean(axis=1).var(ddof=1)), configurations - 1)
     parts = [means, Variance(within.value * (1 - 1 / replicas), within.degrees)]
-    error = np.sqrt(2 * (means.value**2 / means.degrees + (within.value / replicas) ** 2 / within.degrees))
-    between = Estimate(means.value - within.value / replicas, float(error), means.degrees)
+    of_between = [means, Variance(within.value / replicas, within.degrees)]
+    error, error_between = (
+        float(np.sqrt(sum(2 * one.value**2 / one.degrees for one in both))) for both in (parts, of_between)
+    )
+    between = Estimate(means.value - within.value / replicas, error_between, means.degrees)
     low, high = variance_interval(parts, confidence)
-    return Susceptibility(within.value + between.value, low, high, within_found, between)
+    return Susceptibility(
+        Estimate(within.value + between.value, error, means.degrees), low, high, within_found, between
+    )
 
 
 def heterogeneity(predictions: Sequence[Prediction], symbol: str, confidence: float = 0.95) -> Heterogeneity:
@@ -125,7 +134,8 @@ def heterogeneity(predictions: Sequence[Prediction], symbol: str, confidence: fl
     truth, predicted = _truth(predictions, symbol), _predicted(predictions, symbol)
     chi_q, predicted_chi_q = map(Estimate.of_mean, long_wave_fluctuations(predictions, symbol))
     return Heterogeneity(
-        chi_4=susceptibility.total,
+        chi_4=susceptibility.total.value,
+        chi_4_error=susceptibility.total.error,
         chi_4_low=susceptibility.low,
         chi_4_high=susceptibility.high,
         chi_4_within=susceptibility.within.value,

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from glassbotan import layout
 from glassbotan.dynamics.registry import targets
+from glassbotan.dynamics.relaxation import Relaxation, outside_the_times
 from glassbotan.evaluate.figures.contract import LIQUID, MOVES, PREDICTED
 from glassbotan.evaluate.figures.registry import kind_of
 from glassbotan.evaluate.figures.style import DOTS_PER_INCH
@@ -53,7 +54,8 @@ HEADLINES = ("fig08_propensity_pearson", "fig05_pair_pearson")
 """Figures that can be shown with the answer, at the top of the page; the first of them that the study has is taken."""
 
 
-STATES = {True: "passed", False: "failed"}
+STATES = {"passed": "passed", "failed": "failed", "not tested": "warned"}
+"""State of a line of the table of checks for each state of a check."""
 
 
 class Shown(NamedTuple):
@@ -90,7 +92,8 @@ def report(
         loader=PackageLoader("glassbotan.evaluate", "templates"), autoescape=select_autoescape(default=True)
     )
     environment.filters["symbols"] = symbols
-    means = tables[layout.summary("pearson")].fillna({"leaves_out": ""})
+    means = tables[layout.summary("pearson")]
+    means = means.assign(leaves_out=means.leaves_out.astype(object).fillna(""))
     paired = tables[layout.differences("pearson")]
     shown = [figure for path in sorted(figures, key=_order) if (figure := _shown(path))]
     headline = next((figure for name in HEADLINES for figure in shown if figure.name == f"{name}.png"), None)
@@ -181,13 +184,13 @@ def verdicts(
         outside = runs.configuration[~runs.within_limits.astype(bool)].tolist()
         named = f"outside: {', '.join(map(str, outside))}" if outside else "temperatures, drift, momentum, crystals"
         found.append(
-            line(temperature, "single runs", f"{len(runs) - len(outside)} of {len(runs)}", "all", STATES[not outside],
-                 named, "simulation_quality")
+            line(temperature, "single runs", f"{len(runs) - len(outside)} of {len(runs)}", "all",
+                 "failed" if outside else "passed", named, "simulation_quality")
         )  # fmt: skip
         for one in rows(checks[checks.target_temperature == temperature]):
             figure = "equilibration" if one.check.startswith("ageing") else "simulation_quality"
             found.append(
-                line(temperature, one.check, _value(one.value, one.error), f"{one.limit:g}", STATES[bool(one.passed)],
+                line(temperature, one.check, _value(one.value, one.error), f"{one.limit:g}", STATES[one.state],
                      one.remark, figure)
             )  # fmt: skip
         if temperature in fits:
@@ -201,27 +204,15 @@ def _relaxation(point: StatePoint, fit: Mapping[str, Any]) -> list[tuple[str, st
     """The relaxation times, and whether the sampled times reach them."""
     last = point.sampling_times[-1]
     reached = math.isfinite(fit["tau_e"])
+    outside = outside_the_times(Relaxation(**{name: fit[name] for name in Relaxation._fields}))
     expected = f"the study expects τ_α = {point.relaxation_time:g}"
-    remark = expected if reached else "F_s does not fall so far by the last time; use later sampling times"
-    by_fit = "double stretched exponential" + (
-        "; extrapolated beyond the last time, use later sampling times" if fit["beyond_data"] else ""
-    )
+    by_fit = "; ".join(filter(None, ["double stretched exponential", outside]))
     return [
-        (
-            "time at which F_s = 1/e",
-            _value(fit["tau_e"], fit["tau_e_error"]),
-            f"{last:g}",
-            "passed" if reached else "warned",
-            remark,
-        ),
-        (
-            "τ_α of the fit",
-            _value(fit["tau_alpha"], fit["tau_alpha_error"]),
-            f"{last:g}",
-            "warned" if fit["beyond_data"] else "passed",
-            by_fit,
-        ),
-    ]
+        ("time at which F_s = 1/e", _value(fit["tau_e"], fit["tau_e_error"]), f"{last:g}",
+         "passed" if reached else "warned", expected if reached else outside),
+        ("τ_α of the fit", _value(fit["tau_alpha"], fit["tau_alpha_error"]), f"{last:g}",
+         "warned" if outside else "passed", by_fit),
+    ]  # fmt: skip
 
 
 def _value(value: float, error: float) -> str:
@@ -272,7 +263,7 @@ def _answer(study: Study, means: pd.DataFrame, paired: pd.DataFrame) -> list[str
             continue
         away = np.log(here.time / point.relaxation_time).abs()
         nearest = rows(here[away == away.min()])
-        best = max(nearest, key=lambda row: row.pearson)
+        best = max(nearest, key=_order_of_scores)
         which = best.label
         if len(nearest) > 1:
             which = f"{best.label}, the best of {len(nearest)} models by this same score,"
@@ -289,7 +280,7 @@ def _answer(study: Study, means: pd.DataFrame, paired: pd.DataFrame) -> list[str
         same = (means.temperature == best.temperature) & (means.time == best.time) & (means.target == symbol)
         baselines = rows(means[same & ~means.fitted.astype(bool)])
         if baselines:
-            baseline = max(baselines, key=lambda row: row.pearson)
+            baseline = max(baselines, key=_order_of_scores)
             sentence += f", and a baseline that is not fitted to data ({baseline.label}) reaches {cell(baseline)}"
             sentence += _difference_in_words(best, baseline, paired)
         sentence += "."
@@ -300,6 +291,11 @@ def _answer(study: Study, means: pd.DataFrame, paired: pd.DataFrame) -> list[str
             )
         sentences.append(sentence)
     return sentences
+
+
+def _order_of_scores(row: Any) -> float:
+    """The score of a row; the lowest of all if it is not known."""
+    return float(row.pearson) if np.isfinite(row.pearson) else -math.inf
 
 
 def _difference_in_words(best: Any, baseline: Any, paired: pd.DataFrame) -> str:

@@ -6,13 +6,16 @@ The variance of the mean score is the sum of what these contribute:
 - test configurations: s_c^2 / C from the means y_c over the seeds, for C configurations. What a seed does differently
   in each configuration is a part of it;
 - seeds: s_s^2 / S from the means y_s over the configurations, for S seeds;
-- training configurations, if a study fits models again to K half samples of them: the variance of the mean score
-  between these fits, times m/(n - m) if m of n configurations are in a half sample (the delete-d jackknife of J. Shao
-  and C. F. J. Wu, Ann. Statist. 17, 1176 (1989)). These fits have different seeds, so that it includes the seeds.
+- training configurations, if a study fits models again to K half samples of them: the variance s_h^2 of the mean score
+  between these fits. Times m/(n - m), if m of n configurations are in a half sample, it is the variance between choices
+  of the n configurations (the delete-d jackknife of J. Shao and C. F. J. Wu, Ann. Statist. 17, 1176 (1989)). These
+  fits have different seeds. With several seeds, the contribution is m/(n - m) max(0, s_h^2 - s_s^2), without that of
+  the seeds; with one seed, it is max(1, m/(n - m)) s_h^2, which includes the seed. All half samples are taken from the
+  same n configurations, so that their number of degrees of freedom is 1/[1/(K - 1) + 1/(n - 1)].
 
-Degrees of freedom are Satterthwaite's (`glassbotan.statistics.Estimate`). A difference between two models is estimated
-in the same way from the differences in each configuration and in each half sample, so that what both have in common
-drops out.
+Degrees of freedom of the sum are Satterthwaite's (`glassbotan.statistics.Estimate`). A difference between two models is
+estimated in the same way from the differences in each configuration and in each half sample, so that what both have in
+common drops out.
 """
 
 import itertools
@@ -54,8 +57,12 @@ class Scored:
     """(S, C), of each seed in each test configuration"""
     halves: NDArray[np.float64]
     """(K, C), of each half sample of the training configurations; (0, C) if there are none"""
-    factor: float
-    """m/(n - m), if m of n training configurations are in a half sample"""
+    configurations: tuple[int, ...]
+    """numbers of the test configurations"""
+    train: int
+    """number n of training configurations"""
+    in_half: int
+    """number m of them that are in a half sample"""
     fitted: bool
     """whether it is fitted to data at all"""
     random: bool
@@ -68,12 +75,24 @@ class Scored:
 
     @property
     def of_fits(self) -> dict[str, Variance]:
-        """What seeds or training configurations contribute."""
+        """What seeds and training configurations contribute."""
+        found = {"seeds": Variance.of_mean(self.fits.mean(axis=1))} if len(self.fits) > 1 else {}
         if len(self.halves) > 1:
-            return {"training": _of_halves(self.halves, self.factor)}
-        if len(self.fits) > 1:
-            return {"seeds": Variance.of_mean(self.fits.mean(axis=1))}
-        return {}
+            of_seeds = found["seeds"].value * len(self.fits) if found else None
+            found["training"] = self.of_choice(self.halves, of_seeds)
+        return found
+
+    def of_choice(self, halves: NDArray, of_seeds: float | None) -> Variance:
+        """What the choice of the training configurations contributes, from scores (K, C) of half samples.
+
+        Parameters
+        ----------
+        of_seeds : variance between seeds; if it is not known, it is a part of the result
+        """
+        means = halves.mean(axis=1)
+        factor, between = self.in_half / (self.train - self.in_half), float(means.var(ddof=1))
+        value = max(1.0, factor) * between if of_seeds is None else factor * max(0.0, between - of_seeds)
+        return Variance(value, 1 / (1 / (len(means) - 1) + 1 / (self.train - 1)))
 
     @property
     def unknown(self) -> set[str]:
@@ -88,11 +107,6 @@ def _of_configurations(values: NDArray) -> dict[str, Variance]:
     return {"configurations": Variance.of_mean(values)} if len(values) > 1 else {}
 
 
-def _of_halves(values: NDArray, factor: float) -> Variance:
-    means = values.mean(axis=1)
-    return Variance(factor * float(means.var(ddof=1)), len(means) - 1)
-
-
 def estimate(one: Scored) -> Estimate:
     """The mean score, with the error from all sources that are known."""
     return Estimate.of(float(one.fits.mean()), [*one.variances.values()])
@@ -103,7 +117,7 @@ def difference(one: Scored, other: Scored) -> Estimate:
     of_configurations = one.fits.mean(axis=0) - other.fits.mean(axis=0)
     variances = [*_of_configurations(of_configurations).values()]
     if one.halves.shape == other.halves.shape and len(one.halves) > 1:
-        variances.append(_of_halves(one.halves - other.halves, one.factor))
+        variances.append(one.of_choice(one.halves - other.halves, None))
     else:
         variances += [*one.of_fits.values(), *other.of_fits.values()]
     return Estimate.of(float(of_configurations.mean()), variances)
@@ -173,9 +187,10 @@ def differences(
     found = []
     for where, models in table.groupby([*WHERE, "target"], sort=False):
         here = {row.label: scored[_plain(getattr(row, name) for name in KEYS)] for row in rows(models)}
-        ordered = sorted(here, key=lambda name: -float(here[name].fits.mean()))
+        known = [name for name in here if np.isfinite(here[name].fits).all()]
+        ordered = sorted(known, key=lambda name: -float(here[name].fits.mean()))
         for one, other in itertools.combinations(ordered, 2):
-            if here[one].fits.shape[1] != here[other].fits.shape[1]:
+            if here[one].configurations != here[other].configurations:
                 continue  # predictions of other test configurations cannot be compared
             found.append(_difference_row(where, one, other, here, confidence))
     return pd.DataFrame(found, columns=DIFFERENCES)
@@ -212,7 +227,9 @@ def labels(table: pd.DataFrame, setting: str | None = None) -> list[str]:
         "replicas": "{} replicas",
         VALUE: f"{(setting or '').rpartition('.')[2]} = {{}}",
     }
-    differing = {model: [name for name in texts if of_model[name].nunique() > 1] for model, of_model in fits}
+    differing = {
+        model: [name for name in texts if of_model[name].nunique(dropna=name != VALUE) > 1] for model, of_model in fits
+    }
     elsewhere = {
         model: (of_model.temperature != of_model.trained_temperature).any()
         or (of_model.time != of_model.trained_time).any()
@@ -250,13 +267,19 @@ def _scored(of_configurations: pd.DataFrame, halves: pd.DataFrame | None) -> Ite
         first = rows.iloc[0]
         own = of_halves.get(tuple(first[name] for name in place))
         fits = rows.pivot(index="seed", columns="configuration", values="pearson")
-        factor, found = math.nan, np.empty((0, fits.shape[1]))
-        if own is not None and first.train_configurations > fewer[first.model]:
+        found, in_half = np.empty((0, fits.shape[1])), 0
+        train = int(first.train_configurations) if first.fitted else 0
+        if own is not None and train > fewer[first.model]:
             found = own.pivot(index=VALUE, columns="configuration", values="pearson")[fits.columns].to_numpy(float)
-            factor = fewer[first.model] / (first.train_configurations - fewer[first.model])
+            in_half = int(fewer[first.model])
         kind = kinds().get(first.kind)
         random = kind is None or kind.Settings.random
-        yield _plain(key), Scored(fits.to_numpy(float), found, factor, bool(first.fitted), random)
+        yield (
+            _plain(key),
+            Scored(
+                fits.to_numpy(float), found, tuple(map(int, fits.columns)), train, in_half, bool(first.fitted), random
+            ),
+        )
 
 
 def rows(table: pd.DataFrame) -> list[Any]:
@@ -270,4 +293,5 @@ def _plain(key: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _in_words(sources: set[str]) -> str:
-    return " and ".join(words for name, words in PARTS.items() if name in sources)
+    *others, last = [words for name, words in PARTS.items() if name in sources] or [""]
+    return f"{', '.join(others)} and {last}" if others else last

@@ -46,12 +46,13 @@ def variants_table(studies: Mapping[str, StudyTables]) -> pd.DataFrame:
     Returns
     -------
     table : the columns `COLUMNS`; `difference` is that to the study itself, with the error of two independent values,
-        and `standard_errors` is how many of these errors it is
+        and `standard_errors` is how many of these errors it is. A variant that starts from the same configurations is
+        not independent of the study, and its differences are known better than this error says.
     """
     table = pd.DataFrame([{"variant": name, **row} for name, one in studies.items() for row in _rows(one)])
     keys = ["temperature", "time", "quantity", "model"]
     own = table[table.variant == OWN].set_index(keys)[["value", "error"]]
-    others = table.join(own, on=keys, rsuffix="_own")
+    others = table.join(own.rename(columns={"value": "value_own", "error": "error_own"}), on=keys)
     itself = others.variant == OWN
     table["difference"] = (others.value - others.value_own).mask(itself)
     table["difference_error"] = (others.error**2 + others.error_own**2).pow(0.5).mask(itself)
@@ -76,12 +77,12 @@ def _rows(study: StudyTables) -> Iterator[dict[str, Any]]:
                        "error": mean.error, "n_configurations": len(values)}  # fmt: skip
     for one in rows(study.heterogeneity.drop_duplicates(["temperature", "time"])):
         if not np.isnan(one.chi_4):
-            error = float(np.hypot(one.chi_4_within_error, one.chi_4_between_error))
             yield {"temperature": one.temperature, "time": one.time, "quantity": "chi_4", "model": "",
-                   "value": one.chi_4, "error": error, "ci_low": one.chi_4_low, "ci_high": one.chi_4_high,
+                   "value": one.chi_4, "error": one.chi_4_error, "ci_low": one.chi_4_low, "ci_high": one.chi_4_high,
                    "n_configurations": one.n_configurations}  # fmt: skip
     for row in rows(study.summary):
-        errors = [getattr(row, name) for name in ("error_configurations", "error_seeds", "error_training")]
+        # A variant has no half samples, so what the training configurations contribute is left out of the study, too.
+        errors = [row.error_configurations, row.error_seeds]
         error = float(np.sqrt(np.nansum(np.square(errors)))) if np.isfinite(errors).any() else math.nan
         yield {"temperature": row.temperature, "time": row.time, "quantity": f"rho_{row.target}", "model": row.label,
                "value": row.pearson, "error": error, "ci_low": row.ci_low, "ci_high": row.ci_high,
@@ -123,8 +124,8 @@ def readable(table: pd.DataFrame, title: str) -> str:
         console.print(f"{title}: {where}\n")
         console.print(_as_lines(table[(table.temperature == one.temperature) & of_time]), "")
     console.print(
-        "Each value with its standard error, over configurations and, for scores, over what their intervals cover.\n"
-        "In brackets: difference to the study itself, in standard errors of this difference."
+        "Each value with its standard error over configurations and, for scores, seeds.\n"
+        "In brackets: difference to the study itself, in standard errors of it as if both were independent."
     )
     return "".join(line.rstrip() + "\n" for line in text.getvalue().splitlines())
 

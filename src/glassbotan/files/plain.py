@@ -102,6 +102,6 @@ def read_csv(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])  # None and NA are names that a model can have
     except (OSError, ValueError) as error:
         raise FileError(f"{path} cannot be read as a table ({error}); make it again") from None

@@ -69,6 +69,11 @@ class Settings(PredictorSettings):
         return self
 
     @property
+    def fits_itself(self) -> bool:
+        """See `PredictorSettings.fits_itself`: its members are fitted."""
+        return False
+
+    @property
     def has_spread(self) -> bool:
         """See `PredictorSettings.has_spread`: if there are several members."""
         return sum(len(member.seeds) for member in self.members) > 1

@@ -88,6 +88,11 @@ class PredictorSettings(Section):
         return False
 
     @property
+    def fits_itself(self) -> bool:
+        """Whether it is fitted to data, and not made of other models that are."""
+        return self.fits
+
+    @property
     def joint(self) -> bool:
         """Whether one fit covers all sampling times of a temperature; otherwise there is a fit for each time."""
         return False

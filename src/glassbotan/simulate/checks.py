@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from glassbotan.dynamics.relaxation import crossing
 from glassbotan.simulate.quality import Quality
-from glassbotan.statistics import Estimate
+from glassbotan.statistics import Estimate, jackknife
 from glassbotan.study.targets import Limits
 
-LEVEL = 1 / np.e
-"""Ageing is measured where F_s, averaged over both halves, is nearest to this value."""
+LEVELS = (0.1, 0.8)
+"""Values of F_s between which it says how fast the liquid relaxes."""
+PASSED, FAILED, NOT_TESTED = "passed", "failed", "not tested"
 
 
 class Check(NamedTuple):
@@ -29,9 +32,10 @@ class Check(NamedTuple):
     """standard error between runs; NaN if it is not known"""
     limit: float
     """largest absolute value that is allowed"""
-    passed: bool
+    state: str
+    """passed, failed, or not tested: the runs are too few to tell"""
     remark: str
-    """what the numbers mean, in words; why the check failed, if it did"""
+    """what the numbers mean, in words"""
 
 
 class Ageing(NamedTuple):
@@ -39,33 +43,40 @@ class Ageing(NamedTuple):
 
     energy: Estimate
     """of the potential energy, epsilon_AA per particle"""
-    relaxation: Estimate | None
-    """of ln tau_alpha; None if F_s was not measured"""
-    time: float | None
-    """time at which F_s is compared, tau"""
+    relaxation: Estimate
+    """of ln tau_alpha; NaN if F_s does not tell"""
+    level: float
+    """value of F_s at which the times of both halves are compared"""
 
 
 def ageing(qualities: Sequence[Quality]) -> Ageing | None:
     """How much the liquid changed in the equilibration; None if it was not equilibrated here.
 
-    The change of ln tau_alpha is that of F_s at one time over -dF_s/d ln t at this time, since F_s depends on
-    t/tau_alpha alone after the first decay.
+    The change of ln tau_alpha is the difference of the ln t at which the mean F_s of each half falls to one common
+    level: to 1/e, or to the value nearest to 1/e that both reach. Its error is that of the jackknife over the runs.
     """
     known = [one for one in qualities if one.energy_first is not None and one.energy_second is not None]
     if not known:
         return None
     energy = Estimate.of_mean(one.energy_second - one.energy_first for one in known)  # type: ignore[operator]
+    unknown = Estimate(np.nan, np.nan, np.nan)
     curves = [one for one in known if len(one.scattering_time) > 2]
     if not curves or len({tuple(one.scattering_time) for one in curves}) > 1:
-        return Ageing(energy, None, None)
+        return Ageing(energy, unknown, np.nan)
     times = np.array(curves[0].scattering_time)
-    first, second = (np.array([getattr(one, f"scattering_{half}") for one in curves]) for half in ("first", "second"))
-    mean = (first + second).mean(axis=0) / 2
-    at = int(np.abs(mean - LEVEL).argmin())
-    slope = float(-np.gradient(mean, np.log(times))[at])
-    change = Estimate.of_mean(second[:, at] - first[:, at])
-    relaxation = Estimate(change.value / slope, change.error / slope, change.degrees)
-    return Ageing(energy, relaxation, float(times[at]))
+    both = np.array([[one.scattering_first, one.scattering_second] for one in curves])
+    means = both.mean(axis=0)
+    low, high = max(means.min(axis=1).max(), LEVELS[0]), min(means[:, 0].min(), LEVELS[1])
+    if not low < high:
+        return Ageing(energy, unknown, np.nan)
+    level = float(np.clip(1 / np.e, low, high))
+
+    def change(runs: NDArray) -> float:
+        first, second = (crossing(times, curve, level) for curve in runs.mean(axis=0))
+        return float(np.log(second / first))
+
+    value, error = jackknife(change, both)
+    return Ageing(energy, Estimate(float(value), float(error), len(curves) - 1), level)
 
 
 def checks(qualities: Sequence[Quality], temperature: float, limits: Limits) -> list[Check]:
@@ -96,28 +107,38 @@ def checks(qualities: Sequence[Quality], temperature: float, limits: Limits) -> 
         values = [value for one in qualities if (value := getattr(one, name)) is not None]
         if values:
             limit = getattr(limits, name)
-            found.append(
-                Check(words, max(values), np.nan, limit, max(values) <= limit, f"the largest of {len(values)} runs")
-            )
+            state = PASSED if max(values) <= limit else FAILED
+            found.append(Check(words, max(values), np.nan, limit, state, f"the largest of {len(values)} runs"))
     change = ageing(qualities)
     if change is None:
         return found
     halves = "second less first half of the equilibration"
     remark = f"{halves}, ε_AA per particle"
     found.append(_significant("ageing: potential energy", change.energy, limits.energy_change, limits, remark))
-    if change.relaxation is not None:
-        remark = f"{halves}, from F_s at t = {change.time:.3g}"
-        found.append(_significant("ageing: ln τ_α", change.relaxation, limits.relaxation_change, limits, remark))
+    remark = f"{halves}, from the times at which F_s = {change.level:.2f}"
+    if np.isnan(change.relaxation.value):
+        remark = "F_s of both halves is not known where it falls from 0.8 to 0.1"
+    found.append(_significant("ageing: ln τ_α", change.relaxation, limits.relaxation_change, limits, remark))
     return found
 
 
 def _significant(name: str, found: Estimate, limit: float, limits: Limits, remark: str) -> Check:
-    """Check of a mean over runs, which has to be both larger than its limit and significant to fail."""
+    """Check of a mean over runs, which has to be both larger than its limit and significant to fail.
+
+    Significant is what chance exceeds as rarely as a normal quantity exceeds `limits.standard_errors`, by Student's
+    distribution. If that is more than the limit, a mean below it has not been tested.
+    """
+    from scipy.stats import norm
+    from scipy.stats import t as student
+
     if np.isnan(found.error):
-        return Check(
-            name, found.value, found.error, limit, True, f"{remark}; one run does not show whether it is chance"
-        )
-    significant = limits.standard_errors * found.error
-    if limit < significant:
+        if not np.isnan(found.value):
+            remark += "; one run does not show whether it is chance"
+        return Check(name, found.value, found.error, limit, NOT_TESTED, remark)
+    significant = found.error * float(student.isf(norm.sf(limits.standard_errors), found.degrees))
+    if abs(found.value) > max(limit, significant):
+        return Check(name, found.value, found.error, limit, FAILED, remark)
+    if significant > limit:
         remark += f"; so few runs do not show a deviation below {significant:.2g}"
-    return Check(name, found.value, found.error, limit, abs(found.value) <= max(limit, significant), remark)
+        return Check(name, found.value, found.error, limit, NOT_TESTED, remark)
+    return Check(name, found.value, found.error, limit, PASSED, remark)

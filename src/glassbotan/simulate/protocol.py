@@ -5,7 +5,7 @@ then run the isoconfigurational ensemble: NVE runs from one configuration, each 
 Maxwell-Boltzmann distribution.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,19 +53,23 @@ def thermostatted(
     -------
     configurations, logs : the final configuration of each system; and what was measured during the run: time,
         potential energy per particle, temperature and pressure, (n,) each, and F_s(2 pi / sigma_AA, t) of species A in
-        the first and the second half of the run, (n/2 - 1,) each, which differ if the liquid ages
+        the first and the second half of the run, (n_t,) each, which differ if the liquid ages
     """
     last = integrator.steps(time)
-    steps = sorted({max(1, round(last * part / LOGGED)) for part in range(1, LOGGED + 1)})
+    logged = [round(last * part / LOGGED) for part in range(LOGGED + 1)]
+    soon = max(1, last // (4 * LOGGED))  # the shortest time of F_s
+    steps = sorted({step for start in logged for step in (start, start + soon) if 0 < step <= last})
     thermostat = Thermostat(start, stop, integrator.thermostat_time)
     final = list(systems)
     logs: list[dict[str, list[float]]] = [
         {"time": [], "potential_energy": [], "temperature": [], "pressure": []} for _ in systems
     ]
-    moved: list[list[NDArray[np.float32]]] = [[] for _ in systems]
+    moved = [{0: _of_a(system)} for system in systems]
     for sample in advance(engine, systems, steps, dynamics(integrator, thermostat), **running):
         now = final[sample.system] = sample.configuration
-        moved[sample.system].append(now.unwrapped[now.species == Species.A].astype(np.float32))
+        moved[sample.system][sample.step] = _of_a(now)
+        if sample.step not in logged:
+            continue
         log = logs[sample.system]
         log["time"].append(sample.step * integrator.timestep)
         log["potential_energy"].append(sample.potential_energy / len(now))
@@ -73,36 +77,45 @@ def thermostatted(
         log["pressure"].append(sample.pressure)
     found = [{name: np.array(values) for name, values in log.items()} for log in logs]
     for measured, positions in zip(found, moved, strict=True):
-        measured |= scattering_of_halves(measured["time"], positions)
+        measured |= scattering_of_halves(positions, logged, soon, integrator.timestep)
     return final, found
 
 
-def scattering_of_halves(times: NDArray, positions: Sequence[NDArray]) -> dict[str, NDArray]:
-    """F_s(k, t) in the first and in the second half of a run, each averaged over all initial times in that half.
+def _of_a(configuration: Configuration) -> NDArray[np.float32]:
+    """Unwrapped positions of the A particles, (N_A, 3)."""
+    return configuration.unwrapped[configuration.species == Species.A].astype(np.float32)
+
+
+def scattering_of_halves(
+    positions: Mapping[int, NDArray], starts: Sequence[int], soon: int, timestep: float
+) -> dict[str, NDArray]:
+    """F_s(k, t) in the first and in the second half of a run, each averaged over the initial times in that half.
 
     Parameters
     ----------
-    times : (n,), evenly spaced, tau
-    positions : (N_A, 3) at each of these times, unwrapped
+    positions : (N_A, 3) at each step of `starts`, and `soon` steps after it, unwrapped
+    starts : evenly spaced steps from the first to the last of the run: the initial times
+    soon : number of steps of the shortest time; the others are those between two initial times
+    timestep : dt, tau
 
     Returns
     -------
-    curves : `scattering_time`, `scattering_first`, `scattering_second`, (n/2 - 1,) each; empty for fewer than
-        four times
+    curves : `scattering_time`, `scattering_first`, `scattering_second`, (n_t,) each; empty for fewer than four spaces
+        between initial times
     """
-    half = len(positions) // 2
-    if half < 2:
+    half = (len(starts) - 1) // 2
+    if half < 2 or len({*starts}) < len(starts):
         return {}
-    curves = {
-        f"scattering_{name}": np.array(
-            [
-                np.mean([self_scattering(own[at + lag] - own[at], WAVE_NUMBER) for at in range(half - lag)])
-                for lag in range(1, half)
-            ]
-        )
-        for name, own in (("first", positions[:half]), ("second", positions[-half:]))
-    }
-    return {"scattering_time": times[: half - 1] - times[0] + (times[1] - times[0]), **curves}
+    curves: dict[str, list[float]] = {"scattering_first": [], "scattering_second": []}
+    for name, own in zip(curves, (starts[: half + 1], starts[-half - 1 :]), strict=True):
+        pairs = [[(start, start + soon) for start in own[:-1]]]
+        pairs += [list(zip(own[:-lag], own[lag:], strict=True)) for lag in range(1, half)]
+        curves[name] = [
+            float(np.mean([self_scattering(positions[end] - positions[start], WAVE_NUMBER) for start, end in of_lag]))
+            for of_lag in pairs
+        ]
+    times = [soon, *(starts[lag] - starts[0] for lag in range(1, half))]
+    return {"scattering_time": np.array(times) * timestep, **{name: np.array(one) for name, one in curves.items()}}
 
 
 def replicas(

@@ -17,7 +17,8 @@ from glassbotan.study.targets import Limits
 SHELL = 1.5
 """Range of the neighbours in the bond-order parameter, sigma_AA: the first shell of A around A."""
 ALIKE = 0.7
-"""Smallest normalised q_6(i).q_6(j) of two neighbours with similar surroundings."""
+"""Smallest normalised q_6(i).q_6(j) of two neighbours with similar surroundings (Filion, Hermes, Ni and Dijkstra, J.
+Chem. Phys. 133, 244115 (2010))."""
 ALIKE_NEIGHBORS = 8
 """Smallest number of such neighbours of a crystal-like particle; at T = 0.44 below 0.1 per cent are crystal-like."""
 
@@ -96,11 +97,13 @@ def measure(
     """
     n = len(configuration)
     freedom = 3 * n - 3
-    replicas = {one.replica for one in energies}
-    temperatures = np.array(
-        [np.mean([2 * one.kinetic / freedom for one in energies if one.replica == replica]) for replica in replicas]
+    replicas = sorted({one.replica for one in energies})
+    # Some replicas are sampled at more times than others, so each is averaged by itself.
+    temperatures, pressures, potentials = (
+        np.array([np.mean([value(one) for one in energies if one.replica == replica]) for replica in replicas])
+        for value in (lambda one: 2 * one.kinetic / freedom, lambda one: one.pressure, lambda one: one.potential)
     )
-    temperature = float(np.mean([2 * one.kinetic / freedom for one in energies]))
+    temperature = float(temperatures.mean())
     halves: dict[str, Any] = {}
     if "potential_energy" in equilibration:
         potential = np.asarray(equilibration["potential_energy"])
@@ -113,8 +116,8 @@ def measure(
         momentum=max(float(np.linalg.norm(one.momentum)) for one in energies) / n,
         temperature=temperature,
         temperature_error=standard_error(temperatures, temperature, n),
-        pressure=float(np.mean([one.pressure for one in energies])),
-        potential_energy=float(np.mean([one.potential for one in energies])) / n,
+        pressure=float(pressures.mean()),
+        potential_energy=float(potentials.mean()) / n,
         **halves,
     )
 
@@ -139,9 +142,10 @@ def standard_error(values: NDArray, temperature: float, particles: int) -> float
     """Standard error of a temperature that is averaged over replicas of one configuration.
 
     It has two parts. One is the standard error of the mean over the replicas. The other is what all replicas have in
-    common: at constant energy, a configuration whose potential energy happens to be low is heated while it relaxes.
-    With the heat capacities c of the potential energy and 3/2 of the momenta, its standard deviation is
-    T c^(1/2) / [(c + 3/2) N^(1/2)], which is at most T / (6 N)^(1/2) (for c = 3/2) and near that for any liquid.
+    common: at constant energy, a configuration whose potential energy is low by chance cools while it relaxes, and one
+    with a high energy warms up. With the heat capacities c of the potential energy and 3/2 of the momenta, this has the
+    standard deviation T c^(1/2) / [(c + 3/2) N^(1/2)], which is at most T / (6 N)^(1/2) (for c = 3/2) and near that for
+    any liquid. In runs with a thermostat there is no such part, so that the error is an upper bound.
 
     Parameters
     ----------

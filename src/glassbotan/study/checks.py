@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from glassbotan.study.simulation import StatePoint
     from glassbotan.study.study import Study
 
+ENDINGS = ("_summary", "_differences", "_configurations")
+"""Endings of the names of tables that are made beside the table of an ablation."""
+FEWEST_IN_HALF = 2
+"""Smallest number of configurations of a half sample without validation configurations."""
 FEWEST_RELAXATION_TIMES = 6
 """Smallest number of times of F_s(k, t) to which tau_alpha can be fitted: one more than the fit has parameters."""
 
@@ -199,13 +203,18 @@ def half_samples_can_be_fitted(study: Study) -> None:
     """Check that there are models to fit to half samples, and different half samples to fit them to."""
     if study.half_samples is None:
         return
-    known = [model.name for model in study.models if model.fits]
+    known = [model.name for model in study.models if model.fits_itself]
     if unknown := [name for name in study.half_samples.models if name not in known]:
         raise ValueError(
             f"half_samples.models names {', '.join(unknown)}, but the models of this study that are fitted are "
-            f"{', '.join(known)}; name some of these"
+            f"{', '.join(known)} (averages are not); name some of these"
         )
     everything = len(study.configurations.train)
+    if everything // 2 < FEWEST_IN_HALF and not study.configurations.validation:
+        raise ValueError(
+            f"half_samples has halves of {everything // 2} of {everything} training configurations, which are too few "
+            f"to choose parameters without validation configurations; use at least {2 * FEWEST_IN_HALF}, or validation"
+        )
     if math.comb(everything, everything // 2) < study.half_samples.number:
         raise ValueError(
             f"half_samples.number is {study.half_samples.number}, but {everything} training configurations have only "
@@ -228,6 +237,8 @@ def comparisons_can_be_made(study: Study) -> None:
                 "where this study does not fit that model"
             )
     for name, ablation in study.ablations.items():
+        if ending := next((one for one in ENDINGS if name.endswith(one)), None):
+            raise ValueError(f"ablations.{name}: the name ends in {ending}, as other tables do; give it another name")
         model = next(model for model in study.models if model.name == ablation.model)
         for value in ablation.values:
             try:

@@ -112,7 +112,7 @@ class HalfSamples(Section):
 
     The differences between these fits say how much a score would change with other training configurations
     (docs/statistics.md). Each is a fit with a seed of its own and as many steps of the optimiser as the model's own
-    fit.
+    fit. An average of models has no fits of its own; its members can have half samples.
     """
 
     number: int = Field(6, ge=2, description="number of half samples, and so of further fits of each model")

@@ -15,6 +15,10 @@ from glassbotan.study.study import Study
 
 LIKE = "like"
 """Key of a model that takes its settings from another model, whose name is the value."""
+NOT_IN_VARIANTS = ("variants", "learning_curve", "ablations", "transfer", "half_samples")
+"""Sections of a study that its variants do not have."""
+OF_ALL_VARIANTS = ("name", "device", "source")
+"""Settings that the variants of a study have in common with it."""
 OF = "of"
 """Key of a model that is the average of other models, whose names are the value."""
 
@@ -63,15 +67,23 @@ def variants_of(study: Study, source: str | None = None) -> dict[str, Study]:
     """
     if not study.variants:
         return {}
-    comparisons = "variants", "learning_curve", "ablations", "transfer", "half_samples"
-    settings = {key: value for key, value in study.model_dump(mode="json").items() if key not in comparisons}
+    settings = {key: value for key, value in study.model_dump(mode="json").items() if key not in NOT_IN_VARIANTS}
     found = {}
     for name, changes in study.variants.items():
-        if "name" in changes or "variants" in changes:
-            raise StudyError(f"{source or study.name}: variants.{name} cannot set a name or variants; remove them")
+        engine = "integrator.engine" if "engine" in _section(changes, "integrator") else None
+        if wrong := [*sorted({*changes} & {*NOT_IN_VARIANTS, *OF_ALL_VARIANTS}), *filter(None, [engine])]:
+            raise StudyError(
+                f"{source or study.name}: variants.{name} sets {', '.join(wrong)}, which a variant cannot have of "
+                "its own; remove it, or write another study"
+            )
         own = _merged(settings, {**changes, "name": f"{study.name}-{name}"})
         found[name] = study_from(own, f"{source or study.name}: variants.{name}")
     return found
+
+
+def _section(settings: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    section = settings.get(key)
+    return section if isinstance(section, Mapping) else {}
 
 
 def resolved(study: Study) -> str:

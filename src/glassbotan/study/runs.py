@@ -137,13 +137,16 @@ def ablation_runs(study: Study, name: str) -> list[Run]:
 
 def value_in_words(value: Any) -> Any:
     """The value of a setting as it stands in tables: numbers as they are, lists as words with + between them."""
+    if value is None:
+        return "null"
     return " + ".join(value) if isinstance(value, (tuple, list)) else value
 
 
 def half_sample_runs(study: Study) -> list[tuple[int, Run]]:
     """The fits to half samples of the training configurations, each with the number of its half sample.
 
-    All models have the same half samples. The seed of a fit is the first seed of its model plus that number.
+    All models have the same half samples. The seed of a fit is the first seed of its model plus that number, unless it
+    starts from published weights, which there are only for certain seeds.
     """
     if study.half_samples is None:
         return []
@@ -156,13 +159,14 @@ def half_sample_runs(study: Study) -> list[tuple[int, Run]]:
     found = []
     for run in runs_of(study):
         model = run.model
-        named = model.name in study.half_samples.models if study.half_samples.models else model.fits
+        named = model.name in study.half_samples.models if study.half_samples.models else model.fits_itself
         if not named or run.seed != model.seeds[0]:
             continue
         for number, half in enumerate(halves, start=1):
             fewer = model.with_fewer_configurations(len(everything), len(half))
             variant = f"+half{number:02d}"
-            found.append((number, run._replace(train=half, model=fewer, seed=run.seed + number, variant=variant)))
+            seed = run.seed if any(start.weights for start in model.starts) else run.seed + number
+            found.append((number, run._replace(train=half, model=fewer, seed=seed, variant=variant)))
     return found
 
 

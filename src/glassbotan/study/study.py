@@ -83,7 +83,7 @@ class Study(Section):
     transfer: Transfer | None = Field(
         None, description="transfer in figures/transfer.png, which is made only when requested"
     )
-    variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")], dict[str, Any]] = Field(
+    variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$")], dict[str, Any]] = Field(
         {},
         description="studies that differ from this one in the settings that are given, such as the number of particles "
         "or the time step; they run as studies of their own in results/<name>-<variant>, and tables/variants.csv "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassbotan import layout
 from glassbotan.errors import FileError
@@ -21,26 +21,33 @@ COLUMNS = [
 
 
 def inputs(study: Study, place: Place) -> Inputs:
-    """The tables of the differences within each ablation."""
+    """The summaries of each ablation and the differences within it."""
     if not study.ablations:
         raise NotDrawnError("has no section ablations, which sets what is compared")
     own = {}
     for name, ablation in study.ablations.items():
         model = next(model for model in study.models if model.name == ablation.model)
-        key = ablation.setting.rpartition(".")[2]
-        own[name] = f"{model.name}, {key} = {value_in_words(model.setting(ablation.setting))}"
-    return Inputs({"tables": [layout.differences(f"ablation_{name}") for name in study.ablations]}, {"own": own})
+        own[name] = value_in_words(model.setting(ablation.setting))
+    files = {
+        role: [path(f"ablation_{name}") for name in study.ablations]
+        for role, path in (("tables", layout.differences), ("summaries", layout.summary))
+    }
+    return Inputs(files, {"own": own})
 
 
 def draw(files: FigureFiles) -> Drawing:
     """Differences to the study's own setting with their intervals, a line for each other value, a panel per target."""
     import pandas as pd
 
+    from glassbotan.evaluate.pearson import VALUE
     from glassbotan.evaluate.summary import DIFFERENCES
 
-    tables = files.tables("tables", DIFFERENCES)
+    pairs = zip(files.tables("tables", DIFFERENCES), files.tables("summaries", [VALUE, "label"]), strict=True)
     found = pd.concat(
-        [_against(table, own, name) for table, (name, own) in zip(tables, files.settings["own"].items(), strict=True)]
+        [
+            _against(table, _label_of(summary, own, name), name)
+            for (table, summary), (name, own) in zip(pairs, files.settings["own"].items(), strict=True)
+        ]
     )
     found["line"] = found.setting + [f", t = {time:g}" for time in found.time]
     lines = list(dict.fromkeys(found.line))[::-1]
@@ -59,13 +66,25 @@ def draw(files: FigureFiles) -> Drawing:
     return Drawing(figure, found.drop(columns="line"))
 
 
+def _label_of(summary: pd.DataFrame, own: Any, name: str) -> str:
+    """The label of the fits with the study's own value of the setting."""
+    from glassbotan.evaluate.pearson import VALUE
+
+    for value, label in zip(summary[VALUE], summary.label, strict=True):
+        try:
+            same = float(value) == float(own)
+        except ValueError:
+            same = str(value) == str(own)
+        if same:
+            return str(label)
+    raise FileError(f"the table of ablation {name} has no fit with the study's own value {own}; make it again")
+
+
 def _against(table: pd.DataFrame, own: str, name: str) -> pd.DataFrame:
     """The differences of the other values to the study's own value, which are negative where its own is better."""
     import pandas as pd
 
     wins, loses = table[table.model == own], table[table.other == own]
-    if wins.empty and loses.empty:
-        raise FileError(f"the differences of ablation {name} have no {own}, with which the others are compared")
     worse = wins.assign(setting=wins.other, difference=-wins.difference, ci_low=-wins.ci_high, ci_high=-wins.ci_low)
     both = pd.concat([worse, loses.assign(setting=loses.model)]).sort_index()
     return both.assign(ablation=name)[COLUMNS]

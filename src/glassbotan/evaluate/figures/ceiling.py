@@ -46,7 +46,8 @@ def draw(files: FigureFiles) -> Drawing:
     """A panel for each target, in it a curve for each time."""
     import pandas as pd
 
-    table = pd.DataFrame(_rows(files))
+    # If there are fewer replicas than the name of a folder says, its targets are those of another folder.
+    table = pd.DataFrame(_rows(files)).drop_duplicates(["target", "time", "replicas", "configuration"])
     symbols = [symbol for symbol in SYMBOLS if (table.target == symbol).any()]
     figure, axes = panels(len(symbols), sharey=True)
     drawn = []
@@ -62,11 +63,9 @@ def draw(files: FigureFiles) -> Drawing:
             ax.plot(counts, predicted, lw=1, **look)
             ax.errorbar(measured.index, measured.value, measured.error, fmt=MARKERS[number % len(MARKERS)], capsize=2,
                         label=f"$t = {time:g}$", **look)  # fmt: skip
-            drawn.append(
-                measured.rename_axis("replicas").reset_index().assign(
-                    target=symbol, time=time, predicted=np.interp(measured.index, counts, predicted)
-                )
-            )  # fmt: skip
+            at = [float(np.mean([of_fewer(one, most, np.array(n)) for one in reliability])) for n in measured.index]
+            shown = measured.rename_axis("replicas").reset_index()
+            drawn.append(shown.assign(target=symbol, time=time, predicted=at))
         ax.set(xscale="log", xlabel="replicas", ylim=(0, 1.02), title=rf"noise ceiling of ${symbol}$")
         ax.set_xticks(sorted(table.replicas.unique()), labels=[str(n) for n in sorted(table.replicas.unique())])
         ax.minorticks_off()

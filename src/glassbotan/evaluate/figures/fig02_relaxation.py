@@ -54,9 +54,13 @@ def draw(files: FigureFiles) -> Drawing:
         if fit["tau_e"] == fit["tau_e"]:
             ax.plot([fit["tau_e"]], [1 / np.e], "D", color="k", mfc="none", ms=6, zorder=4, ls="none",
                     label="time at which the mean is 1/e")  # fmt: skip
-        beyond = " (extrapolated)" if fit["beyond_data"] else ""
+        beyond = "" if fit["first_time"] <= fit["tau_alpha"] <= fit["last_time"] else " (extrapolated)"
         named = rf"$T = {fit['temperature']:g}$: $\tau_\alpha = {_number(fit, 'tau_alpha')}$" + beyond
-        one_over_e = rf"$\tau_{{1/e}} = {_number(fit, 'tau_e')}$" if fit["tau_e"] == fit["tau_e"] else "1/e not reached"
+        one_over_e = (
+            rf"$\tau_{{1/e}} = {_number(fit, 'tau_e')}$"
+            if fit["tau_e"] == fit["tau_e"]
+            else "1/e is not within the times"
+        )
         ax.set(xscale="log", ylim=(0, 1), xlabel=r"$t\;[\tau]$", title=f"{named}\n{one_over_e}")
         drawn += [
             table.assign(temperature=fit["temperature"]).merge(mean, on="time"),

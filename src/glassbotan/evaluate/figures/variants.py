@@ -22,7 +22,8 @@ def draw(files: FigureFiles) -> Drawing:
 
     table = files.tables(columns=COLUMNS)[0]
     times = {float(temperature): time for temperature, time in files.settings["times"].items()}
-    near = table[table.time.isna() | (table.time == table.temperature.map(times))]
+    of_study = table[table.temperature.isin(times)]  # a variant can have other temperatures
+    near = of_study[of_study.time.isna() | (of_study.time == of_study.temperature.map(times))]
     scores = [name for name in ("rho_S", "rho_E") if (near.quantity == name).any()]
     shown = [name for name in ("tau_e", "tau_alpha", "chi_4") if (near.quantity == name).any()] + scores
     labels = {
