@@ -1,6 +1,7 @@
 """The summary of the scores for readers, as text and as Markdown, beside published coefficients."""
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,11 +26,21 @@ def cell(row: Any) -> str:
     return f"{row.pearson:.2f}{interval}"
 
 
-def with_error(value: float, error: float, digits: int = 2) -> str:
-    """A number with its standard error as text, such as 0.91 ± 0.01; empty if the number is not known."""
+def with_error(value: float, error: float) -> str:
+    """A number between 0 and 2 with its standard error, such as 0.91 ± 0.01; empty if the number is not known."""
     if np.isnan(value):
         return ""
-    return f"{value:.{digits}f}" + ("" if np.isnan(error) else f" ± {error:.{digits}f}")
+    return f"{value:.2f}" + ("" if np.isnan(error) else f" ± {error:.2f}")
+
+
+def value_with_error(value: float, error: float) -> str:
+    """A number with its standard error, to two digits of the error, such as 0.0012 ± 0.0034."""
+    if not math.isfinite(value):
+        return "not known"
+    if not (math.isfinite(error) and error > 0):
+        return f"{value:.3g}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def text_table(means: pd.DataFrame, published: bool) -> pd.DataFrame:

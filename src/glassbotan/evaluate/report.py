@@ -27,6 +27,7 @@ from glassbotan.evaluate.readable import (
     chi_ratios,
     probability,
     text_table,
+    value_with_error,
     with_error,
 )
 from glassbotan.evaluate.summary import rows, what_is_left_out
@@ -190,8 +191,8 @@ def verdicts(
         for one in rows(checks[checks.target_temperature == temperature]):
             figure = "equilibration" if one.check.startswith("ageing") else "simulation_quality"
             found.append(
-                line(temperature, one.check, _value(one.value, one.error), f"{one.limit:g}", STATES[one.state],
-                     one.remark, figure)
+                line(temperature, one.check, value_with_error(one.value, one.error), f"{one.limit:g}",
+                     STATES[one.state], one.remark, figure)
             )  # fmt: skip
         if temperature in fits:
             found += [
@@ -208,21 +209,11 @@ def _relaxation(point: StatePoint, fit: Mapping[str, Any]) -> list[tuple[str, st
     expected = f"the study expects τ_α = {point.relaxation_time:g}"
     by_fit = "; ".join(filter(None, ["double stretched exponential", outside]))
     return [
-        ("time at which F_s = 1/e", _value(fit["tau_e"], fit["tau_e_error"]), f"{last:g}",
+        ("time at which F_s = 1/e", value_with_error(fit["tau_e"], fit["tau_e_error"]), f"{last:g}",
          "passed" if reached else "warned", expected if reached else outside),
-        ("τ_α of the fit", _value(fit["tau_alpha"], fit["tau_alpha_error"]), f"{last:g}",
+        ("τ_α of the fit", value_with_error(fit["tau_alpha"], fit["tau_alpha_error"]), f"{last:g}",
          "warned" if outside else "passed", by_fit),
     ]  # fmt: skip
-
-
-def _value(value: float, error: float) -> str:
-    """A number with its standard error, to two digits of the error."""
-    if not math.isfinite(value):
-        return "not reached"
-    if not (math.isfinite(error) and error > 0):
-        return f"{value:.3g}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def symbols(text: str) -> Markup:

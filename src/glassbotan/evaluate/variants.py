@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glassbotan.dynamics.registry import targets
-from glassbotan.evaluate.readable import with_error
+from glassbotan.evaluate.readable import value_with_error
 from glassbotan.evaluate.summary import rows
 from glassbotan.statistics import Estimate
 
@@ -100,8 +100,6 @@ WORDS = {
     "temperature": "kinetic temperature",
     "chi_4": "χ_4",
 }
-DIGITS = {"potential_energy": 4, "pressure": 3, "temperature": 4}
-"""Decimals of quantities for which two are too few."""
 
 
 def name_of(quantity: str, model: str = "") -> str:
@@ -140,10 +138,12 @@ def _as_lines(here: pd.DataFrame) -> Table:
     ordered = here.assign(place=[order.index(name) for name in here.quantity]).sort_values("place", kind="stable")
     for (quantity, model), of_line in ordered.groupby(["quantity", "model"], sort=False):
         cells = {row.variant: _cell(row) for row in rows(of_line)}
+        if len(cells) < 2:
+            continue  # nothing to compare, such as a model that the variants do not have
         view.add_row(name_of(str(quantity), str(model)), *(cells.get(variant, "") for variant in variants))
     return view
 
 
 def _cell(row: Any) -> str:
     away = "" if np.isnan(row.standard_errors) else f" ({math.copysign(row.standard_errors, row.difference):+.1f})"
-    return with_error(row.value, row.error, DIGITS.get(row.quantity, 2)) + away
+    return value_with_error(row.value, row.error) + away

@@ -24,6 +24,8 @@ def draw(files: FigureFiles) -> Drawing:
     times = {float(temperature): time for temperature, time in files.settings["times"].items()}
     of_study = table[table.temperature.isin(times)]  # a variant can have other temperatures
     near = of_study[of_study.time.isna() | (of_study.time == of_study.temperature.map(times))]
+    compared = near.groupby(["temperature", "quantity", "model"], dropna=False).variant.transform("nunique") > 1
+    near = near[compared]  # without models that the variants do not have
     scores = [name for name in ("rho_S", "rho_E") if (near.quantity == name).any()]
     shown = [name for name in ("tau_e", "tau_alpha", "chi_4") if (near.quantity == name).any()] + scores
     labels = {
