@@ -65,8 +65,9 @@ def ageing(qualities: Sequence[Quality]) -> Ageing | None:
         return Ageing(energy, unknown, np.nan)
     times = np.array(curves[0].scattering_time)
     both = np.array([[one.scattering_first, one.scattering_second] for one in curves])
-    means = both.mean(axis=0)
-    low, high = max(means.min(axis=1).max(), LEVELS[0]), min(means[:, 0].min(), LEVELS[1])
+    # The level has to be reached also by the means without any one of the runs, which the jackknife takes.
+    means = both[None].mean(axis=1) if len(both) < 2 else (both.sum(axis=0) - both) / (len(both) - 1)
+    low, high = max(means.min(axis=2).max(), LEVELS[0]), min(means[:, :, 0].min(), LEVELS[1])
     if not low < high:
         return Ageing(energy, unknown, np.nan)
     level = float(np.clip(1 / np.e, low, high))
