@@ -7,7 +7,8 @@ import yaml
 
 from glassbotan import layout
 from glassbotan.errors import StudyError
-from glassbotan.evaluate.figures.registry import drawn_in
+from glassbotan.evaluate.figures.fig06_joint_distribution import drawn_times
+from glassbotan.evaluate.figures.registry import drawn_in, figure_named
 from glassbotan.predictors.botan import Settings as Botan
 from glassbotan.simulate.configurations import random_generator
 from glassbotan.study.reading import read_study, resolved, study_from
@@ -123,6 +124,18 @@ def test_paper_study_is_the_papers():
     assert [run.folder for run in runs if run.model.name == "ridge"] == [
         f"T{temperature}/all/ridge/seed0" for temperature in ("0.44", "0.50", "0.64")
     ]
+
+
+def test_figures_of_the_paper_study_are_at_the_papers_times():
+    study = read_study(ROOT / "workflow" / "studies" / "paper.yaml")
+    point = study.temperatures[0]
+    assert [point.sampling_times[index - 1] for index in drawn_times(point)] == [13, 130, 1300, 13000]  # Fig. 6
+    for name, models in (("fig04_pair_maps", ["pairs"]), ("fig07_propensity_maps", ["NT-GNN", "BOTAN"])):
+        _, inputs = figure_named(study, f"{name}_{point.label}")
+        assert [point.sampling_times[index - 1] for index in inputs.settings["time_indices"]] == [130, 4120]
+        assert inputs.files["predictions"] == [
+            f"T0.44/{time}/{model}/seed0/predictions.npz" for model in models for time in ("t04", "t07")
+        ]
 
 
 def test_seeds_are_distinct_over_a_paper_size_study():

@@ -278,9 +278,14 @@ def estimates_of(study: Study, point: StatePoint, symbol: str) -> list[Run]:
     return [run for run in first_seeds(study, point) if run.model.gives_values and symbol in run.model.predicts]
 
 
-def nearest_relaxation(point: StatePoint, times: Iterable[float]) -> float:
+def nearest_times(times: Collection[float], aims: Iterable[float]) -> list[float]:
+    """The times among `times` that are nearest to one of `aims` each, on a logarithmic scale, in order."""
+    return sorted({min(times, key=lambda time: abs(math.log(time / aim))) for aim in aims})
+
+
+def nearest_relaxation(point: StatePoint, times: Collection[float]) -> float:
     """The time among `times` that is nearest to tau_alpha, on a logarithmic scale."""
-    return min(times, key=lambda time: abs(math.log(time / point.relaxation_time)))
+    return nearest_times(times, [point.relaxation_time])[0]
 
 
 def mapped_times(point: StatePoint, times: Collection[float]) -> list[float]:
@@ -288,8 +293,7 @@ def mapped_times(point: StatePoint, times: Collection[float]) -> list[float]:
 
     At T = 0.44 these are those of the paper's maps, t = 130 and 4120.
     """
-    wanted = (point.relaxation_time / 32, point.relaxation_time)
-    return sorted({min(times, key=lambda time: abs(math.log(time / aim))) for aim in wanted})
+    return nearest_times(times, (point.relaxation_time / 32, point.relaxation_time))
 
 
 def _with_fewer(run: Run, count: int) -> Run:

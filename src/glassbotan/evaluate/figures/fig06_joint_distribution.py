@@ -19,6 +19,7 @@ from glassbotan.evaluate.figures.contract import (
 from glassbotan.evaluate.figures.style import panels
 from glassbotan.kob_andersen import Species
 from glassbotan.statistics import correlation
+from glassbotan.study.runs import nearest_times
 from glassbotan.study.simulation import StatePoint
 from glassbotan.study.study import Study
 
@@ -39,9 +40,14 @@ def inputs(study: Study, place: Place) -> Inputs:
 
 
 def drawn_times(point: StatePoint) -> list[int]:
-    """Numbers of up to four sampling times, counted from 1, spread evenly over all of them."""
-    last = len(point.sampling_times)
-    return sorted({1 + round(step * (last - 1) / (SHOWN - 1)) for step in range(SHOWN)})
+    """Numbers of up to four sampling times, counted from 1: all, or those nearest to tau_alpha times 10^(-5/2 ... 1/2).
+
+    At T = 0.44 these are the paper's, from t = 13 to 13,000.
+    """
+    times = point.sampling_times
+    if len(times) > SHOWN:
+        times = tuple(nearest_times(times, [point.relaxation_time * 10 ** (step - 2.5) for step in range(SHOWN)]))
+    return [point.time_index(time) for time in times]
 
 
 def draw(files: FigureFiles) -> Drawing:
