@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,16 @@ from glassbotan.evaluate.figures.fig06_joint_distribution import drawn_times
 from glassbotan.evaluate.figures.registry import drawn_in, figure_named
 from glassbotan.predictors.botan import Settings as Botan
 from glassbotan.simulate.configurations import random_generator
-from glassbotan.study.reading import read_study, resolved, study_from
-from glassbotan.study.runs import ablation_runs, every_run, learning_curve_runs, runs_of, starts_of
+from glassbotan.study.reading import read_study, resolved, study_from, variants_of
+from glassbotan.study.runs import (
+    ablation_runs,
+    every_run,
+    half_sample_runs,
+    learning_curve_runs,
+    runs_of,
+    starts_of,
+    value_in_words,
+)
 from glassbotan.study.schema import study_schema
 from glassbotan.study.simulation import Integrator, StatePoint
 from glassbotan.study.study import Study
@@ -448,3 +457,84 @@ def test_a_study_that_simulates_takes_over_no_targets(settings):
         study_from(
             changed(settings, "temperatures.0.further", [{"configurations": "1", "targets": "{number}"}]), "test"
         )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"device": "gpu"}, "variants.other sets device, which a variant cannot have of its own"),
+        ({"name": "x", "half_samples": {}}, "variants.other sets half_samples, name, which a variant cannot have"),
+        ({"integrator": {"engine": "lammps"}}, "variants.other sets integrator.engine, which a variant cannot have"),
+        ({"liquid": {"particle": 4096}}, "test: variants.other: unknown key liquid.particle; did you mean particles?"),
+        ({"ensemble": {"dynamics": "NPT"}}, "test: variants.other: ensemble.dynamics: Input should be 'NVE' or 'NVT'"),
+    ],
+)
+def test_a_variant_that_cannot_be_gets_a_message(settings, changes, message):
+    with pytest.raises(StudyError, match=re.escape(message)):
+        study_from({**settings, "variants": {"other": changes}}, "test")
+
+
+def test_a_variant_is_the_study_with_other_settings(settings):
+    study = study_from({**settings, "variants": {"N4096": {"liquid": {"particles": 4096}}}}, "test")
+    (variant,) = variants_of(study).values()
+    assert (variant.name, variant.liquid.particles) == ("quickstart-N4096", 4096)
+    assert variant.models == study.models
+    assert not any([variant.variants, variant.ablations, variant.half_samples, variant.learning_curve])
+    assert study_from(yaml.safe_load(resolved(study)), "test") == study
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"half_samples": {"models": ["equivariant-mean"]}}, "half_samples.models names equivariant-mean, but"),
+        ({"half_samples": {"models": ["potential-energy"]}}, "half_samples.models names potential-energy, but"),
+        ({"half_samples": {"number": 100}}, "8 training configurations have only 70 different halves"),
+        (
+            {"half_samples": {}, "configurations": {"train": "1-3", "test": "11-14"}, "learning_curve": None},
+            "half_samples has halves of 1 of 3 training configurations, which are too few",
+        ),
+        (
+            {
+                "ablations": {
+                    "p_summary": {
+                        "model": "BOTAN", "temperature": 0.64, "time": 1.65, "setting": "p", "values": [0.1]
+                    }
+                }
+            },
+            "ablations.p_summary: the name ends in _summary, as other tables do",
+        ),
+    ],
+)  # fmt: skip
+def test_comparisons_that_cannot_be_made_get_a_message(settings, changes, message):
+    with pytest.raises(StudyError, match=re.escape(message)):
+        study_from({**settings, **changes}, "test")
+
+
+def test_half_samples_are_the_same_for_all_models_and_have_seeds_of_their_own(settings):
+    study = study_from({**settings, "half_samples": {"models": ["ridge", "equivariant"]}}, "test")
+    found = half_sample_runs(study)
+    assert [number for number, _ in found] == [1, 2, 3, 4, 5, 6] * 2
+    of_models = {name: [run for _, run in found if run.model.name == name] for name in ("ridge", "equivariant")}
+    assert [run.train for run in of_models["ridge"]] == [run.train for run in of_models["equivariant"]]
+    assert all(len({*run.train}) == 4 and {*run.train} < {*range(1, 9)} for _, run in found)
+    assert len({run.train for _, run in found}) == 6
+    assert [run.seed for run in of_models["equivariant"]] == [1, 2, 3, 4, 5, 6]
+    assert all(run.model.training.epochs == 40 for run in of_models["equivariant"])  # half the data, twice the epochs
+    assert {run.folder for _, run in found} <= every_run(study).keys()
+
+
+def test_an_ablation_can_vary_lists_and_what_is_not_set(settings):
+    ablations = {
+        "structures": {
+            "model": "ridge", "temperature": 0.64, "time": [0.52, 1.65], "setting": "structures",
+            "values": [["thermal"], ["thermal", "cage-0.4"]],
+        },
+    }  # fmt: skip
+    study = study_from({**settings, "ablations": ablations}, "test")
+    own, *others = sorted(ablation_runs(study, "structures"), key=lambda run: -len(run.model.structures))
+    assert own.variant == ""
+    assert {run.variant for run in others} == {"+structures-thermal", "+structures-thermal-cage-0.4"}
+    compared = layout.compared(study, "ablation_structures")
+    assert compared.times == (0.52, 1.65)
+    assert "thermal + cage-0.4" in compared.values
+    assert value_in_words(None) == "null"
