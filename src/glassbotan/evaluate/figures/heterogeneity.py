@@ -48,7 +48,9 @@ def draw(files: FigureFiles) -> Drawing:
         ("chi_4_within", "between replicas", "--"),
         ("chi_4_between", "between configurations", ":"),
     ):
-        overlap.plot(truth.index, truth[name], color="k", marker="x", ls=style, label=label)
+        overlap.errorbar(
+            truth.index, truth[name], truth[f"{name}_error"], color="k", marker="x", ls=style, label=label, capsize=2
+        )
     overlap.set_ylabel(r"$\chi_4$ of the overlap $Q$")
     overlap.legend()
     for ax, name, label in (
@@ -80,12 +82,12 @@ FIGURE = Figure(
     section=PREDICTED,
     title="Dynamical heterogeneity",
     caption="Above left: χ_4 of the overlap Q in the simulation, and its two parts, the variance between replicas of a "
-    "configuration and that between configurations. Above right: standard deviation of S of A particles within a "
-    "configuration. Below left: χ_S, the fluctuation of S over the longest waves in the box; its limit for long waves "
-    "is N_A times the variance of the mean S between configurations. Below right: χ_S of the predictions over that of "
-    "the simulation; shaded: within a quarter of 1. A prediction that minimises the squared error varies less than "
-    "the simulation; one can order the particles well and have too small or too large a χ_S. Simulation (black): "
-    "computed between the two halves of the ensemble, so that noise does not contribute.",
+    "configuration and that between configurations, with standard errors. Above right: standard deviation of S of A "
+    "particles within a configuration. Below left: χ_S, the fluctuation of S over the longest waves in the box; its "
+    "limit for long waves is N_A times the variance of the mean S between configurations. Below right: χ_S of the "
+    "predictions over that of the simulation; shaded: within a quarter of 1. A prediction that minimises the squared "
+    "error varies less than the simulation; one can order the particles well and have too small or too large a χ_S. "
+    "Simulation (black): computed between the two halves of the ensemble, so that noise does not contribute.",
     inputs=inputs,
     draw=draw,
     places=each_temperature,
