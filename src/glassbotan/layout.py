@@ -52,8 +52,13 @@ def structures(label: str, configurations: Iterable[int], needs: Iterable[str]) 
 
 
 def relaxation(point: StatePoint) -> str:
-    """Path of the table of F_s(k, t) of a state point; the fit of tau_alpha is in a JSON file beside it."""
+    """Path of the table of F_s(k, t) of a state point."""
     return f"{point.label}/relaxation.csv"
+
+
+def relaxation_fit(point: StatePoint) -> str:
+    """Path of the relaxation times of a state point, and of the fit of tau_alpha."""
+    return f"{point.label}/relaxation.json"
 
 
 def fitted(run: Run) -> str:
@@ -131,7 +136,7 @@ def compared_between_variants(study: Study) -> list[str]:
 
 
 def _fits_of_relaxation(study: Study) -> list[str]:
-    return [relaxation(point).replace(".csv", ".json") for point in study.temperatures if study.simulates]
+    return [relaxation_fit(point) for point in study.temperatures if study.simulates]
 
 
 class Compared(NamedTuple):

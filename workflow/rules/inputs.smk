@@ -160,10 +160,9 @@ def score_options(wildcards):
 
 def variants_of_study(wildcards):
     """The study and its variants, by their folders."""
-    study = study_of(wildcards)
-    if not study.variants:
-        raise WorkflowError(f"study {study.name} has no section variants, which this table compares")
-    return {f"results/{one.name}": one for one in (study, *variants_of(study).values())}
+    if not study_of(wildcards).variants:
+        raise WorkflowError(f"study {wildcards.study} has no section variants, which this table compares")
+    return {f"results/{name}": study for name, study in STUDIES.items()}
 
 
 def report_options(wildcards):

@@ -1,6 +1,7 @@
 """Relaxation of the liquid as a whole: overlap, self-intermediate scattering function, relaxation time."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,11 @@ class Relaxation(NamedTuple):
     last_time: float
     starts_below: bool
     """whether F_s is below 1/e at the first time"""
+
+    @classmethod
+    def of(cls, fit: Mapping[str, Any]) -> "Relaxation":
+        """The relaxation times from the content of the JSON file of a state point."""
+        return cls(**{name: fit[name] for name in cls._fields})
 
     @property
     def extrapolated(self) -> bool:

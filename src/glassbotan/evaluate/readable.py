@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,34 +129,43 @@ def probability(value: float) -> str:
     return "P > 0.999" if value > 0.999 else f"P = {value:.{3 if value > 0.99 else 2}f}"
 
 
+def score_tables(
+    means: pd.DataFrame, differences: pd.DataFrame, published: bool, ratios_of: Collection[str]
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The tables of each target at each temperature, as text, with their titles: scores, ratios, differences.
+
+    Parameters
+    ----------
+    means, differences : the tables of `glassbotan.evaluate.summary`
+    published : whether to show published coefficients, which are of the paper's liquid only
+    ratios_of : symbols of the targets of which the ratios of susceptibilities are shown
+    """
+    for symbol, target in targets().items():
+        for temperature, here in means[means.target == symbol].groupby("temperature"):
+            where = f"T = {temperature:g}"
+            scores = text_table(here, published and symbol == PUBLISHED_TARGET)
+            yield f"Pearson coefficient for the {target.description}, {where}", scores
+            if symbol in ratios_of and here[CHI_RATIO].notna().any():
+                yield f"χ_{symbol}(q) of the prediction over that of the simulation, {where}", chi_ratios(here)
+            compared = differences[(differences.target == symbol) & (differences.temperature == temperature)]
+            if len(compared):
+                title = f"ρ({symbol}) of the best model less that of another one, {where}"
+                yield title, against_the_best(compared, list(scores.model))
+
+
 def readable(means: pd.DataFrame, differences: pd.DataFrame, title: str, published: bool = False) -> str:
     """The scores as text: a block for each target and temperature, a line per model, a column per time.
 
     Parameters
     ----------
-    means, differences : the tables of `glassbotan.evaluate.summary`
+    means, differences, published : see `score_tables`
     title : first words of the heading of each block, such as the name of the study
-    published : whether to show published coefficients, which are of the paper's liquid only
     """
     text = io.StringIO()
     console = Console(file=text, width=240, markup=False, highlight=False)
-    for symbol, target in targets().items():
-        of_target = means[means.target == symbol]
-        if of_target.empty:
-            continue
-        for temperature, here in of_target.groupby("temperature"):
-            shown = text_table(here, published and symbol == PUBLISHED_TARGET)
-            console.print(f"{title}: Pearson coefficient for the {target.description}, T = {temperature:g}\n")
-            console.print(_as_lines(shown), "")
-            if symbol == PUBLISHED_TARGET and here[CHI_RATIO].notna().any():
-                console.print(
-                    f"{title}: χ_{symbol}(q) of the prediction over that of the simulation, T = {temperature:g}\n"
-                )
-                console.print(_as_lines(chi_ratios(here)), "")
-            compared = differences[(differences.target == symbol) & (differences.temperature == temperature)]
-            if len(compared):
-                console.print(f"{title}: ρ({symbol}) of the best model less that of another one, T = {temperature:g}\n")
-                console.print(_as_lines(against_the_best(compared, list(shown.model))), "")
+    for heading, table in score_tables(means, differences, published, ratios_of=[PUBLISHED_TARGET]):
+        console.print(f"{title}: {heading}\n")
+        console.print(_as_lines(table), "")
     count = int(means.n_configurations.max())
     console.print(
         f"Mean over {count} test configurations and over the seeds [confidence interval].\n"

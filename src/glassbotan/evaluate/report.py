@@ -22,11 +22,9 @@ from glassbotan.evaluate.figures.style import DOTS_PER_INCH
 from glassbotan.evaluate.published import published_beside
 from glassbotan.evaluate.readable import (
     PUBLISHED_TARGET,
-    against_the_best,
     cell,
-    chi_ratios,
     probability,
-    text_table,
+    score_tables,
     value_with_error,
     with_error,
 )
@@ -102,22 +100,6 @@ def report(
         section: [figure for figure in shown if figure.section == section and figure is not headline]
         for section in (LIQUID, MOVES, PREDICTED)
     }
-    of_target: dict[str, str] = {}
-    for symbol, target in targets().items():
-        for temperature, here in means[means.target == symbol].groupby("temperature"):
-            beside = symbol == PUBLISHED_TARGET and study.liquid.is_the_papers
-            of_target[f"Pearson coefficient for the {target.description}, T = {temperature:g}"] = _html(
-                text_table(here, beside)
-            )
-            if here.chi_ratio.notna().any():
-                of_target[f"χ_{symbol}(q) of the prediction over that of the simulation, T = {temperature:g}"] = _html(
-                    chi_ratios(here)
-                )
-            compared = paired[(paired.target == symbol) & (paired.temperature == temperature)]
-            if len(compared):
-                of_target[f"ρ({symbol}) of the best model less that of another one, T = {temperature:g}"] = _html(
-                    against_the_best(compared, list(dict.fromkeys(here.label)))
-                )
     shown_tables = {
         "Dynamical heterogeneity": tables[layout.HETEROGENEITY],
         "Quality of every run": tables[layout.QUALITY],
@@ -132,7 +114,10 @@ def report(
             study, tables[layout.CHECKS], tables[layout.QUALITY], relaxation, {one.name for one in shown}
         ),
         left_out=what_is_left_out(means),
-        score_tables=of_target,
+        score_tables={
+            title: _html(table)
+            for title, table in score_tables(means, paired, study.liquid.is_the_papers, ratios_of=targets())
+        },
         all_scores=_html(tables[layout.SCORES]),
         headline=headline,
         sections={section: found for section, found in sections.items() if found},
@@ -205,7 +190,7 @@ def _relaxation(point: StatePoint, fit: Mapping[str, Any]) -> list[tuple[str, st
     """The relaxation times, and whether the sampled times reach them."""
     last = point.sampling_times[-1]
     reached = math.isfinite(fit["tau_e"])
-    outside = outside_the_times(Relaxation(**{name: fit[name] for name in Relaxation._fields}))
+    outside = outside_the_times(Relaxation.of(fit))
     expected = f"the study expects τ_α = {point.relaxation_time:g}"
     by_fit = "; ".join(filter(None, ["double stretched exponential", outside]))
     return [

@@ -250,8 +250,8 @@ def labels(table: pd.DataFrame, setting: str | None = None) -> list[str]:
 def what_is_left_out(table: pd.DataFrame) -> list[str]:
     """Sentences that say which sources of variance the intervals of a summary leave out, for which models."""
     sentences = []
-    for left_out, rows in table[table.leaves_out != ""].groupby("leaves_out", sort=False):
-        names = list(dict.fromkeys(rows.label))
+    for left_out, concerned in table[table.leaves_out != ""].groupby("leaves_out", sort=False):
+        names = list(dict.fromkeys(concerned.label))
         of_all = len(names) == table.label.nunique()
         which = "of all models" if of_all else f"of {', '.join(names)}"
         sentences.append(f"The intervals {which} leave out what another choice of {left_out} would change.")

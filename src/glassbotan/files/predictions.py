@@ -51,10 +51,7 @@ class Prediction:
 
     def scored(self, symbol: str, pair_range: float) -> NDArray[np.bool_]:
         """Whether each particle or pair is scored: A particles, or A-A pairs nearer than `pair_range`."""
-        if targets()[symbol].of == "pair":
-            return self.structure.pairs_of_a(pair_range)
-        of_a: NDArray[np.bool_] = self.structure.species == 0
-        return of_a
+        return self.structure.scored(targets()[symbol].of, pair_range)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +109,13 @@ class StaticStructure:
         both_a = (self.species[self.pairs] == Species.A).all(axis=1)
         near: NDArray[np.bool_] = both_a & (self.distances < within)
         return near
+
+    def scored(self, of: Literal["particle", "pair"], pair_range: float) -> NDArray[np.bool_]:
+        """Whether each particle or pair is scored: A particles, (N,), or A-A pairs nearer than `pair_range`, (n_p,)."""
+        if of == "pair":
+            return self.pairs_of_a(pair_range)
+        of_a: NDArray[np.bool_] = self.species == Species.A
+        return of_a
 
     def require_room(self, what: str, reach: float) -> None:
         """Raise an error if half the box is smaller than a distance over which particles are counted.

@@ -18,7 +18,7 @@ LIKE = "like"
 NOT_IN_VARIANTS = ("variants", "learning_curve", "ablations", "transfer", "half_samples")
 """Sections of a study that its variants do not have."""
 OF_ALL_VARIANTS = ("name", "device", "source")
-"""Settings that the variants of a study have in common with it."""
+"""Settings that a variant cannot change: its device and source are those of the study, its name comes from its key."""
 OF = "of"
 """Key of a model that is the average of other models, whose names are the value."""
 
@@ -70,8 +70,11 @@ def variants_of(study: Study, source: str | None = None) -> dict[str, Study]:
     settings = {key: value for key, value in study.model_dump(mode="json").items() if key not in NOT_IN_VARIANTS}
     found = {}
     for name, changes in study.variants.items():
-        engine = "integrator.engine" if "engine" in _section(changes, "integrator") else None
-        if wrong := [*sorted({*changes} & {*NOT_IN_VARIANTS, *OF_ALL_VARIANTS}), *filter(None, [engine])]:
+        wrong = sorted({*changes} & {*NOT_IN_VARIANTS, *OF_ALL_VARIANTS})
+        integrator = changes.get("integrator")
+        if isinstance(integrator, Mapping) and "engine" in integrator:
+            wrong.append("integrator.engine")
+        if wrong:
             raise StudyError(
                 f"{source or study.name}: variants.{name} sets {', '.join(wrong)}, which a variant cannot have of "
                 "its own; remove it, or write another study"
@@ -79,11 +82,6 @@ def variants_of(study: Study, source: str | None = None) -> dict[str, Study]:
         own = _merged(settings, {**changes, "name": f"{study.name}-{name}"})
         found[name] = study_from(own, f"{source or study.name}: variants.{name}")
     return found
-
-
-def _section(settings: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    section = settings.get(key)
-    return section if isinstance(section, Mapping) else {}
 
 
 def resolved(study: Study) -> str:

@@ -98,8 +98,7 @@ def _rows(files: FigureFiles) -> Iterator[dict[str, Any]]:
         for symbol in SYMBOLS:
             if symbol not in found.halves:
                 continue
-            of_pairs = targets()[symbol].of == "pair"
-            mask = structure.pairs_of_a(files.settings["pair_range"]) if of_pairs else structure.species == 0
+            mask = structure.scored(targets()[symbol].of, files.settings["pair_range"])
             for time, halves in zip(found.times, found.halves[symbol], strict=True):
                 yield {"target": symbol, "time": float(time), "replicas": found.replicas,
                        "configuration": found.configuration, "ceiling": noise_ceiling(halves[:, mask])}  # fmt: skip

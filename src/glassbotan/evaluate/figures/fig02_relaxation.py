@@ -3,7 +3,7 @@
 from typing import Any
 
 from glassbotan import layout
-from glassbotan.dynamics.relaxation import double_stretched
+from glassbotan.dynamics.relaxation import Relaxation, double_stretched
 from glassbotan.evaluate.figures.contract import (
     LIQUID,
     Drawing,
@@ -21,9 +21,11 @@ def inputs(study: Study, place: Place) -> Inputs:
     """The relaxation tables of all temperatures, with their fits."""
     if not study.simulates:
         raise NotDrawnError("uses published trajectories, for which F_s is known only at the sampling times")
-    tables = [layout.relaxation(point) for point in study.temperatures]
     return Inputs(
-        {"tables": tables, "fits": [table.replace(".csv", ".json") for table in tables]},
+        {
+            "tables": [layout.relaxation(point) for point in study.temperatures],
+            "fits": [layout.relaxation_fit(point) for point in study.temperatures],
+        },
         {"sampling_times": [list(point.sampling_times) for point in study.temperatures]},
     )
 
@@ -54,7 +56,7 @@ def draw(files: FigureFiles) -> Drawing:
         if fit["tau_e"] == fit["tau_e"]:
             ax.plot([fit["tau_e"]], [1 / np.e], "D", color="k", mfc="none", ms=6, zorder=4, ls="none",
                     label="time at which the mean is 1/e")  # fmt: skip
-        beyond = "" if fit["first_time"] <= fit["tau_alpha"] <= fit["last_time"] else " (extrapolated)"
+        beyond = " (extrapolated)" if Relaxation.of(fit).extrapolated else ""
         named = rf"$T = {fit['temperature']:g}$: $\tau_\alpha = {_number(fit, 'tau_alpha')}$" + beyond
         one_over_e = (
             rf"$\tau_{{1/e}} = {_number(fit, 'tau_e')}$"
@@ -62,9 +64,7 @@ def draw(files: FigureFiles) -> Drawing:
             else "1/e is not within the times"
         )
         ax.set(xscale="log", ylim=(0, 1), xlabel=r"$t\;[\tau]$", title=f"{named}\n{one_over_e}")
-        drawn += [
-            table.assign(temperature=fit["temperature"]).merge(mean, on="time"),
-        ]
+        drawn.append(table.assign(temperature=fit["temperature"]).merge(mean, on="time"))
     for ax in axes.flat[len(curves) :]:
         ax.remove()
     for ax in axes[:, 0]:
